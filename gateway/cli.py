@@ -1,0 +1,91 @@
+"""The command ``gateway``: what was typed, what is printed, and the exit status.
+
+Status 0: done. 1: the gateway failed. 2: something is wrong that the user can mend, told in one
+line on standard error.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from gateway import __version__
+from gateway.config import Config, ConfigError, load
+from gateway.config.spelling import did_you_mean
+from gateway.errors import UsageError
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and leave the process; `argv` without the program's own name."""
+    sys.exit(run(sys.argv[1:] if argv is None else argv, os.environ))
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the command and give its exit status."""
+    try:
+        return _run(arguments, environ)
+    except UsageError as error:
+        # One line, whatever a message quotes: programs that start the gateway read it as such.
+        print("gateway: error:", " ".join(str(error).splitlines()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        # 128 + SIGINT, as shells have it; the user knows why it ended.
+        return 130
+
+
+def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    word, *rest = arguments or [""]
+    if word in ("-h", "--help"):
+        print(_overview())
+    elif word == "--version":
+        print("gateway", __version__)
+    elif word not in _COMMANDS:
+        raise ConfigError(_no_command(word))
+    elif "-h" in rest or "--help" in rest:
+        print(_help(word))
+    else:
+        _, command = _COMMANDS[word]
+        return command(load(rest, environ))
+    return 0
+
+
+def _serve(config: Config) -> int:
+    # Imported here: help and mistakes should not wait for the server's modules.
+    from gateway.app import serve  # noqa: PLC0415
+
+    return serve(config)
+
+
+def _check(config: Config) -> int:
+    from gateway.app import check  # noqa: PLC0415
+
+    print(check(config))
+    return 0
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[Config], int]]] = {
+    "serve": ("Serves the handler over HTTP until it is told to stop.", _serve),
+    "check": ("Loads the handler, says what would be served, and ends.", _check),
+}
+
+
+def _overview() -> str:
+    from gateway.config.usage import overview  # noqa: PLC0415
+
+    return overview({name: sentence for name, (sentence, _) in _COMMANDS.items()})
+
+
+def _help(name: str) -> str:
+    from gateway.config.usage import command_help  # noqa: PLC0415
+
+    return command_help(name, _COMMANDS[name][0])
+
+
+def _no_command(word: str) -> str:
+    if not word:
+        return "a command is missing; give gateway serve TARGET, or see gateway --help"
+    if word.startswith("-"):
+        return f"the command must stand before {word}; give gateway serve {word} …"
+    if ":" in word or "." in word:
+        return f"{word!r} is not a command; give gateway serve {word}"
+    return f"unknown command {word!r}: {did_you_mean(word, _COMMANDS, 'see gateway --help')}"

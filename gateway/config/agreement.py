@@ -1,0 +1,50 @@
+"""Settings that must agree with one another.
+
+Two settings that contradict each other are refused when both were chosen. When only one was, the
+default of the other gives way without a word.
+"""
+
+from typing import Any
+
+from gateway.config.options import OPTIONS, Config
+from gateway.config.sources import Setting, Settings
+from gateway.config.values import ConfigError, show_size
+
+# (smaller, larger): the first is part of the second.
+_NESTED = (("max_async_body", "max_body"), ("body_buffer", "body_memory"))
+
+# (one, other): only one of them can say where to listen.
+_EXCLUSIVE = (
+    ("unix", "fd"),
+    ("unix", "host"),
+    ("unix", "port"),
+    ("fd", "host"),
+    ("fd", "port"),
+)
+
+
+def agree(settings: Settings) -> Config:
+    """The settings and, for the rest, the defaults; raises ConfigError for a contradiction."""
+    for one, other in _EXCLUSIVE:
+        if one in settings and other in settings:
+            raise ConfigError(
+                f"{settings[one].place} and {settings[other].place} exclude each other: "
+                "remove one of them"
+            )
+    values: dict[str, Any] = {name: setting.value for name, setting in settings.items()}
+    for smaller, larger in _NESTED:
+        if smaller in settings and larger in settings:
+            _require_order(settings[smaller], settings[larger])
+        elif smaller in settings:
+            values[larger] = max(values[smaller], OPTIONS[larger].default)
+        elif larger in settings:
+            values[smaller] = min(values[larger], OPTIONS[smaller].default)
+    return Config(**values)
+
+
+def _require_order(smaller: Setting, larger: Setting) -> None:
+    if smaller.value > larger.value:
+        raise ConfigError(
+            f"{smaller.place} ({show_size(smaller.value)}) is larger than "
+            f"{larger.place} ({show_size(larger.value)}): lower the first or raise the second"
+        )

@@ -1,0 +1,312 @@
+"""Every option of the gateway, defined once.
+
+The command-line flag, the environment variable, the key in a file, ``--help`` and the settings
+page are all made from the fields of `Config`.
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from gateway.config.definition import Group, Option, option
+from gateway.config.values import (
+    HEADER_VALUE,
+    HOST,
+    MEMORY,
+    PATH,
+    SWITCH,
+    TARGET,
+    TEXT,
+    choice,
+    duration,
+    integer,
+    size,
+)
+from gateway.limits import KIB, MIB, Limits
+
+HANDLER = Group("Handler", "What is served.")
+LISTENING = Group(
+    "Listening",
+    "One place to listen on: host and port, or a Unix socket, or an inherited socket.",
+)
+POOL = Group(
+    "Pool",
+    "Handlers run in threads of a pool. A request that finds no free thread waits in the queue.",
+)
+LIMITS = Group(
+    "Limits",
+    "The limits on requests and answers are Function Compute's by default, and so is what the "
+    "client is told. A value exactly at its limit passes.",
+)
+TIMEOUTS = Group("Timeouts", "How long a client may take.")
+ANSWERS = Group("Answers", "What answers contain.")
+LOGS = Group("Logs", "What is written about requests and about the gateway itself.")
+FUNCTION_COMPUTE = Group(
+    "Function Compute",
+    "What the handler sees in fc.context. Function Compute's own environment variables are used "
+    "where nothing else sets the option.",
+)
+
+
+_FC = Limits()
+# A time limit of nothing would refuse everybody; the options where 0 means something say so.
+_SOME_TIME = duration(minimum=0.001)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one gateway: sizes in bytes, times in seconds.
+
+    Made by `gateway.config.load`, which also checks that the settings agree with one another.
+    """
+
+    target: str | None = option(
+        None,
+        kind=TARGET,
+        group=HANDLER,
+        positional=True,
+        fallback="FC_FUNCTION_HANDLER",
+        help="Handler to run: package.module:handler, or module.handler as Function Compute "
+        "writes it. Without one a built-in demonstration handler runs.",
+    )
+    config: Path | None = option(
+        None,
+        kind=PATH,
+        group=HANDLER,
+        metavar="FILE",
+        in_file=False,
+        help="TOML file with settings.",
+    )
+    chdir: Path | None = option(
+        None,
+        kind=PATH,
+        group=HANDLER,
+        metavar="FOLDER",
+        fallback="FC_FUNC_CODE_PATH",
+        help="Folder to change to, and to import the handler from.",
+    )
+    interface: Literal["auto", "wsgi", "asgi"] = option(
+        "auto",
+        kind=choice("auto", "wsgi", "asgi"),
+        group=HANDLER,
+        help="What the handler speaks; auto looks at the handler itself.",
+    )
+
+    host: str = option(
+        "127.0.0.1",
+        kind=HOST,
+        group=LISTENING,
+        help="Address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6.",
+    )
+    port: int = option(
+        9000,
+        kind=integer(0, 65535),
+        group=LISTENING,
+        metavar="PORT",
+        help="Port to listen on; 0 picks a free one.",
+    )
+    unix: Path | None = option(
+        None, kind=PATH, group=LISTENING, help="Unix socket to listen on, in place of a port."
+    )
+    fd: int | None = option(
+        None,
+        kind=integer(0, 2**31 - 1),
+        group=LISTENING,
+        help="Number of an inherited descriptor that is a listening socket.",
+    )
+    backlog: int = option(
+        2048,
+        kind=integer(1, 65535),
+        group=LISTENING,
+        help="Connections that the system holds until they are accepted.",
+    )
+
+    threads: int = option(
+        8, kind=integer(1, 1024), group=POOL, help="Handlers that may run at the same time."
+    )
+    queue: int = option(
+        1024,
+        kind=integer(0, 1_000_000),
+        group=POOL,
+        help="Requests that may wait for a thread; one more is answered 429 at once.",
+    )
+    queue_timeout: float = option(
+        30.0,
+        kind=_SOME_TIME,
+        group=POOL,
+        help="A request that waited longer for a thread is answered 503, and its handler does "
+        "not run.",
+    )
+    handler_timeout: float = option(
+        60.0,
+        kind=duration(),
+        group=POOL,
+        help="A handler that runs longer is answered for with 502; 0 lets it run for ever.",
+    )
+
+    max_header_bytes: int = option(
+        _FC.max_header_bytes,
+        kind=size(minimum=64),
+        group=LIMITS,
+        help="Names and values of a request's header fields together.",
+    )
+    max_path_bytes: int = option(
+        _FC.max_path_bytes,
+        kind=size(minimum=1),
+        group=LIMITS,
+        help="Path and query of a request together, as they arrive.",
+    )
+    max_body: int = option(
+        _FC.max_body, kind=size(), group=LIMITS, help="Body of a synchronous request."
+    )
+    max_async_body: int = option(
+        _FC.max_async_body,
+        kind=size(),
+        group=LIMITS,
+        help="Body of an asynchronous request; not more than --max-body.",
+    )
+    max_response_header_bytes: int = option(
+        _FC.max_response_header_bytes,
+        kind=size(minimum=64),
+        group=LIMITS,
+        help="Names and values of the header fields that a handler sets, together.",
+    )
+    body_buffer: int = option(
+        _FC.body_buffer,
+        kind=size(minimum=KIB),
+        group=LIMITS,
+        help="A body up to this size is complete before its handler starts; a larger one is "
+        "streamed to it. Not more than --body-memory.",
+    )
+    body_memory: int = option(
+        256 * MIB,
+        kind=size(minimum=KIB),
+        group=LIMITS,
+        help="All buffered bodies of the process together; beyond it reading pauses.",
+    )
+
+    keep_alive_timeout: float = option(
+        75.0,
+        kind=duration(),
+        group=TIMEOUTS,
+        help="A connection without a request is closed after this time; 0 closes it after each "
+        "answer.",
+    )
+    head_timeout: float = option(
+        10.0,
+        kind=_SOME_TIME,
+        group=TIMEOUTS,
+        help="From the first byte of a request to the end of its header.",
+    )
+    body_timeout: float = option(
+        30.0,
+        kind=_SOME_TIME,
+        group=TIMEOUTS,
+        help="For the body of a request; every --body-min-rate bytes that arrive add a second.",
+    )
+    body_min_rate: int = option(
+        500,
+        kind=size(),
+        group=TIMEOUTS,
+        help="Bytes of a body that add a second to --body-timeout; with 0 nothing does, and "
+        "--body-timeout is the time for the whole body whatever its size.",
+    )
+    write_timeout: float = option(
+        30.0,
+        kind=_SOME_TIME,
+        group=TIMEOUTS,
+        help="A client that takes no byte of its answer for so long is cut off.",
+    )
+    drain_timeout: float = option(
+        30.0,
+        kind=duration(),
+        group=TIMEOUTS,
+        help="For running requests to end when the gateway stops; 0 does not wait for them.",
+    )
+
+    server_header: str = option(
+        "",
+        kind=HEADER_VALUE,
+        group=ANSWERS,
+        help="Value of the Server header field; when empty none is sent.",
+    )
+    tracebacks: bool = option(
+        True,
+        kind=SWITCH,
+        group=ANSWERS,
+        help="Whether the 502 answer for a failed handler contains its stack trace, as on "
+        "Function Compute.",
+    )
+
+    access_log: Literal["off", "text", "json"] = option(
+        "off",
+        kind=choice("off", "text", "json"),
+        group=LOGS,
+        help="One line for each request, and its form.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = option(
+        "info",
+        kind=choice("debug", "info", "warning", "error"),
+        group=LOGS,
+        help="The least important messages of the gateway that are still written.",
+    )
+
+    function_name: str = option(
+        "",
+        kind=TEXT,
+        group=FUNCTION_COMPUTE,
+        fallback="FC_FUNCTION_NAME",
+        help="context.function.name; when empty the gateway chooses one.",
+    )
+    function_memory: int = option(
+        512,
+        kind=MEMORY,
+        group=FUNCTION_COMPUTE,
+        fallback="FC_FUNCTION_MEMORY_SIZE",
+        help="context.function.memory, in MB. It is told to the handler, not enforced.",
+    )
+    service_name: str = option(
+        "",
+        kind=TEXT,
+        group=FUNCTION_COMPUTE,
+        fallback="FC_SERVICE_NAME",
+        help="context.service.name.",
+    )
+    qualifier: str = option(
+        "LATEST",
+        kind=TEXT,
+        group=FUNCTION_COMPUTE,
+        fallback="FC_QUALIFIER",
+        help="context.service.qualifier: the version or alias.",
+    )
+    region: str = option(
+        "", kind=TEXT, group=FUNCTION_COMPUTE, fallback="FC_REGION", help="context.region."
+    )
+    account_id: str = option(
+        "",
+        kind=TEXT,
+        group=FUNCTION_COMPUTE,
+        fallback="FC_ACCOUNT_ID",
+        help="context.account_id.",
+    )
+    log_project: str = option(
+        "", kind=TEXT, group=FUNCTION_COMPUTE, help="context.service.log_project."
+    )
+    log_store: str = option(
+        "", kind=TEXT, group=FUNCTION_COMPUTE, help="context.service.log_store."
+    )
+
+
+OPTIONS: dict[str, Option] = {
+    made.name: Option(name=made.name, default=made.default, **made.metadata)
+    for made in fields(Config)
+}
+"""Every option by name, in the order of the settings page."""
+
+
+def grouped() -> dict[Group, list[Option]]:
+    """The options under their groups, both in the order of their definition."""
+    groups: dict[Group, list[Option]] = {}
+    for each in OPTIONS.values():
+        groups.setdefault(each.group, []).append(each)
+    return groups

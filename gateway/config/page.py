@@ -1,0 +1,119 @@
+"""The page ``docs/settings.md``, made from the options: ``python -m gateway.config.page``."""
+
+from gateway.config.definition import Option
+from gateway.config.options import grouped
+
+EXAMPLE = """\
+target = "app.main:handler"
+chdir = "code"              # beside this file
+
+host = "0.0.0.0"
+port = 8080
+threads = 16
+handler_timeout = "2m"
+
+max_body = "6MB"
+max_async_body = "64KB"
+access_log = "json"
+tracebacks = false
+
+function_name = "orders"
+function_memory = 1024      # MB
+"""
+
+_INTRO = """\
+# Settings
+
+Each option below can be set in four ways. The first that sets it counts:
+
+1. on the command line: `gateway serve app:handler --max-body 6MB`. Options may stand before or
+   after `TARGET`, as `--max-body 6MB` or `--max-body=6MB`, in full. Given twice, the later counts.
+2. by an environment variable: `GATEWAY_MAX_BODY=6MB`. An empty variable counts as not set.
+3. by a key of a TOML file, which `--config FILE` or `GATEWAY_CONFIG` names: `max_body = "6MB"`,
+   also written `max-body`. All keys stand at the top, without tables. Relative paths in the file
+   are relative to the file's folder; elsewhere they are relative to the current folder.
+4. by Function Compute's own variable, where the tables name one (`FC_…`). It is only looked at
+   when nothing else sets the option.
+
+`gateway check` takes the same options as `gateway serve`. What is wrong in any source, even a
+setting that another source replaces, is told in one line on standard error, and the exit status
+is 2. Unknown options, keys and `GATEWAY_…` variables are such mistakes.
+
+## Values
+
+| kind | written | meaning |
+| --- | --- | --- |
+| SIZE | `512`, `512B`, `8KB`, `1.5MB`, `1GB`, `32 MiB` | bytes when without a unit; up to 1024GB |
+| TIME | `30`, `1.5s`, `500ms`, `2m`, `1h` | seconds when without a unit; up to 8760h |
+| MB | `512`, `512MB`, `1GB` | memory; MB when without a unit |
+| switch | `--tracebacks`, `--no-tracebacks` | elsewhere `true`, `1`, `yes`, `on` or the opposite |
+
+KB, MB and GB are powers of 1024, as on Function Compute, and the same as KiB, MiB and GiB. Units
+may be in capitals or not, with a space before them or none. In TOML a value with a unit needs
+quotes, a plain number does not.
+
+## An example `gateway.toml`
+
+```toml
+{example}```
+
+```sh
+gateway serve --config gateway.toml --port 9000
+```
+"""
+
+_OUTRO = """\
+
+## Settings that belong together
+
+- One place to listen on: `--unix` excludes `--fd`, and both exclude `--host` and `--port`,
+  wherever they are set.
+- `--max-async-body` may not be larger than `--max-body`, nor `--body-buffer` larger than
+  `--body-memory`. That is refused when both are set. When only one of the two is, the default of
+  the other follows: `--max-body 1KB` alone also makes `--max-async-body` 1KB, and
+  `--body-buffer 512MB` alone also makes `--body-memory` 512MB.
+
+## Variables of Kubernetes
+
+Kubernetes tells every pod about its Services, and for one called `gateway` (or `gateway-…`) the
+names of these variables begin as the gateway's own do. They are recognised and ignored:
+
+- `GATEWAY_SERVICE_HOST`, `GATEWAY_SERVICE_PORT`, `GATEWAY_SERVICE_PORT_<NAME>`,
+- `GATEWAY_PORT` with a value such as `tcp://10.0.0.1:80`,
+- `GATEWAY_PORT_80_TCP` and the same with `_ADDR`, `_PORT` or `_PROTO` at the end, for any port
+  number and also for `UDP` and `SCTP`.
+
+A pod without them sets `enableServiceLinks: false`.
+"""
+
+
+def settings_page() -> str:
+    """The page as Markdown."""
+    parts = [_INTRO.format(example=EXAMPLE)]
+    for group, options in grouped().items():
+        rows = "\n".join(map(_row, options))
+        parts.append(
+            f"\n## {group.title}\n\n{group.intro}\n\n"
+            "| option | environment variable | TOML key | default | what it does |\n"
+            f"| --- | --- | --- | --- | --- |\n{rows}\n"
+        )
+    return "".join(parts) + _OUTRO
+
+
+def _row(option: Option) -> str:
+    cells = (
+        ", ".join(map(_code, option.usage.split(", "))),
+        " or ".join(_code(name) for name in (option.variable, option.fallback) if name),
+        _code(option.name) if option.in_file else "",
+        _code(option.shown_default) if option.shown_default else "none",
+        option.help,
+    )
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+if __name__ == "__main__":
+    print(settings_page(), end="")

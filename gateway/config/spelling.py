@@ -1,0 +1,16 @@
+"""What a misspelt name probably meant."""
+
+from collections.abc import Iterable
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str, prefix: str = "") -> str:
+    """A question naming the nearest known word, or `otherwise` when none is near.
+
+    `prefix` is what all known words begin with: it makes none of them nearer.
+    """
+    # difflib costs start-up time, and only a mistake needs it.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    stems = [name.removeprefix(prefix) for name in known]
+    near = get_close_matches(word.removeprefix(prefix), stems, n=1)
+    return f"did you mean {prefix}{near[0]}?" if near else otherwise

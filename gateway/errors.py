@@ -1,0 +1,138 @@
+"""Everything the gateway answers by itself, and what a user of the command line can mend.
+
+A `Refusal` is raised where a rule is found broken and carries its own HTTP answer: the status,
+Function Compute's error code and a message for the client.  Whoever catches it needs no table.
+The subclasses are the table; `docs/errors.md` is generated from them.
+"""
+
+import json
+from typing import ClassVar
+
+from gateway.fc import names
+
+
+class UsageError(Exception):
+    """A mistake that the user of the command line can mend; the text is one line."""
+
+
+class Refusal(Exception):
+    """A request that the gateway answers itself, without the handler.
+
+    `closes` says that the connection cannot be used afterwards: either the bytes behind the
+    request are not understood, or its body has been left unread.
+
+    Source of the codes: FC's public error reference; the body is FC 2.0's
+    `{"ErrorCode", "ErrorMessage"}`.
+    """
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = names.INVALID_ARGUMENT
+    error_type: ClassVar[str] = names.FC_COMMON_ERROR
+    closes: ClassVar[bool] = True
+    retry_after: ClassVar[int | None] = None
+    """Seconds, sent as `Retry-After` (RFC 9110 §10.2.3)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def body(self) -> bytes:
+        """The answer's JSON body."""
+        return json.dumps({"ErrorCode": self.code, "ErrorMessage": self.message}).encode()
+
+    def headers(self) -> list[tuple[str, str]]:
+        """The answer's own header fields, without those that frame it."""
+        fields = [("Content-Type", "application/json"), ("X-Fc-Error-Type", self.error_type)]
+        if self.retry_after is not None:
+            fields.append(("Retry-After", str(self.retry_after)))
+        return fields
+
+
+class MalformedRequest(Refusal):
+    """The bytes are not a request of RFC 9112, or one that two parsers could read differently."""
+
+
+class HeadersTooLarge(Refusal):
+    """The names and values of the header fields are larger than FC allows."""
+
+
+class PathTooLong(Refusal):
+    """Path and query together are longer than FC allows."""
+
+
+class BodyTooLarge(Refusal):
+    """The body is larger than FC allows for this kind of invocation."""
+
+
+class RequestTimeout(Refusal):
+    """The request did not arrive in time (RFC 9110 §15.5.9)."""
+
+    status = 408
+    code = "RequestTimeout"
+
+
+class ExpectationFailed(Refusal):
+    """`Expect` asks for something other than `100-continue` (RFC 9110 §10.1.1)."""
+
+    status = 417
+    code = "ExpectationFailed"
+
+
+class NotImplementedByGateway(Refusal):
+    """A method or a transfer coding that the gateway does not speak (RFC 9112 §6.1)."""
+
+    status = 501
+    code = "NotImplemented"
+
+
+class VersionNotSupported(Refusal):
+    """An HTTP version other than 1.0 and 1.1 (RFC 9110 §15.6.6)."""
+
+    status = 505
+    code = "HTTPVersionNotSupported"
+
+
+class QueueFull(Refusal):
+    """Every thread is busy and the queue in front of them is full."""
+
+    status = 429
+    code = names.RESOURCE_EXHAUSTED
+    closes = False
+    retry_after = 1
+
+
+class QueueTimeout(Refusal):
+    """The request waited longer for a thread than it may; its handler was not run."""
+
+    status = 503
+    code = names.RESOURCE_THROTTLED
+    closes = False
+    retry_after = 1
+
+
+class BudgetTimeout(Refusal):
+    """The memory for request bodies was full for as long as a body may wait for it."""
+
+    status = 503
+    code = names.RESOURCE_THROTTLED
+    retry_after = 1
+
+
+class BadResponse(Refusal):
+    """The handler's response breaks a limit of Function Compute."""
+
+    status = 502
+    code = names.BAD_RESPONSE
+    error_type = names.UNHANDLED_INVOCATION_ERROR
+    closes = False
+
+
+class InternalError(Refusal):
+    """A fault of the gateway itself; the log has the traceback."""
+
+    status = 500
+    code = names.INTERNAL_SERVER_ERROR
+
+
+class ClientDisconnected(ConnectionError):
+    """The client is gone (or takes nothing any more); writing its answer has no use."""

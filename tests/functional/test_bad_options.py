@@ -1,0 +1,140 @@
+"""``python -m gateway`` with a mistake: one line says what, where, and how to mend it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway import __version__
+
+# What a pod of a Service called "gateway" finds in its environment.
+KUBERNETES = {
+    "GATEWAY_PORT": "tcp://10.0.0.1:80",
+    "GATEWAY_PORT_80_TCP": "tcp://10.0.0.1:80",
+    "GATEWAY_PORT_80_TCP_ADDR": "10.0.0.1",
+    "GATEWAY_PORT_80_TCP_PORT": "80",
+    "GATEWAY_PORT_80_TCP_PROTO": "tcp",
+    "GATEWAY_SERVICE_HOST": "10.0.0.1",
+    "GATEWAY_SERVICE_PORT": "80",
+    "GATEWAY_SERVICE_PORT_HTTP": "80",
+}
+
+# Nothing of these is needed to print help or to refuse an option, and each costs start-up time.
+HEAVY = {"asyncio", "uvloop", "httptools", "tomllib", "difflib", "ssl", "gateway.app"}
+
+
+def run(
+    *arguments: str, folder: Path, environ: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    inherited = {
+        name: text for name, text in os.environ.items() if not name.startswith(("GATEWAY_", "FC_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments],
+        cwd=folder,
+        env=inherited
+        | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "utf-8"}
+        | (environ or {}),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "environ", "line"),
+    [
+        ("", {}, "a command is missing; give gateway serve TARGET, or see gateway --help"),
+        ("chekc", {}, "unknown command 'chekc': did you mean check?"),
+        ("check --prot 80", {}, "unknown option --prot: did you mean --port?"),
+        ("serve --max-bod 1KB", {}, "unknown option --max-bod: did you mean --max-body?"),
+        (
+            "serve --max-body",
+            {},
+            "--max-body: its value is missing; give --max-body 32MB",
+        ),
+        (
+            "serve app",
+            {},
+            "TARGET: 'app' is not a handler; give package.module:handler or module.handler",
+        ),
+        (
+            "serve --max-body 32XB",
+            {},
+            "--max-body: '32XB' is not a size; "
+            "give bytes or a number with KB, MB or GB, such as 32MB",
+        ),
+        (
+            "serve",
+            {"GATEWAY_PROT": "80"},
+            "unknown environment variable GATEWAY_PROT: did you mean GATEWAY_PORT?",
+        ),
+        (
+            "serve",
+            {"GATEWAY_LOG_LEVEL": "loud"},
+            "GATEWAY_LOG_LEVEL: 'loud' is not a choice here; give debug, info, warning or error",
+        ),
+        (
+            "check --unix g.sock --fd 3",
+            KUBERNETES,
+            "--unix and --fd exclude each other: remove one of them",
+        ),
+        (
+            "serve --config no.toml",
+            {},
+            "--config: cannot read 'no.toml': No such file or directory; check the path",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_on_standard_error(
+    typed: str, environ: dict[str, str], line: str, tmp_path: Path
+) -> None:
+    ended = run(*typed.split(), folder=tmp_path, environ=environ)
+    assert (ended.stderr, ended.stdout) == (f"gateway: error: {line}\n", "")
+    assert ended.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "port = 80\nmax_body = 32MB\n",
+            "gateway.toml:2: column 14: not TOML: Expected newline or end of document after "
+            'a statement; a setting is written max_body = "32MB"',
+        ),
+        ("\nprot = 80", "gateway.toml:2: prot: unknown key; did you mean port?"),
+        ("port = -1", "gateway.toml:1: port: '-1' is too small; give at least 0"),
+    ],
+)
+def test_a_mistake_in_a_file_names_file_and_line(text: str, line: str, tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text(text)
+    ended = run("serve", folder=tmp_path, environ={"GATEWAY_CONFIG": "gateway.toml"})
+    assert (ended.stderr, ended.stdout) == (f"gateway: error: {line}\n", "")
+    assert ended.returncode == 2
+
+
+def test_bytes_that_are_no_text_are_one_line_too(tmp_path: Path) -> None:
+    ended = run("serve", "--region", os.fsdecode(b"\xff\xfe\n"), folder=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("gateway: error: --region: ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_version_and_help_go_to_standard_output(tmp_path: Path) -> None:
+    version = run("--version", folder=tmp_path)
+    assert (version.returncode, version.stdout) == (0, f"gateway {__version__}\n")
+    assert version.stderr == ""
+    text = run("serve", "--help", folder=tmp_path)
+    assert (text.returncode, text.stderr) == (0, "")
+    assert "GATEWAY_MAX_HEADER_BYTES" in text.stdout
+
+
+@pytest.mark.parametrize("typed", ["--help", "serve --help", "--version", "serve --port 99999"])
+def test_help_and_mistakes_do_not_wait_for_the_server(typed: str, tmp_path: Path) -> None:
+    ended = run(*typed.split(), folder=tmp_path, environ={"PYTHONPROFILEIMPORTTIME": "1"})
+    imported = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert "gateway.config" in imported
+    assert not imported & HEAVY

@@ -1,0 +1,106 @@
+"""Settings that contradict one another, and defaults that give way."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Config, ConfigError, load
+from gateway.config.agreement import agree
+from gateway.config.sources import Setting
+
+KB = 1024
+MB = 1024 * KB
+
+
+@pytest.mark.parametrize(
+    ("typed", "environ", "line"),
+    [
+        (
+            "--max-body 1KB --max-async-body 2KB",
+            {},
+            "--max-async-body (2KB) is larger than --max-body (1KB): "
+            "lower the first or raise the second",
+        ),
+        (
+            "--max-async-body 2KB",
+            {"GATEWAY_MAX_BODY": "1KB"},
+            "--max-async-body (2KB) is larger than GATEWAY_MAX_BODY (1KB): "
+            "lower the first or raise the second",
+        ),
+        (
+            "--body-memory 1MB --body-buffer 2MB",
+            {},
+            "--body-buffer (2MB) is larger than --body-memory (1MB): "
+            "lower the first or raise the second",
+        ),
+        (
+            "--unix g.sock --fd 3",
+            {},
+            "--unix and --fd exclude each other: remove one of them",
+        ),
+        (
+            "--unix g.sock --host ::1",
+            {},
+            "--unix and --host exclude each other: remove one of them",
+        ),
+        (
+            "--unix g.sock",
+            {"GATEWAY_PORT": "80"},
+            "--unix and GATEWAY_PORT exclude each other: remove one of them",
+        ),
+        (
+            "--fd 3",
+            {"GATEWAY_HOST": "::1"},
+            "--fd and GATEWAY_HOST exclude each other: remove one of them",
+        ),
+        # Even where it says the default: it was chosen, and it is not done.
+        ("--fd 3 --port 9000", {}, "--fd and --port exclude each other: remove one of them"),
+    ],
+)
+def test_a_contradiction_is_one_line(typed: str, environ: dict[str, str], line: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(typed.split(), environ)
+    assert str(refused.value) == line
+
+
+@pytest.mark.parametrize(
+    ("typed", "max_async_body", "max_body", "body_buffer", "body_memory"),
+    [
+        ("", 128 * KB, 32 * MB, 32 * MB, 256 * MB),
+        ("--max-body 1KB", KB, KB, 32 * MB, 256 * MB),
+        ("--max-body 64MB", 128 * KB, 64 * MB, 32 * MB, 256 * MB),
+        ("--max-body 0", 0, 0, 32 * MB, 256 * MB),
+        ("--max-async-body 64MB", 64 * MB, 64 * MB, 32 * MB, 256 * MB),
+        ("--max-async-body 1KB", KB, 32 * MB, 32 * MB, 256 * MB),
+        ("--max-async-body 1KB --max-body 1KB", KB, KB, 32 * MB, 256 * MB),
+        ("--body-memory 1MB", 128 * KB, 32 * MB, MB, MB),
+        ("--body-buffer 512MB", 128 * KB, 32 * MB, 512 * MB, 512 * MB),
+        ("--body-buffer 1MB --body-memory 1MB", 128 * KB, 32 * MB, MB, MB),
+    ],
+)
+def test_a_default_gives_way_to_what_was_chosen(
+    typed: str, max_async_body: int, max_body: int, body_buffer: int, body_memory: int
+) -> None:
+    assert load(typed.split(), {}) == Config(
+        max_async_body=max_async_body,
+        max_body=max_body,
+        body_buffer=body_buffer,
+        body_memory=body_memory,
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "environ"),
+    [
+        ("--unix g.sock", {"GATEWAY_PORT": "tcp://10.0.0.1:80", "GATEWAY_HOST": ""}),
+        ("--fd 3 --backlog 5", {}),
+        ("--host :: --port 0", {}),
+    ],
+)
+def test_one_place_to_listen_on_is_no_contradiction(typed: str, environ: dict[str, str]) -> None:
+    assert load(typed.split(), environ)
+
+
+def test_the_settings_and_for_the_rest_the_defaults() -> None:
+    settings = {"unix": Setting(Path("g.sock"), "--unix")}
+    assert agree(settings) == Config(unix=Path("g.sock"))

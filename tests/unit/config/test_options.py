@@ -1,0 +1,191 @@
+"""The definition: every option, through every source that it has."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Config, ConfigError, load
+from gateway.config.options import OPTIONS, grouped
+from gateway.config.sources import parse_file
+from gateway.limits import Limits
+
+NAMES = list(OPTIONS)
+
+# For every option a text that is not its default, and the value it means.
+EXAMPLES: dict[str, tuple[str, object]] = {
+    "target": ("app.main:handler", "app.main:handler"),
+    "config": ("/dev/null", Path("/dev/null")),
+    "chdir": ("/srv/code", Path("/srv/code")),
+    "interface": ("asgi", "asgi"),
+    "host": ("::1", "::1"),
+    "port": ("0", 0),
+    "unix": ("/run/gateway.sock", Path("/run/gateway.sock")),
+    "fd": ("3", 3),
+    "backlog": ("64", 64),
+    "threads": ("2", 2),
+    "queue": ("0", 0),
+    "queue_timeout": ("500ms", 0.5),
+    "handler_timeout": ("0", 0.0),
+    "max_header_bytes": ("16KB", 16384),
+    "max_path_bytes": ("100", 100),
+    "max_body": ("1GB", 1073741824),
+    "max_async_body": ("1KB", 1024),
+    "max_response_header_bytes": ("64", 64),
+    "body_buffer": ("1KB", 1024),
+    "body_memory": ("1GB", 1073741824),
+    "keep_alive_timeout": ("15m", 900.0),
+    "head_timeout": ("1", 1.0),
+    "body_timeout": ("1.5", 1.5),
+    "body_min_rate": ("0", 0),
+    "write_timeout": ("2h", 7200.0),
+    "drain_timeout": ("0s", 0.0),
+    "server_header": ("gateway", "gateway"),
+    "tracebacks": ("false", False),
+    "access_log": ("json", "json"),
+    "log_level": ("debug", "debug"),
+    "function_name": ("orders", "orders"),
+    "function_memory": ("1024", 1024),
+    "service_name": ("shop", "shop"),
+    "qualifier": ("blue", "blue"),
+    "region": ("cn-hangzhou", "cn-hangzhou"),
+    "account_id": ("1234567890", "1234567890"),
+    "log_project": ("logs", "logs"),
+    "log_store": ("store", "store"),
+}
+
+# For every option a text that it refuses.
+REFUSED: dict[str, str] = {
+    "target": "app.py",
+    "config": "/nowhere/gateway.toml",
+    "chdir": "",
+    "interface": "cgi",
+    "host": "a b",
+    "port": "65536",
+    "unix": "",
+    "fd": "-1",
+    "backlog": "0",
+    "threads": "0",
+    "queue": "-1",
+    "queue_timeout": "0",
+    "handler_timeout": "-1",
+    "max_header_bytes": "63",
+    "max_path_bytes": "0",
+    "max_body": "32XB",
+    "max_async_body": "-1",
+    "max_response_header_bytes": "63",
+    "body_buffer": "1023",
+    "body_memory": "1023",
+    "keep_alive_timeout": "-1",
+    "head_timeout": "0",
+    "body_timeout": "0",
+    "body_min_rate": "-1",
+    "write_timeout": "0",
+    "drain_timeout": "-1",
+    "server_header": "a\nb",
+    "tracebacks": "maybe",
+    "access_log": "xml",
+    "log_level": "loud",
+    "function_name": "a\nb",
+    "function_memory": "0",
+    "service_name": "a\nb",
+    "qualifier": "a\nb",
+    "region": "a\nb",
+    "account_id": "a\nb",
+    "log_project": "a\nb",
+    "log_store": "a\nb",
+}
+
+
+def test_the_tables_of_this_file_have_every_option() -> None:
+    assert list(EXAMPLES) == NAMES
+    assert list(REFUSED) == NAMES
+
+
+def test_without_any_setting_the_defaults_are_in_force() -> None:
+    assert load([], {}) == Config()
+
+
+def test_the_limits_are_by_default_those_of_function_compute() -> None:
+    limits = dataclasses.asdict(Limits())
+    config = dataclasses.asdict(Config())
+    assert {name: config[name] for name in limits} == limits
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_default_is_a_value_that_its_option_takes(name: str) -> None:
+    option = OPTIONS[name]
+    if option.default is not None:
+        assert option.kind.read(option.shown_default) == option.default
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_command_line_sets_the_option(name: str) -> None:
+    text, value = EXAMPLES[name]
+    option = OPTIONS[name]
+    assert getattr(load(_typed(name, text), {}), name) == value
+    assert value != option.default
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_environment_sets_the_option(name: str) -> None:
+    text, value = EXAMPLES[name]
+    assert getattr(load([], {OPTIONS[name].variable: text}), name) == value
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if OPTIONS[name].in_file])
+@pytest.mark.parametrize("spelling", ["_", "-"])
+def test_the_file_sets_the_option(name: str, spelling: str) -> None:
+    text, value = EXAMPLES[name]
+    settings = parse_file(f'{name.replace("_", spelling)} = "{text}"', Path("gateway.toml"))
+    assert settings[name].value == value
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if OPTIONS[name].fallback])
+def test_the_variable_of_function_compute_sets_the_option(name: str) -> None:
+    text, value = EXAMPLES[name]
+    assert getattr(load([], {str(OPTIONS[name].fallback): text}), name) == value
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "tracebacks"])
+def test_the_command_line_is_refused_by_the_name_of_the_option(name: str) -> None:
+    option = OPTIONS[name]
+    with pytest.raises(ConfigError) as refused:
+        load([REFUSED[name]] if option.positional else [option.flag, REFUSED[name]], {})
+    assert str(refused.value).startswith(f"{option.flag}: ")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if REFUSED[name]])
+def test_the_environment_is_refused_by_the_name_of_the_variable(name: str) -> None:
+    option = OPTIONS[name]
+    with pytest.raises(ConfigError) as refused:
+        load([], {option.variable: REFUSED[name]})
+    assert str(refused.value).startswith(f"{option.variable}: ")
+
+
+def test_flags_and_variables_follow_from_the_name() -> None:
+    option = OPTIONS["max_header_bytes"]
+    assert option.flag == "--max-header-bytes"
+    assert option.variable == "GATEWAY_MAX_HEADER_BYTES"
+    assert option.usage == "--max-header-bytes SIZE"
+    assert OPTIONS["tracebacks"].usage == "--tracebacks, --no-tracebacks"
+    assert OPTIONS["target"].usage == "TARGET"
+
+
+def test_every_option_is_in_one_group_and_says_what_it_does() -> None:
+    assert [option.name for options in grouped().values() for option in options] == NAMES
+    assert all(option.help.endswith(".") for option in OPTIONS.values())
+
+
+def test_a_config_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().port = 80  # type: ignore[misc]
+
+
+def _typed(name: str, text: str) -> list[str]:
+    option = OPTIONS[name]
+    if option.positional:
+        return [text]
+    if option.is_switch:
+        return [option.flag if text == "true" else option.negation]
+    return [option.flag, text]

@@ -1,0 +1,156 @@
+"""The command: what is run, what is printed where, and the exit status."""
+
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from gateway import __version__, cli
+from gateway.config import Config
+from gateway.errors import UsageError
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Puts functions in the place of the application's."""
+
+    def put(**functions: Callable[[Config], Any]) -> None:
+        application = ModuleType("gateway.app")
+        vars(application).update(functions)
+        monkeypatch.setitem(sys.modules, "gateway.app", application)
+
+    return put
+
+
+@pytest.mark.parametrize("status", [0, 1, 3])
+def test_serve_gets_the_settings_and_gives_the_exit_status(install: Install, status: int) -> None:
+    served = []
+
+    def serve(config: Config) -> int:
+        served.append(config)
+        return status
+
+    install(serve=serve)
+    arguments = ["serve", "app:h", "--port", "0"]
+    assert cli.run(arguments, {"GATEWAY_THREADS": "2"}) == status
+    assert served == [Config(target="app:h", port=0, threads=2)]
+
+
+def test_check_prints_its_line(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install(check=lambda config: f"{config.target} is fine")
+    assert cli.run(["check", "app:h"], {}) == 0
+    assert capsys.readouterr() == ("app:h is fine\n", "")
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_what_the_user_can_mend_is_one_line(
+    command: str, install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(config: Config) -> None:
+        raise UsageError("cannot listen:\nthe port is taken")
+
+    install(serve=refuse, check=refuse)
+    assert cli.run([command], {}) == 2
+    assert capsys.readouterr() == ("", "gateway: error: cannot listen: the port is taken\n")
+
+
+def test_a_wrong_setting_is_told_before_the_application_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "gateway.app", None)
+    assert cli.run(["serve", "--threads", "0"], {}) == 2
+    assert capsys.readouterr().err == (
+        "gateway: error: --threads: '0' is too small; give at least 1\n"
+    )
+
+
+def test_an_interrupt_ends_without_a_traceback(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(config: Config) -> None:
+        raise KeyboardInterrupt
+
+    install(serve=interrupt)
+    assert cli.run(["serve"], {}) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_any_other_exception_is_a_bug_and_passes(install: Install) -> None:
+    def fail(config: Config) -> None:
+        raise ZeroDivisionError
+
+    install(serve=fail)
+    with pytest.raises(ZeroDivisionError):
+        cli.run(["serve"], {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "a command is missing; give gateway serve TARGET, or see gateway --help"),
+        ([""], "a command is missing; give gateway serve TARGET, or see gateway --help"),
+        (["sevre"], "unknown command 'sevre': did you mean serve?"),
+        (["run"], "unknown command 'run': see gateway --help"),
+        (["app:h"], "'app:h' is not a command; give gateway serve app:h"),
+        (["index.handler"], "'index.handler' is not a command; give gateway serve index.handler"),
+        (
+            ["--port", "80", "serve"],
+            "the command must stand before --port; give gateway serve --port …",
+        ),
+    ],
+)
+def test_without_a_command_the_line_says_how_to_give_one(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(arguments, {}) == 2
+    assert capsys.readouterr() == ("", f"gateway: error: {line}\n")
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_of_the_gateway_names_the_commands(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([flag], {}) == 0
+    text, errors = capsys.readouterr()
+    assert errors == ""
+    assert "gateway serve" in text
+    assert "gateway check" in text
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_of_a_command_is_shown_whatever_else_is_wrong(
+    command: str, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([command, "--wrong", flag], {"GATEWAY_WRONG": "1"}) == 0
+    text, errors = capsys.readouterr()
+    assert errors == ""
+    assert text.startswith(f"Usage: gateway {command} [TARGET] [options]\n")
+    assert "--max-header-bytes SIZE" in text
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--version"], {}) == 0
+    assert capsys.readouterr() == (f"gateway {__version__}\n", "")
+
+
+def test_main_leaves_the_process_with_the_status(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["--version"])
+    assert left.value.code == 0
+    with pytest.raises(SystemExit) as left:
+        cli.main(["sevre"])
+    assert left.value.code == 2
+
+
+def test_main_takes_what_was_typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["gateway", "--version"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert capsys.readouterr().out == f"gateway {__version__}\n"
