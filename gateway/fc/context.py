@@ -1,0 +1,230 @@
+"""The invocation context that a handler finds as `environ["fc.context"]`.
+
+Nearly all of it is the same for every request of a process, so a `ContextTemplate` is made once
+and its parts are shared: they are frozen, which keeps one request from changing another's.  Only
+the `FCContext` itself belongs to its request.
+
+Attribute names, aliases and the keys of `to_json()` are those of Function Compute's Python
+runtime ("Context" in FC's developer reference).
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.fc import names
+
+LOGGER = logging.getLogger("gateway.function")
+"""What a handler gets as `context.logger`; its output is configured where logging is."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """Temporary keys of the function's role; each "" when there is none."""
+
+    access_key_id: str = ""
+    access_key_secret: str = ""
+    security_token: str = ""
+
+    @property
+    def accessKeyId(self) -> str:  # noqa: N802 - FC's spelling
+        """Alias of `access_key_id`."""
+        return self.access_key_id
+
+    @property
+    def accessKeySecret(self) -> str:  # noqa: N802 - FC's spelling
+        """Alias of `access_key_secret`."""
+        return self.access_key_secret
+
+    @property
+    def securityToken(self) -> str:  # noqa: N802 - FC's spelling
+        """Alias of `security_token`."""
+        return self.security_token
+
+    def __repr__(self) -> str:
+        given = self.access_key_id or self.access_key_secret or self.security_token
+        return f"Credentials({'hidden' if given else 'none'})"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """The function that is invoked: `memory` in MB, `timeout` in seconds."""
+
+    name: str
+    handler: str
+    memory: int
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The service that the function belongs to, and where its logs go."""
+
+    name: str
+    log_project: str = ""
+    log_store: str = ""
+    qualifier: str = names.LATEST
+    version_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """The trace that the invocation is part of (OpenTracing, Jaeger)."""
+
+    span_context: str = ""
+    jaeger_endpoint: str = ""
+    baggages: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def span_baggages(self) -> dict[str, str]:
+        """The baggage items, in a dict of the caller's own."""
+        return dict(self.baggages)
+
+
+class FCContext:
+    """What Function Compute tells a handler about its invocation."""
+
+    __slots__ = (
+        "account_id",
+        "credentials",
+        "function",
+        "region",
+        "request_id",
+        "retry_count",
+        "service",
+        "tracing",
+    )
+
+    def __init__(self, request_id: str, template: "ContextTemplate") -> None:
+        self.request_id = request_id
+        self.credentials = template.credentials
+        self.function = template.function
+        self.service = template.service
+        self.region = template.region
+        self.account_id = template.account_id
+        self.retry_count = template.retry_count
+        self.tracing = template.tracing
+
+    @property
+    def requestId(self) -> str:  # noqa: N802 - FC's spelling
+        """Alias of `request_id`."""
+        return self.request_id
+
+    @property
+    def logger(self) -> logging.Logger:
+        """The function's logger."""
+        return LOGGER
+
+    def getLogger(self) -> logging.Logger:  # noqa: N802 - FC's spelling
+        """The function's logger."""
+        return LOGGER
+
+    def to_json(self) -> str:
+        """The context as a JSON text, keys in FC's camelCase, secrets included (as FC does)."""
+        credentials, function, service = self.credentials, self.function, self.service
+        content: dict[str, Any] = {
+            "requestId": self.request_id,
+            "credentials": {
+                "accessKeyId": credentials.access_key_id,
+                "accessKeySecret": credentials.access_key_secret,
+                "securityToken": credentials.security_token,
+            },
+            "function": {
+                "name": function.name,
+                "handler": function.handler,
+                "memory": function.memory,
+                "timeout": function.timeout,
+            },
+            "service": {
+                "name": service.name,
+                "logProject": service.log_project,
+                "logStore": service.log_store,
+                "qualifier": service.qualifier,
+                "versionId": service.version_id,
+            },
+            "region": self.region,
+            "accountId": self.account_id,
+            "retryCount": self.retry_count,
+            "tracing": {
+                "openTracingSpanContext": self.tracing.span_context,
+                "openTracingSpanBaggages": self.tracing.span_baggages,
+                "jaegerEndpoint": self.tracing.jaeger_endpoint,
+            },
+        }
+        return json.dumps(content)
+
+    def __repr__(self) -> str:
+        return (
+            f"FCContext(request_id={self.request_id!r}, function={self.function!r}, "
+            f"service={self.service!r}, region={self.region!r}, account_id={self.account_id!r}, "
+            f"retry_count={self.retry_count!r}, credentials={self.credentials!r})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ContextTemplate:
+    """What the contexts of a process have in common."""
+
+    function: Function
+    service: Service
+    credentials: Credentials = Credentials()
+    region: str = ""
+    account_id: str = ""
+    retry_count: int = 0
+    tracing: Tracing = Tracing()
+
+    def context(self, request_id: str) -> FCContext:
+        """The context of one request."""
+        return FCContext(request_id, self)
+
+    def addressed_context(
+        self, request_id: str, service: str, qualifier: str, function: str
+    ) -> FCContext:
+        """The context of one request on the default URL, whose names win for that request.
+
+        An empty `qualifier` is one that the URL does not name: the template's stays.
+        """
+        context = FCContext(request_id, self)
+        mine = self.service
+        context.service = Service(
+            service, mine.log_project, mine.log_store, qualifier or mine.qualifier, mine.version_id
+        )
+        context.function = Function(
+            function, self.function.handler, self.function.memory, self.function.timeout
+        )
+        return context
+
+
+def context_template(
+    *,
+    environ: Mapping[str, str],
+    function_name: str,
+    handler: str,
+    memory: int,
+    timeout: int,
+    service_name: str,
+    qualifier: str = names.LATEST,
+    region: str = "",
+    account_id: str = "",
+    log_project: str = "",
+    log_store: str = "",
+) -> ContextTemplate:
+    """The template for a process: `memory` in MB, `timeout` in seconds.
+
+    `environ` is the process environment; only the credentials are read from it, as FC's runtimes
+    are given them: ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and
+    ALIBABA_CLOUD_SECURITY_TOKEN.
+    """
+    return ContextTemplate(
+        function=Function(function_name, handler, memory, timeout),
+        service=Service(service_name, log_project, log_store, qualifier),
+        credentials=Credentials(
+            environ.get(names.ALIBABA_CLOUD_ACCESS_KEY_ID, ""),
+            environ.get(names.ALIBABA_CLOUD_ACCESS_KEY_SECRET, ""),
+            environ.get(names.ALIBABA_CLOUD_SECURITY_TOKEN, ""),
+        ),
+        region=region,
+        account_id=account_id,
+    )

@@ -1,0 +1,60 @@
+"""Bodies of the errors that Function Compute lays at the function's door.
+
+Shape: `{"errorMessage": str, "errorType": str, "stackTrace": [[where, source line], …]}`, status
+502, `X-Fc-Error-Type: UnhandledInvocationError` (FC, "Error handling").
+"""
+
+import json
+import traceback
+from types import TracebackType
+from typing import Final
+
+from gateway.fc import names
+
+STATUS: Final = 502
+
+HEADERS: Final = [
+    ("Content-Type", "application/json"),
+    (names.ERROR_TYPE, names.UNHANDLED_INVOCATION_ERROR),
+]
+
+
+def exception_body(error: BaseException, *, has_stack: bool) -> bytes:
+    """The body for an exception that a handler let escape.
+
+    `has_stack`: whether the client is shown where; else `stackTrace` is empty.
+    """
+    body = {
+        "errorMessage": _message(error),
+        "errorType": type(error).__name__,
+        "stackTrace": _stack(error.__traceback__) if has_stack else [],
+    }
+    return json.dumps(body).encode()
+
+
+def timeout_body(seconds: float) -> bytes:
+    """The body for a handler that ran for longer than `seconds`."""
+    return json.dumps({"errorMessage": f"Function time out after {seconds:g} seconds"}).encode()
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:
+        return f"<{type(second).__name__} in str() of the exception>"
+
+
+def _stack(trace: TracebackType | None) -> list[list[str]]:
+    """The frames of the function's own code, outermost first: without the gateway's."""
+    frames = [
+        frame for frame in traceback.extract_tb(trace) if not frame.filename.startswith(_OWN_CODE)
+    ]
+    return [
+        [f'File "{frame.filename}", line {frame.lineno}, in {frame.name}', frame.line or ""]
+        for frame in frames
+    ]
+
+
+_OWN_CODE: Final = tuple(
+    __file__.rsplit("/fc/", 1)[0] + folder for folder in ("/asgi/", "/http/", "/wsgi/")
+)

@@ -1,0 +1,85 @@
+"""The strings of Function Compute (FC), each written once.
+
+Header names are spelled as FC sends them; compare them without regard to case (RFC 9110 §5.1).
+Source: FC's public developer reference ("HTTP handlers", "Context", "Error handling",
+"Environment variables", "Asynchronous invocation").
+"""
+
+from typing import Final
+
+# The default URL, /2016-08-15/proxy/<service>[.<qualifier>]/<function>[/<path>].
+API_VERSION: Final = "2016-08-15"
+PROXY_PREFIX: Final = f"/{API_VERSION}/proxy/"
+LATEST: Final = "LATEST"
+
+# environ keys that only FC has.
+ENVIRON_CONTEXT: Final = "fc.context"
+ENVIRON_REQUEST_URI: Final = "fc.request_uri"
+
+# Response headers.
+HEADER_PREFIX: Final = "X-Fc-"
+REQUEST_ID: Final = "X-Fc-Request-Id"
+ERROR_TYPE: Final = "X-Fc-Error-Type"
+INSTANCE_ID: Final = "X-Fc-Instance-Id"
+INVOCATION_DURATION: Final = "X-Fc-Invocation-Duration"
+MAX_MEMORY_USAGE: Final = "X-Fc-Max-Memory-Usage"
+SERVICE_VERSION: Final = "X-Fc-Invocation-Service-Version"
+CODE_CHECKSUM: Final = "X-Fc-Code-Checksum"
+LOG_RESULT: Final = "X-Fc-Log-Result"
+
+# Request headers with which a client steers its invocation.
+INVOCATION_TYPE: Final = "X-Fc-Invocation-Type"
+LOG_TYPE: Final = "X-Fc-Log-Type"
+ASYNC_DELAY: Final = "X-Fc-Async-Delay"
+STATEFUL_ASYNC_INVOCATION_ID: Final = "X-Fc-Stateful-Async-Invocation-Id"
+ASYNC_TASK_ID: Final = "X-Fc-Async-Task-Id"
+DATE: Final = "X-Fc-Date"
+SECURITY_TOKEN: Final = "X-Fc-Security-Token"
+
+CLIENT_CONTROLS: Final = frozenset(
+    name.lower()
+    for name in (
+        INVOCATION_TYPE,
+        LOG_TYPE,
+        ASYNC_DELAY,
+        STATEFUL_ASYNC_INVOCATION_ID,
+        ASYNC_TASK_ID,
+        DATE,
+        SECURITY_TOKEN,
+    )
+)
+"""The only `X-Fc-*` headers that a client may send, in lower case."""
+
+# Error types, the values of X-Fc-Error-Type.
+FC_COMMON_ERROR: Final = "FcCommonError"
+UNHANDLED_INVOCATION_ERROR: Final = "UnhandledInvocationError"
+
+# Error codes, the values of "ErrorCode" in a platform error's body.
+ACCESS_DENIED: Final = "AccessDenied"
+BAD_RESPONSE: Final = "BadResponse"
+INTERNAL_SERVER_ERROR: Final = "InternalServerError"
+INVALID_ARGUMENT: Final = "InvalidArgument"
+RESOURCE_EXHAUSTED: Final = "ResourceExhausted"
+RESOURCE_THROTTLED: Final = "ResourceThrottled"
+
+# Load errors, the values of "errorType" when a handler cannot be loaded.
+IMPORT_MODULE_ERROR: Final = "ImportModuleError"
+USER_CODE_SYNTAX_ERROR: Final = "UserCodeSyntaxError"
+INVALID_HANDLE_NAME: Final = "InvalidHandleName"
+HANDLER_NOT_FOUND: Final = "HandlerNotFound"
+USER_CODE_ERROR: Final = "UserCodeError"
+
+# Environment variables that a function's code sees.
+FC_FUNC_CODE_PATH: Final = "FC_FUNC_CODE_PATH"
+FC_ACCOUNT_ID: Final = "FC_ACCOUNT_ID"
+FC_FUNCTION_NAME: Final = "FC_FUNCTION_NAME"
+FC_FUNCTION_HANDLER: Final = "FC_FUNCTION_HANDLER"
+FC_FUNCTION_MEMORY_SIZE: Final = "FC_FUNCTION_MEMORY_SIZE"
+FC_REGION: Final = "FC_REGION"
+FC_INSTANCE_ID: Final = "FC_INSTANCE_ID"
+FC_SERVICE_NAME: Final = "FC_SERVICE_NAME"
+FC_QUALIFIER: Final = "FC_QUALIFIER"
+FC_CUSTOM_LISTEN_PORT: Final = "FC_CUSTOM_LISTEN_PORT"
+ALIBABA_CLOUD_ACCESS_KEY_ID: Final = "ALIBABA_CLOUD_ACCESS_KEY_ID"
+ALIBABA_CLOUD_ACCESS_KEY_SECRET: Final = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+ALIBABA_CLOUD_SECURITY_TOKEN: Final = "ALIBABA_CLOUD_SECURITY_TOKEN"

@@ -1,0 +1,49 @@
+"""The default URL of a function, `/2016-08-15/proxy/<service>[.<qualifier>]/<function>[/<path>]`.
+
+Function Compute serves a function there when no custom domain is bound to it.  The handler sees
+the path behind the prefix; `fc.request_uri` keeps the whole.  SCRIPT_NAME stays empty, as FC
+leaves it: that is the caller's business.
+"""
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from gateway.fc.names import PROXY_PREFIX
+
+# FC's naming rule: letters, digits, "_" and "-", up to 128; services and functions do not begin
+# with a digit or "-", qualifiers may (a version is a number).  Without the rule a client could
+# put any character, line breaks too, into the context and the logs.
+_NAME = r"[A-Za-z_][A-Za-z0-9_-]{0,127}"
+_QUALIFIER = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}"
+_SERVICE = re.compile(rf"({_NAME})(?:\.({_QUALIFIER}))?")
+_FUNCTION = re.compile(_NAME)
+
+
+class ProxyPath(NamedTuple):
+    """What the default URL addresses."""
+
+    service: str
+    qualifier: str
+    """A version or an alias; "" when the URL names none."""
+    function: str
+    path: str
+    """The rest, still percent-encoded; begins with "/"."""
+
+
+def parse_proxy_path(path: str) -> ProxyPath | None:
+    """Split `path` when it is a default URL.
+
+    `path` is the request's path without the query, as it arrived: percent-encoded, latin-1.
+    None means an ordinary path, and also one whose names break FC's naming rule.
+    """
+    if not path.startswith(PROXY_PREFIX):
+        return None
+    service_part, _, rest = path[len(PROXY_PREFIX) :].partition("/")
+    function_part, _, rest = rest.partition("/")
+    # RFC 3986 §6.2.2.2: "my%2Dservice" and "my-service" are the same name.
+    service = _SERVICE.fullmatch(unquote(service_part))
+    function = _FUNCTION.fullmatch(unquote(function_part))
+    if service is None or function is None:
+        return None
+    return ProxyPath(service[1], service[2] or "", function[0], "/" + rest)

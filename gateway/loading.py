@@ -1,0 +1,217 @@
+"""From a target such as `index.handler` to the callable that it names.
+
+Forms, all relative to the code folder, which is `sys.path[0]` (whoever starts puts it there):
+
+    module.attr              Function Compute's; the last dot splits, the module may be dotted
+    folder/module.attr       Function Compute's; slashes stand for package dots
+    package.module:attr      the form of other servers; `attr` may be dotted, `site:app.wsgi`
+
+What goes wrong is a `LoadError` with Function Compute's name and words for it, then the cause and
+the mend.  The user's own exception stays reachable as `__cause__`.
+"""
+
+import functools
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
+
+from gateway.load_errors import (
+    LoadError,
+    code_folder,
+    describe,
+    import_failure,
+    invalid_handler,
+    is_module_missing,
+    missing_handler,
+    user_code_failure,
+)
+
+__all__ = ["Handler", "Interface", "LoadError", "detect_interface", "load"]
+
+Handler = Callable[..., Any]
+Interface = Literal["wsgi", "asgi"]
+
+
+class _Target(NamedTuple):
+    module: str
+    attribute: str
+
+
+def load(target: str) -> Handler:
+    """The callable that `target` names.
+
+    Raises LoadError; of what an import may raise, KeyboardInterrupt alone passes through.
+    """
+    module_path, attribute = _parse(target)
+    handler = _find(module_path, attribute, _import(module_path, attribute))
+    if not callable(handler):
+        cause = f"{attribute!r} is {describe(handler)}, which cannot be called"
+        raise invalid_handler(target, cause)
+    return handler
+
+
+def detect_interface(handler: Handler) -> Interface:
+    """Which of the two interfaces `handler` speaks.
+
+    ASGI 3 ("Applications") is a coroutine function of scope, receive and send, however it is
+    wrapped; everything else is taken for WSGI (PEP 3333).  Raises LoadError for what fits neither,
+    such as an application factory, so that the start fails and not each request.
+    """
+    call = _called(handler)
+    own = _signature(handler, follow_wrapped=False)
+    if inspect.isasyncgenfunction(call):
+        raise _misfit(handler, "it is an async generator, which neither WSGI nor ASGI knows")
+    if inspect.iscoroutinefunction(call):
+        if not _accepts(own, 3):
+            raise _misfit(
+                handler,
+                f"it is async but takes {_shown(own)}: ASGI is (scope, receive, send), "
+                "and a WSGI handler is a plain function",
+            )
+        return "asgi"
+    # A decorator may hide an async application behind `*args`; functools.wraps leaves the trace.
+    declared = _signature(handler, follow_wrapped=True)
+    if _is_asgi(own) or (_accepts(own, 3) and _is_asgi(declared)):
+        return "asgi"
+    if not _accepts(own, 2):
+        raise _misfit(
+            handler,
+            f"it takes {_shown(own)}, not (environ, start_response); "
+            "if it makes the application, let the module call it and name the result",
+        )
+    return "wsgi"
+
+
+def _parse(target: str) -> _Target:
+    module, colon, attribute = target.rpartition(":")
+    if not colon:
+        module, _, attribute = target.rpartition(".")
+    module = module.removeprefix("./")
+    if not module or not attribute or "/" in attribute:
+        example = "'index.handler' or 'package.module:app'"
+        raise invalid_handler(target, f"write a module and a callable in it, like {example}")
+    if module.startswith("/"):
+        cause = "the module is named from the code folder on, which --chdir sets"
+        raise invalid_handler(target, cause)
+    if not module.isprintable() or not all(module.replace("/", ".").split(".")):
+        raise invalid_handler(target, f"{module!r} cannot be a module")
+    if not all(part.isidentifier() for part in attribute.split(".")):
+        raise invalid_handler(target, f"{attribute!r} cannot be the name of a callable")
+    return _Target(module, attribute)
+
+
+def _import(module: str, attribute: str) -> ModuleType:
+    name = module.replace("/", ".")
+    try:
+        file = _file_of(module)
+        return importlib.import_module(name) if file is None else _import_file(module, name, file)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as exc:
+        # BaseException: a sys.exit() in the module must not end the start without a word.
+        raise import_failure(module, attribute, exc) from exc
+
+
+def _file_of(module: str) -> Path | None:
+    """The file in the code folder that Function Compute, which goes by the path, would load."""
+    folder, _, name = module.rpartition("/")
+    path = code_folder().joinpath(folder, *name.split("."))
+    for file in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
+        if file.is_file():
+            return file.resolve()
+    return None
+
+
+def _import_file(module: str, name: str, file: Path) -> ModuleType:
+    """Import `file`, which the target calls `module` and an import would call `name`.
+
+    Path and name can disagree: a folder without `__init__.py` loses against an installed package
+    of its name, a folder with a dot in it is no package at all.  Then the path decides, and the
+    module is known by its path, so that it takes no other module's name.
+    """
+    spec = _spec(name)
+    origin = Path(spec.origin).resolve() if spec and spec.has_location and spec.origin else None
+    if origin == file:
+        return importlib.import_module(name)
+    if spec is not None and name == module and "." not in name:
+        raise ImportError(f"{name!r} is {origin or 'a part of Python'}; rename {file.name}")
+    path_name = module if "/" in module else module.replace(".", "/")
+    if path_name in sys.modules:
+        return sys.modules[path_name]
+    spec = spec_from_file_location(path_name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is not Python code")
+    sys.modules[path_name] = found = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(found)
+    except BaseException:
+        sys.modules.pop(path_name, None)
+        raise
+    return found
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    try:
+        return find_spec(name)
+    except ModuleNotFoundError as exc:
+        if not is_module_missing(name, exc):
+            raise
+        return None
+
+
+def _find(module_path: str, attribute: str, module: ModuleType) -> object:
+    owner: object = module
+    for part in attribute.split("."):
+        try:
+            owner = getattr(owner, part)
+        except AttributeError as exc:
+            raise missing_handler(module_path, attribute, part, owner) from exc
+        except Exception as exc:
+            raise user_code_failure(exc) from exc
+    return owner
+
+
+def _called(handler: Handler) -> Handler:
+    """The function that runs when `handler` is called; a class stays what it is."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    if inspect.isroutine(handler) or inspect.isclass(handler):
+        return handler
+    call: Handler = handler.__call__  # type: ignore[operator]
+    return call
+
+
+def _signature(handler: Handler, *, follow_wrapped: bool) -> inspect.Signature | None:
+    try:
+        return inspect.signature(handler, follow_wrapped=follow_wrapped)
+    except (TypeError, ValueError):
+        return None  # written in C: it tells nothing about itself
+
+
+def _accepts(signature: inspect.Signature | None, count: int) -> bool:
+    if signature is None:
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def _is_asgi(signature: inspect.Signature | None) -> bool:
+    return signature is not None and [*signature.parameters] == ["scope", "receive", "send"]
+
+
+def _shown(signature: inspect.Signature | None) -> str:
+    return f"({', '.join(signature.parameters)})" if signature is not None else "(…)"
+
+
+def _misfit(handler: Handler, cause: str) -> LoadError:
+    name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
+    return invalid_handler(name, cause)
