@@ -1,0 +1,201 @@
+"""The composition root: settings become a worker.  The only module that wires others together."""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from gateway.config import Config
+from gateway.errors import UsageError
+from gateway.fc.context import ContextTemplate, context_template
+from gateway.fc.request_ids import SEED_SIZE, RequestIds
+from gateway.http.body import BodyBudget
+from gateway.http.deadlines import DeadlineSweep, sweep_interval
+from gateway.http.site import Site, Timeouts
+from gateway.limits import Limits
+from gateway.listening import address_of, listen_on_path, listen_on_port, take_over
+from gateway.loading import detect_interface, load
+from gateway.observe.access_log import AccessLog
+from gateway.server import Server, run_loop
+from gateway.wsgi.bridge import WsgiBridge
+
+DEMO_TARGET = "gateway.demo:handler"
+"""What is served when nothing is named."""
+
+
+def serve(config: Config) -> int:
+    """Serve until told to stop; the exit status.
+
+    Raises:
+        UsageError: something that the user can mend keeps the gateway from starting.
+    """
+    _configure_logging(config)
+    sock = _listen(config)
+    try:
+        handler, interface = _load(config)
+        _run_worker(config, handler, interface, sock)
+    finally:
+        sock.close()
+        if config.unix is not None:
+            config.unix.unlink(missing_ok=True)
+    return 0
+
+
+def check(config: Config) -> str:
+    """Load what `serve` would serve, and say in a line what was found.
+
+    Raises:
+        UsageError: as `serve` would.
+    """
+    handler, interface = _load(config)
+    name = getattr(handler, "__qualname__", type(handler).__qualname__)
+    kind = "ASGI application" if interface == "asgi" else "WSGI handler"
+    return (
+        f"{_target(config)}: {kind} {name} of {getattr(handler, '__module__', '?')}; "
+        f"{config.threads} threads, queue of {config.queue}, body up to {config.max_body} bytes"
+    )
+
+
+def _target(config: Config) -> str:
+    return config.target or DEMO_TARGET
+
+
+def _configure_logging(config: Config) -> None:
+    """Log to stderr, unless the process that imports the gateway has said otherwise."""
+    logging.basicConfig(
+        level=config.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+
+def _listen(config: Config) -> socket.socket:
+    if config.fd is not None:
+        return take_over(config.fd)
+    if config.unix is not None:
+        return listen_on_path(config.unix, config.backlog)
+    return listen_on_port(config.host, config.port, config.backlog)
+
+
+def _load(config: Config) -> tuple[Callable[..., Any], Literal["wsgi", "asgi"]]:
+    """Import the handler from the code folder; what it is and what it speaks."""
+    folder = config.chdir or Path.cwd()
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise UsageError(f"--chdir {folder}: {error.strerror}") from error
+    code_folder = str(Path.cwd())
+    if code_folder in sys.path:
+        sys.path.remove(code_folder)
+    sys.path.insert(0, code_folder)
+    handler = load(_target(config))
+    interface = config.interface
+    return handler, detect_interface(handler) if interface == "auto" else interface
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        max_header_bytes=config.max_header_bytes,
+        max_path_bytes=config.max_path_bytes,
+        max_body=config.max_body,
+        max_async_body=config.max_async_body,
+        max_response_header_bytes=config.max_response_header_bytes,
+        body_buffer=config.body_buffer,
+    )
+
+
+def _contexts(config: Config) -> ContextTemplate:
+    target = _target(config)
+    return context_template(
+        environ=os.environ,
+        function_name=config.function_name or target.replace(":", ".").split(".")[0],
+        handler=target,
+        memory=config.function_memory,
+        timeout=round(config.handler_timeout),
+        service_name=config.service_name,
+        qualifier=config.qualifier,
+        region=config.region,
+        account_id=config.account_id,
+        log_project=config.log_project,
+        log_store=config.log_store,
+    )
+
+
+def _run_worker(
+    config: Config,
+    handler: Callable[..., Any],
+    interface: Literal["wsgi", "asgi"],
+    sock: socket.socket,
+) -> None:
+    timeouts = Timeouts(
+        keep_alive=config.keep_alive_timeout,
+        head=config.head_timeout,
+        body=config.body_timeout,
+        body_min_rate=config.body_min_rate,
+        write=config.write_timeout,
+    )
+    access_log = None if config.access_log == "off" else AccessLog(config.access_log, sys.stdout)
+    application = _application(config, handler, interface)
+
+    async def main() -> None:
+        site = Site(
+            loop=asyncio.get_running_loop(),
+            application=application,
+            limits=_limits(config),
+            timeouts=timeouts,
+            budget=BodyBudget(config.body_memory),
+            next_request_id=RequestIds(os.urandom(SEED_SIZE)).next,
+            server_header=config.server_header,
+            record=None if access_log is None else access_log.add,
+        )
+        checks = [application.check_deadlines]
+        if access_log is not None:
+            checks.append(lambda _: access_log.flush())
+        interval = sweep_interval(timeouts, config.handler_timeout)
+        server = Server(
+            site,
+            application,
+            DeadlineSweep(site, interval, checks),
+            drain_timeout=config.drain_timeout,
+        )
+        await server.run(sock, lambda: _announce(config, sock))
+
+    try:
+        run_loop(main)
+    finally:
+        if access_log is not None:
+            access_log.flush()
+
+
+def _application(
+    config: Config, handler: Callable[..., Any], interface: Literal["wsgi", "asgi"]
+) -> Any:
+    if interface == "asgi":
+        raise UsageError("ASGI is not wired yet")
+    return WsgiBridge(
+        handler,
+        threads=config.threads,
+        limit_queue=config.queue,
+        queue_timeout=config.queue_timeout,
+        handler_timeout=config.handler_timeout,
+        limits=_limits(config),
+        shows_stack=config.tracebacks,
+        contexts=_contexts(config),
+    )
+
+
+def _announce(config: Config, sock: socket.socket) -> None:
+    """Tell that the gateway is ready, where, and for the demonstration what to try."""
+    address = address_of(sock)
+    lines = [f"Listening on {address} (pid {os.getpid()})"]
+    if config.target is None and address.startswith("http"):
+        lines += [
+            "Try:",
+            f"  curl {address}/",
+            f"  curl -d 'hello' {address}/echo",
+            f"  curl {address}/context",
+        ]
+    print("\n".join(lines), file=sys.stderr, flush=True)

@@ -1,0 +1,25 @@
+"""ASGI applications of either version as ASGI 3: `await app(scope, receive, send)`."""
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGI3Application
+
+
+def to_version_3(application: Callable[..., Any]) -> "ASGI3Application":
+    """`application`, wrapped if it is a "double callable" of ASGI 2: `await app(scope)(…)`.
+
+    What takes `scope` alone is of version 2; so is a class whose instances run one scope each.
+    """
+    try:
+        inspect.signature(application).bind("scope", "receive", "send")
+    except TypeError:
+        # Imported here because it costs 40 ms, and ASGI 2 is rare.
+        from asgiref.compatibility import double_to_single_callable  # noqa: PLC0415
+
+        return cast("ASGI3Application", double_to_single_callable(application))
+    except ValueError:
+        pass  # Written in C without a signature: taken at its word.
+    return application

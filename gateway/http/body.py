@@ -1,0 +1,121 @@
+"""What is kept of request bodies: of one request, and of all of a process together."""
+
+from collections import deque
+from collections.abc import Callable
+from io import BytesIO
+
+
+class BodyBuffer:
+    """A whole body in memory, as Function Compute hands it to a handler: a `BytesIO`.
+
+    A body that came in one segment is shared with it instead of copied; a larger one grows in
+    the `BytesIO` that the handler will read, so it is in memory once.
+    """
+
+    __slots__ = ("_first", "_stream", "size")
+
+    def __init__(self) -> None:
+        self._first = b""
+        self._stream: BytesIO | None = None
+        self.size = 0
+
+    def append(self, piece: bytes | memoryview) -> None:
+        """Take the next bytes of the body; `piece` may be a view of a larger segment."""
+        if self.size == 0:
+            self._first = bytes(piece)
+        else:
+            if self._stream is None:
+                self._stream = BytesIO()
+                self._stream.write(self._first)
+                self._first = b""
+            self._stream.write(piece)
+        self.size += len(piece)
+
+    @property
+    def received(self) -> int:
+        """Bytes that have arrived."""
+        return self.size
+
+    @property
+    def length(self) -> int:
+        """Bytes of the whole body."""
+        return self.size
+
+    def take_all(self) -> bytes:
+        """Everything, for one who goes on in another way."""
+        return self._first if self._stream is None else self._stream.getvalue()
+
+    def open(self) -> BytesIO:
+        """The body, to be read from its beginning."""
+        if self._stream is None:
+            return BytesIO(self._first)
+        self._stream.seek(0)
+        return self._stream
+
+
+class BodyBudget:
+    """How many bytes of bodies a process keeps in memory, shared by all its connections.
+
+    Over the budget connections stop reading and wait for their turn, oldest first.  The body
+    that began first may always go on, even over the budget: some body can always be finished, so
+    waiting cannot become a deadlock, and the budget is exceeded by one body at the most.
+
+    All methods belong to the loop's thread but `give_back`, which may be called from any.
+    """
+
+    __slots__ = ("_limit", "_open", "_returned", "_waiting", "used")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.used = 0
+        """Bytes taken and not given back."""
+        self._open: dict[object, None] = {}
+        self._waiting: dict[object, Callable[[], None]] = {}
+        self._returned: deque[int] = deque()
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether somebody should call `settle` soon after giving bytes back."""
+        return bool(self._waiting)
+
+    def enter(self, owner: object) -> None:
+        """Register a body that begins to arrive."""
+        self._open[owner] = None
+
+    def take(self, owner: object, size: int, resume: Callable[[], None]) -> bool:
+        """Count `size` bytes that arrived; whether the owner may read more at once.
+
+        If not, `resume` is called when it may.
+        """
+        self._collect()
+        self.used += size
+        if self.used <= self._limit or next(iter(self._open)) is owner:
+            return True
+        self._waiting[owner] = resume
+        return False
+
+    def leave(self, owner: object) -> None:
+        """The owner's body is complete, or will not be; its bytes stay counted."""
+        self._open.pop(owner, None)
+        self._waiting.pop(owner, None)
+        if self._waiting:
+            self.settle()
+
+    def give_back(self, size: int) -> None:
+        """Return the bytes of a body that nobody needs any more; safe in any thread."""
+        self._returned.append(size)
+
+    def settle(self) -> None:
+        """Let those read on for whom there is room again."""
+        self._collect()
+        oldest = next(iter(self._open), None)
+        if oldest in self._waiting:
+            self._waiting.pop(oldest)()
+        for owner in list(self._waiting):
+            if self.used > self._limit:
+                break
+            self._waiting.pop(owner)()
+
+    def _collect(self) -> None:
+        while self._returned:
+            self.used -= self._returned.popleft()

@@ -1,0 +1,442 @@
+"""One client's connection: bytes in, exchanges out, answers back, in order.
+
+Theory of operation.  The connection has at most one exchange at a time; the bytes of pipelined
+requests wait, unparsed and bounded, until it is answered.  So answers cannot overtake one another
+and a refusal is always the last thing a connection says.
+
+    idle ──head──► body ──complete──► dispatched ──answered──► idle
+      │              │                     └─ connection not to be kept ──► closing
+      └──refusal─────┴──────► lingering ──client done, or time up──► closed
+
+The loop reads and parses; a pool thread that answers writes by itself (`http.socket_writer`), and
+what both need to know of each other goes through the exchange's tokens (`http.exchange`).
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, cast
+
+from gateway.errors import ClientDisconnected, MalformedRequest, Refusal, RequestTimeout
+from gateway.http import flow
+from gateway.http.exchange import Exchange
+from gateway.http.flow import ReadFlow
+from gateway.http.head import RequestHead
+from gateway.http.parser import HeadParser
+from gateway.http.reception import Reception
+from gateway.http.response import CONTINUE
+from gateway.http.site import Site
+from gateway.http.socket_writer import SocketWriter
+
+_MAX_PENDING: Final = 64 * 1024
+"""Unparsed bytes behind a running request, beyond which reading pauses."""
+
+_MAX_LINGER_BYTES: Final = 128 * 1024 * 1024
+"""Bytes read and dropped after an early refusal."""
+
+# What the deadline is for.
+_NOTHING: Final = 0
+_REQUEST: Final = 1
+_HEAD: Final = 2
+_LINGER: Final = 3
+_WAITS: Final = ("nothing", "request", "head", "linger")
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one connection.
+
+    Its methods belong to the loop's thread, but for those under "From any thread".
+    """
+
+    __slots__ = (
+        "_deadline",
+        "_drain_waiters",
+        "_exchange",
+        "_flow",
+        "_is_blocked",
+        "_lingered",
+        "_parser",
+        "_pending",
+        "_reception",
+        "_saw_eof",
+        "_transport",
+        "_unsent",
+        "_wait",
+        "environ",
+        "is_lost",
+        "local",
+        "peer",
+        "site",
+        "writer",
+    )
+
+    # For the life of the connection.
+    environ: dict[str, Any] | None
+    """What the application keeps for all requests of this connection."""
+    site: Site
+    is_lost: bool
+    """Whether the transport is gone."""
+    peer: tuple[str, int] | None
+    """The client's address and port; `None` on a unix socket."""
+    local: tuple[str, int] | None
+    """The address and port that it came to; `None` on a unix socket."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.is_lost = False
+        self.environ = None
+        self.peer = self.local = None
+        self._transport: asyncio.Transport | None = None
+        self._parser = HeadParser(site.names, site.limits)
+        self._exchange: Exchange | None = None
+        self._reception: Reception | None = None
+        self._pending = b""
+        self._wait = _NOTHING
+        self._deadline = 0.0
+        self._unsent = 0
+        self._lingered = 0
+        self._is_blocked = False
+        self._saw_eof = False
+        self._drain_waiters: list[asyncio.Future[None]] = []
+
+    def __repr__(self) -> str:
+        state = "lost" if self.is_lost else _WAITS[self._wait]
+        return f"<Connection {self.peer} {state} {self._exchange!r} pending={len(self._pending)}>"
+
+    # Called by the loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        sock = transport.get_extra_info("socket")
+        if sock.family != socket.AF_UNIX:
+            self.peer = transport.get_extra_info("peername")[:2]
+            self.local = transport.get_extra_info("sockname")[:2]
+        self._flow = ReadFlow(self.site.loop, self._transport)
+        self.writer = SocketWriter(sock.dup(), self.site.timeouts.write)
+        self._transport.set_write_buffer_limits(high=0)
+        self.site.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if self._wait == _LINGER:
+            self._lingered += len(data)
+            if self._lingered > _MAX_LINGER_BYTES:
+                self.abort()
+        elif exchange is None or exchange.is_done:
+            self._pending = self._pending + data if self._pending else data
+            self.resume()
+        elif self._reception is not None:
+            self._feed_body(exchange, self._reception, data)
+        else:
+            self._stash(exchange, data)
+
+    def eof_received(self) -> bool:
+        """The client sends nothing more, but may read: what it has asked for is answered."""
+        self._saw_eof = True
+        exchange = self._exchange
+        if self._wait == _LINGER:
+            self._close()
+        elif exchange is None or exchange.is_done:
+            self.resume()
+        elif self._reception is not None:
+            self._refuse(MalformedRequest("the request body ended early"))
+        else:
+            self._stash(exchange, b"")
+        return True
+
+    def pause_writing(self) -> None:
+        self._is_blocked = True
+        self._unsent = 0
+
+    def resume_writing(self) -> None:
+        self._is_blocked = False
+        self._release_drain_waiters(None)
+        exchange = self._exchange
+        if exchange is not None and self._reception is None and not exchange.is_dispatched:
+            self._dispatch(exchange)
+        else:
+            self.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self.site.connections.discard(self)
+        self.is_lost = True
+        exchange = self._exchange
+        if exchange is None or not self._disconnect(exchange):
+            self.writer.close()
+        self._release_drain_waiters(ClientDisconnected("the client has left"))
+        self._parser.close()
+        self._transport = None
+        self._pending = b""
+
+    def _disconnect(self, exchange: Exchange) -> bool:
+        """Tell who works on the exchange; whether a thread still writes."""
+        was_done = exchange.is_done
+        is_writing = exchange.disconnect()
+        self._end_reception(ClientDisconnected("the client has left"))
+        if not was_done and not exchange.is_dispatched:
+            exchange.release()
+        if exchange.on_disconnect is not None:
+            exchange.on_disconnect()
+        return is_writing
+
+    def _release_drain_waiters(self, error: Exception | None) -> None:
+        for waiter in self._drain_waiters:
+            if waiter.done():
+                continue
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+        self._drain_waiters.clear()
+
+    # Reading.
+
+    def resume(self) -> None:
+        """Go on with what has arrived, if the exchange before is done."""
+        exchange = self._exchange
+        if self._transport is None:
+            if exchange is not None and exchange.is_done:
+                self.writer.close()
+            return
+        if self._wait == _LINGER:
+            return
+        if exchange is not None:
+            if not exchange.is_done:
+                return
+            self._exchange = None
+            if not exchange.keep_alive:
+                self._finish()
+                return
+        if self._is_blocked:
+            return
+        if self._pending:
+            data, self._pending = self._pending, b""
+            self._feed_head(data)
+        elif self._saw_eof:
+            if self._parser.is_open:
+                self._refuse(MalformedRequest("the request head ended early"))
+            else:
+                self._close()
+        elif self.site.is_draining and not self._parser.is_open:
+            self._close()
+        if self._flow.reasons & flow.PIPELINE and len(self._pending) <= _MAX_PENDING:
+            self._flow.resume(flow.PIPELINE)
+
+    def _feed_head(self, data: bytes) -> None:
+        try:
+            head = self._parser.feed(data)
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
+        if head is not None:
+            self._begin(head, self._parser.rest)
+        elif self._saw_eof:
+            self.resume()
+        elif self._wait != _HEAD:
+            self._start_wait(_HEAD, self.site.timeouts.head)
+
+    def _begin(self, head: RequestHead, rest: bytes) -> None:
+        site = self.site
+        self._wait = _NOTHING
+        exchange = Exchange(self, head, site.next_request_id(), site.loop.time())
+        self._exchange = exchange
+        length = head.content_length
+        if length == 0:
+            if rest:
+                self._stash(exchange, rest)
+            self._dispatch(exchange)
+            return
+        reception = self._reception = Reception(exchange, head, self._flow)
+        if rest:
+            self._feed_body(exchange, reception, rest)
+        elif head.expects_continue:
+            self.write(CONTINUE)
+
+    def _feed_body(self, exchange: Exchange, reception: Reception, data: bytes) -> None:
+        try:
+            rest = reception.feed(data)
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
+        if reception.is_complete:
+            self._reception = None
+            if rest:
+                self._stash(exchange, rest)
+        if reception.is_ready and not exchange.is_dispatched:
+            self._dispatch(exchange)
+
+    def _stash(self, exchange: Exchange, data: bytes) -> None:
+        """Keep what came behind a request that is not answered yet."""
+        self._pending += data
+        if exchange.wait_for_end():
+            self.resume()
+        elif len(self._pending) > _MAX_PENDING:
+            self._flow.pause(flow.PIPELINE)
+
+    def _dispatch(self, exchange: Exchange) -> None:
+        if self._is_blocked:
+            return  # `100 Continue` is still on its way; `resume_writing` comes back here.
+        exchange.is_dispatched = True
+        self.site.application.handle(exchange)
+
+    # Ending.
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer with `refusal` whatever is under way, and close."""
+        exchange = self._exchange
+        if exchange is None:
+            site = self.site
+            exchange = Exchange(self, None, site.next_request_id(), site.loop.time())
+            self._exchange = exchange
+        self._end_reception(refusal)
+        self._wait = _LINGER
+        if exchange.refuse(refusal):
+            self._linger()
+        else:
+            self.cut()
+        if not exchange.is_dispatched:
+            exchange.release()
+
+    def _finish(self) -> None:
+        """Close behind the last answer, so that the client can read it."""
+        if self._reception is not None or self._pending:
+            self._linger()
+        else:
+            self._close()
+
+    def _linger(self) -> None:
+        """Half-close, then read and drop until the client has done so too (RFC 9112 §9.6).
+
+        A close with unread bytes would reset the connection, and the reset may overtake the
+        answer.
+        """
+        self._start_wait(_LINGER, self.site.timeouts.linger)
+        self._end_reception(ClientDisconnected("the connection is closed"))
+        self._pending = b""
+        self._flow.resume(self._flow.reasons)
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._saw_eof:
+            self._close()
+        else:
+            self._transport.write_eof()
+
+    def _end_reception(self, fault: Exception) -> None:
+        reception, self._reception = self._reception, None
+        if reception is not None:
+            reception.fail(fault)
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once and drop what has not been sent."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def cut(self) -> None:
+        """Close at once, also under the hands of a thread that is writing."""
+        if not self.is_lost:
+            self.writer.shut_down()
+        self.abort()
+
+    def drain(self) -> None:
+        """Close if nothing is under way; what is, closes behind its answer."""
+        exchange = self._exchange
+        if exchange is None or exchange.is_done:
+            self.resume()
+
+    # Deadlines.
+
+    def _start_wait(self, wait: int, seconds: float) -> None:
+        self._wait = wait
+        self._deadline = self.site.loop.time() + seconds
+
+    def check_deadline(self, now: float) -> None:
+        """Called by the sweep, every now and then; `now` is the loop's time."""
+        wait = self._wait
+        if self._is_blocked:
+            self._check_progress(now)
+        elif wait == _NOTHING:
+            self._check_request(now)
+        elif now > self._deadline:
+            if wait == _HEAD:
+                self._refuse(RequestTimeout("the request head did not arrive in time"))
+            elif wait == _REQUEST:
+                self._close()
+            else:
+                self.abort()
+
+    def _check_request(self, now: float) -> None:
+        exchange = self._exchange
+        if exchange is None or exchange.is_done:
+            self._start_wait(_REQUEST, self.site.timeouts.keep_alive)
+        elif self._reception is not None:
+            refusal = self._reception.overdue(now)
+            if refusal is not None:
+                self._refuse(refusal)
+
+    def _check_progress(self, now: float) -> None:
+        """Cut the connection when the client has taken nothing for the write timeout."""
+        if self._transport is None:
+            return
+        unsent = self._transport.get_write_buffer_size()
+        if unsent != self._unsent:
+            self._unsent = unsent
+            self._deadline = now + self.site.timeouts.write
+        elif now > self._deadline:
+            self.cut()
+
+    # Writing, from the loop.
+
+    def write(self, data: bytes) -> None:
+        """Write without waiting; see `drained`."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def write_last(self, exchange: Exchange, data: bytes | memoryview) -> None:
+        """Write the last bytes of an exchange: the loop's own, or what a thread could not send."""
+        if data and self._transport is not None:
+            self._transport.write(data)
+        exchange.note_end()
+        exchange.is_done = True
+        # Not at once: refusals of many pipelined requests must not become a deep recursion.
+        self.site.loop.call_soon(self.resume)
+
+    async def drained(self) -> None:
+        """Wait until the client has taken what was written.
+
+        Raises:
+            ClientDisconnected: it will not.
+        """
+        if self.is_lost:
+            raise ClientDisconnected("the client has left")
+        if self._is_blocked:
+            waiter = asyncio.get_running_loop().create_future()
+            self._drain_waiters.append(waiter)
+            await waiter
+
+    # From any thread.
+
+    def may_persist(self) -> bool:
+        """Whether the connection may be kept behind the answer that is now begun."""
+        site = self.site
+        return (
+            self._reception is None
+            and site.timeouts.keep_alive > 0
+            and (not site.is_draining or bool(self._pending))
+        )
+
+    def release_body(self, size: int) -> None:
+        """Give bytes of the body budget back."""
+        budget = self.site.budget
+        budget.give_back(size)
+        if budget.has_waiting:
+            self.call_soon(budget.settle)
+
+    def call_soon(self, callback: Callable[..., None], *arguments: object) -> None:
+        """Have the loop call `callback`, unless the worker has ended."""
+        with suppress(RuntimeError):  # The loop is closed: nobody is left to be told.
+            self.site.loop.call_soon_threadsafe(callback, *arguments)

@@ -1,0 +1,116 @@
+"""What an asynchronous invocation answers to: nobody.  Its client has its 202 already."""
+
+import logging
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from gateway.http.head import RequestHead
+from gateway.http.response import Status
+
+log = logging.getLogger("gateway.function")
+
+ACCEPTED: Final = Status(202, "202 Accepted")
+"""What the client gets in place of the answer."""
+
+
+class Request(Protocol):
+    """What is left of the exchange that brought the request."""
+
+    request_id: str
+
+    @property
+    def head(self) -> RequestHead | None: ...
+    def release(self) -> None: ...
+
+
+class DetachedExchange:
+    """Stands in for the exchange whose request is run; the answer is dropped.
+
+    Has the methods of `http.exchange` for a pool thread and those for the loop.  Kept in memory
+    only: what is queued or running when the process ends is lost.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self.request_id = request.request_id
+        self.is_done = False
+
+    @property
+    def head(self) -> RequestHead | None:
+        """The request."""
+        return self._request.head
+
+    def _note(self, status: Status) -> None:
+        if status.code >= 500:
+            log.error("%s: asynchronous invocation failed: %s", self.request_id, status.line)
+
+    def release(self) -> None:
+        """The request's body is no longer needed."""
+        self._request.release()
+
+    # From a pool thread.
+
+    def respond(
+        self,
+        status: Status,
+        fields: Sequence[tuple[str, str]],  # noqa: ARG002 - nobody reads them
+        body: bytes,  # noqa: ARG002
+        length: int,  # noqa: ARG002
+    ) -> None:
+        """Note the outcome."""
+        self.is_done = True
+        self._note(status)
+
+    def start(
+        self,
+        status: Status,
+        fields: Sequence[tuple[str, str]],  # noqa: ARG002
+        length: int | None,  # noqa: ARG002
+    ) -> None:
+        """Note the outcome."""
+        self._note(status)
+
+    def write(self, data: bytes) -> None:
+        """Drop a part."""
+
+    def finish(self) -> bool:
+        """The handler is done."""
+        self.is_done = True
+        return True
+
+    def abandon(self) -> None:
+        """The handler was not run, or failed."""
+        self.is_done = True
+
+    # From the loop.
+
+    def respond_soon(self, status: Status, fields: Sequence[tuple[str, str]], body: bytes) -> bool:
+        """Note the outcome; False when there was one."""
+        if self.is_done:
+            return False
+        self.respond(status, fields, body, len(body))
+        return True
+
+    def start_soon(
+        self, status: Status, fields: Sequence[tuple[str, str]], length: int | None
+    ) -> bool:
+        """Note the outcome; False when there was one."""
+        if self.is_done:
+            return False
+        self.start(status, fields, length)
+        return True
+
+    def write_soon(self, data: bytes) -> None:
+        """Drop a part."""
+
+    def finish_soon(self) -> bool:
+        """The application is done."""
+        return self.finish()
+
+    def abandon_soon(self) -> None:
+        """The application failed."""
+        self.is_done = True
+
+    def expire(self, status: Status, fields: Sequence[tuple[str, str]], body: bytes) -> None:
+        """The handler is past its time."""
+        self.respond_soon(status, fields, body)

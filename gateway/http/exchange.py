@@ -1,0 +1,335 @@
+"""One request and its response on a connection.
+
+Theory of operation: exactly one party answers an exchange: the pool thread that runs the handler,
+or the loop (a refusal, a timeout, a lost client, an ASGI application).  Two tokens settle between
+the threads what would otherwise need a lock; each is a list of one item, and to `pop` it is to
+have it.  (`list.pop` is atomic in CPython, with the interpreter lock and in the free-threaded
+build, and costs a tenth of a lock.)
+
+1. `_claim`: who has it, answers.  The loop takes it when the client is lost or the time is up, so
+   a thread that comes later finds it gone, gets `ClientDisconnected` and touches nothing.
+2. `_turn`: who takes it came first, and leaves the rest to the other.  The thread sets `is_done`,
+   then reaches for it; the loop reaches for it when it has something that waits for the end.
+   If the loop was first, the thread wakes it; if the thread was, the loop finds `is_done` set.
+   So no wake-up is lost, and none is made that nobody needs.
+"""
+
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from time import monotonic
+from typing import IO, TYPE_CHECKING, Final
+
+from gateway.errors import ClientDisconnected, Refusal
+from gateway.http.body import BodyBuffer
+from gateway.http.body_stream import BodyStream
+from gateway.http.head import RequestHead
+from gateway.http.response import (
+    CHUNKED,
+    LAST_CHUNK,
+    LENGTH,
+    NO_BODY,
+    UNTIL_CLOSE,
+    Status,
+    body_form,
+    encode_chunk,
+    encode_head,
+    status_of,
+)
+
+if TYPE_CHECKING:
+    from gateway.http.connection import Connection
+
+CLIENT_CLOSED_REQUEST: Final = 499
+"""Status in records of a request whose client left before it was answered."""
+
+
+class Exchange:
+    """A request that has been understood, and the means to answer it.
+
+    `head` is `None` only in the record of a request that was not understood.
+    """
+
+    __slots__ = (
+        "_claim",
+        "_form",
+        "_head_bytes",
+        "_is_in_thread",
+        "_missing",
+        "_turn",
+        "body",
+        "bytes_sent",
+        "connection",
+        "finished_at",
+        "head",
+        "is_dispatched",
+        "is_done",
+        "keep_alive",
+        "on_disconnect",
+        "received_at",
+        "request_id",
+        "status",
+    )
+
+    body: BodyBuffer | BodyStream | None
+    """The body; `None` without one."""
+    is_done: bool
+    """Whether the response is complete, or never will be."""
+    on_disconnect: Callable[[], None] | None
+    """Called on the loop when the client leaves before it is answered."""
+
+    def __init__(
+        self, connection: "Connection", head: RequestHead | None, request_id: str, now: float
+    ) -> None:
+        self.connection = connection
+        self.head = head
+        self.request_id = request_id
+        self.received_at = now
+        self.keep_alive = head is not None and head.keep_alive
+        self.is_done = self.is_dispatched = self._is_in_thread = False
+        self.body = self.on_disconnect = None
+        self.status = self.bytes_sent = 0
+        self._claim = [self]
+        self._turn = [self]
+        self._head_bytes = b""
+
+    def __repr__(self) -> str:
+        state = "done" if self.is_done else "open" if self._claim else "claimed"
+        return f"<Exchange {self.request_id} {self.head!r} {state} {self.status}>"
+
+    @property
+    def content_length(self) -> int | None:
+        """Bytes of the request's body; `None` while a streamed one has not ended."""
+        return 0 if self.body is None else self.body.length
+
+    def open_body(self) -> IO[bytes]:
+        """The request's body, to be read once."""
+        return BytesIO() if self.body is None else self.body.open()
+
+    # From a pool thread.
+
+    def respond(
+        self, status: Status, fields: Sequence[tuple[str, str]], body: bytes, length: int
+    ) -> None:
+        """Answer completely, from a pool thread.
+
+        `length` is the body's in bytes, which differs from `len(body)` for HEAD only.
+
+        Raises:
+            ClientDisconnected: somebody else answered, or nobody is there to read.
+        """
+        self._claim_in_thread()
+        head = self._encode_head(status, fields, length)
+        if self._form == NO_BODY:
+            body = b""
+        self.bytes_sent = len(body)
+        self._send_last(head, body)
+
+    def start(self, status: Status, fields: Sequence[tuple[str, str]], length: int | None) -> None:
+        """Begin an answer in parts, from a pool thread; the head leaves with the first part.
+
+        `length` is the body's in bytes where it is known.  Raises as `respond` does.
+        """
+        self._claim_in_thread()
+        self._head_bytes = self._encode_head(status, fields, length)
+
+    def write(self, data: bytes) -> None:
+        """Send the next part, from a pool thread; waits while the client takes nothing.
+
+        Bytes beyond the announced length are dropped.  The part that completes the length ends
+        the exchange: what the handler does afterwards no longer holds the connection.
+
+        Raises:
+            ClientDisconnected: the client is gone, or took nothing for the write timeout.
+        """
+        framed = self._frame(data)
+        if not framed:
+            return
+        if self.is_done:
+            raise ClientDisconnected("the connection was closed")
+        if self._form == LENGTH and not self._missing:
+            self._send_last(framed, b"")
+        else:
+            self.connection.writer.send(framed)
+
+    def finish(self) -> bool:
+        """End an answer in parts, from a pool thread; whether it had its announced length."""
+        if not self.is_done:
+            self._send_last(self._take_rest(), b"")
+        return not self._missing
+
+    def _send_last(self, head: bytes, body: bytes) -> None:
+        connection = self.connection
+        rest = connection.writer.send_last(head, body)
+        if rest:
+            connection.call_soon(connection.write_last, self, rest)
+        else:
+            self._end_in_thread()
+
+    def _end_in_thread(self) -> None:
+        self.note_end()
+        self.is_done = True
+        try:
+            self._turn.pop()
+        except IndexError:
+            self.connection.call_soon(self.connection.resume)
+        else:
+            if not self.keep_alive:
+                self.connection.call_soon(self.connection.resume)
+
+    def abandon(self) -> None:
+        """Give up, from the pool thread that has claimed, or that nobody came before."""
+        if not self.is_done and (self._is_in_thread or self.claim()):
+            self.keep_alive = False
+            self.connection.call_soon(self.connection.abort)
+            self._end_in_thread()
+
+    def _claim_in_thread(self) -> None:
+        if not self.claim():
+            raise ClientDisconnected("the request was answered, or its client has left")
+        self._is_in_thread = True
+
+    def release(self) -> None:
+        """Whoever ran the request needs its body no more; from any thread, once."""
+        if self.body is not None:
+            self.connection.release_body(self.body.size)
+
+    # From the loop.
+
+    def respond_soon(self, status: Status, fields: Sequence[tuple[str, str]], body: bytes) -> bool:
+        """Answer completely, from the loop; False when somebody else has claimed the answer."""
+        if not self.claim():
+            return False
+        head = self._encode_head(status, fields, len(body))
+        if self._form == NO_BODY:
+            body = b""
+        self.bytes_sent = len(body)
+        self.connection.write_last(self, head + body)
+        return True
+
+    def refuse(self, refusal: Refusal) -> bool:
+        """Answer with a refusal, from the loop; False when somebody else has claimed."""
+        if refusal.closes:
+            self.keep_alive = False
+        return self.respond_soon(status_of(refusal.status), refusal.headers(), refusal.body())
+
+    def expire(self, status: Status, fields: Sequence[tuple[str, str]], body: bytes) -> None:
+        """Answer in place of a thread that takes too long, from the loop.
+
+        Where the thread has begun to answer, the connection is closed under its hands.
+        """
+        if not self.respond_soon(status, fields, body) and not self.is_done:
+            self.connection.cut()
+
+    def start_soon(
+        self, status: Status, fields: Sequence[tuple[str, str]], length: int | None
+    ) -> bool:
+        """Begin an answer in parts, from the loop; False when somebody else has claimed."""
+        if not self.claim():
+            return False
+        self._head_bytes = self._encode_head(status, fields, length)
+        return True
+
+    def write_soon(self, data: bytes) -> None:
+        """Write the next part, from the loop, without waiting; see `Connection.drained`."""
+        framed = self._frame(data)
+        if framed and not self.is_done:
+            self.connection.write(framed)
+
+    def finish_soon(self) -> bool:
+        """End an answer in parts, from the loop; whether it had its announced length."""
+        if not self.is_done:
+            self.connection.write_last(self, self._take_rest())
+        return not self._missing
+
+    def abandon_soon(self) -> None:
+        """Give up, from the loop that has claimed, or that nobody came before: cut visibly."""
+        if not self.is_done:
+            self.claim()
+            self.keep_alive = False
+            self.connection.cut()
+            self.connection.write_last(self, b"")
+
+    def disconnect(self) -> bool:
+        """The client is gone; whether a thread still writes, and will tell when it is done."""
+        if self.is_done:
+            return False
+        if self.claim():
+            self.note_end()
+            self.is_done = True
+            return False
+        return not self.wait_for_end()
+
+    def wait_for_end(self) -> bool:
+        """Ask to be woken at the end; whether it has come already, so that nobody will."""
+        try:
+            self._turn.pop()
+        except IndexError:
+            return self.is_done
+        return False
+
+    # Either.
+
+    def claim(self) -> bool:
+        """Take the right to answer; False when it is taken."""
+        try:
+            self._claim.pop()
+        except IndexError:
+            return False
+        return True
+
+    def note_end(self) -> None:
+        """Make the record; called once, when the exchange is over."""
+        connection = self.connection
+        if connection.is_lost:
+            self.status = CLIENT_CLOSED_REQUEST
+        record = connection.site.record
+        if record is not None:
+            self.finished_at = monotonic()
+            record(self)
+
+    def _encode_head(
+        self, status: Status, fields: Sequence[tuple[str, str]], length: int | None
+    ) -> bytes:
+        """The response head; sets what the framing of the body needs."""
+        self.status = status.code
+        head = self.head
+        form = self._form = body_form(head, status, length)
+        self._missing = length if form == LENGTH and length else 0
+        connection = self.connection
+        if form == UNTIL_CLOSE or not connection.may_persist():
+            self.keep_alive = False
+        return encode_head(
+            head,
+            status,
+            fields,
+            length,
+            self.keep_alive,
+            connection.site.constant_fields(self.request_id),
+        )
+
+    def _frame(self, data: bytes) -> bytes:
+        """`data` as the wire wants it, behind the head if that has not been sent."""
+        form = self._form
+        if form == LENGTH:
+            if len(data) > self._missing:
+                data = data[: self._missing]
+            self._missing -= len(data)
+        elif form == NO_BODY:
+            data = b""
+        self.bytes_sent += len(data)
+        if form == CHUNKED and data:
+            data = encode_chunk(data)
+        if self._head_bytes:
+            data = self._head_bytes + data
+            self._head_bytes = b""
+        return data
+
+    def _take_rest(self) -> bytes:
+        """What is left to send when the handler has no more."""
+        rest = self._head_bytes
+        self._head_bytes = b""
+        if self._form == CHUNKED:
+            rest += LAST_CHUNK
+        if self._missing:
+            self.keep_alive = False  # The client must see that it is cut short.
+        return rest

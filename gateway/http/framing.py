@@ -1,0 +1,177 @@
+"""Where a request body ends (RFC 9112 §6): counted by length, or chunk by chunk.
+
+Both framings take the bytes behind a head and hand the body's own to a sink, as views of the
+segment, without a copy.  `httptools` could parse chunks, but does not tell at which byte a
+message ended; without that, what was pipelined behind it would already have been parsed.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Final, Protocol
+
+from gateway.errors import MalformedRequest, Refusal
+from gateway.http import grammar
+
+_MAX_CHUNK_LINE: Final = 256
+"""Bytes of a chunk's size and extensions; nobody sends more in good faith."""
+
+_MAX_EXTENSIONS: Final = 16 * 1024
+"""Bytes of line overhead that all chunks of a body may have beyond one line end each."""
+
+
+class _Part(Enum):
+    """What the next line of a chunked body is."""
+
+    SIZE = auto()
+    DATA_END = auto()
+    TRAILER = auto()
+
+
+class Framing(Protocol):
+    """How the bytes of a body are told from those behind it."""
+
+    is_complete: bool
+    sink: Callable[[bytes | memoryview], None]
+    """Takes the body's bytes; may be exchanged between two feeds."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Hand the body's bytes in `data` to the sink; the bytes behind its end, if it ended.
+
+        Raises:
+            Refusal: the body breaks a rule or a limit.  Nothing may be fed afterwards.
+        """
+
+
+class FixedLength:
+    """A body of as many bytes as Content-Length said."""
+
+    __slots__ = ("_missing", "is_complete", "sink")
+
+    def __init__(self, length: int, sink: Callable[[bytes | memoryview], None]) -> None:
+        self._missing = length
+        self.sink = sink
+        self.is_complete = length == 0
+
+    def feed(self, data: bytes) -> bytes:
+        missing = self._missing
+        if len(data) > missing:
+            self._missing = 0
+            self.is_complete = True
+            self.sink(memoryview(data)[:missing])
+            return data[missing:]
+        self._missing = missing - len(data)
+        self.is_complete = len(data) == missing
+        self.sink(data)
+        return b""
+
+
+class Chunked:
+    """A body in the chunked transfer coding (RFC 9112 §7.1).
+
+    Chunk extensions are checked and ignored; trailers are checked and dropped, never merged into
+    the headers (RFC 9110 §6.5.1).  `max_body` counts the body, `max_trailers` the raw trailer
+    section, both in bytes and inclusive; `too_large` makes the refusal for the first.
+    """
+
+    __slots__ = (
+        "_line",
+        "_max_trailers",
+        "_missing",
+        "_overhead",
+        "_part",
+        "_room",
+        "_too_large",
+        "is_complete",
+        "sink",
+    )
+
+    def __init__(
+        self,
+        sink: Callable[[bytes | memoryview], None],
+        *,
+        max_body: int,
+        max_trailers: int,
+        too_large: Callable[[], Refusal],
+    ) -> None:
+        self.sink = sink
+        self._room = max_body
+        self._max_trailers = max_trailers
+        self._too_large = too_large
+        self._missing = 0
+        self._overhead = 0
+        self._line = b""
+        self._part = _Part.SIZE
+        self.is_complete = False
+
+    def feed(self, data: bytes) -> bytes:
+        view = memoryview(data)
+        position = 0
+        while not self.is_complete:
+            if self._missing:
+                piece = view[position : position + self._missing]
+                if not piece:
+                    return b""
+                self._missing -= len(piece)
+                position += len(piece)
+                self.sink(piece)
+            else:
+                next_position = self._take_line(data, position)
+                if next_position < 0:
+                    return b""
+                position = next_position
+        return data[position:]
+
+    def _take_line(self, data: bytes, position: int) -> int:
+        """Parse the line that begins at `position`, or before; where the next part begins.
+
+        -1 when the line is still open.
+        """
+        end = data.find(b"\n", position)
+        line = self._line + data[position : end + 1 if end >= 0 else len(data)]
+        self._check_open(line)
+        if end < 0:
+            self._line = line
+            return -1
+        self._line = b""
+        if line[-2:] != b"\r\n":
+            raise MalformedRequest("a line of the chunked body does not end with CR LF")
+        self._parse_line(line[:-2])
+        return end + 1
+
+    def _check_open(self, line: bytes) -> None:
+        """Refuse what no end of the line could make right."""
+        if self._part is _Part.DATA_END:
+            if not b"\r\n".startswith(line):
+                raise MalformedRequest("a chunk is longer than its size says")
+        elif self._part is _Part.TRAILER:
+            if len(line) > self._max_trailers + 2:
+                raise MalformedRequest("the trailer section is too large")
+        elif len(line) > _MAX_CHUNK_LINE:
+            raise MalformedRequest("a chunk extension is too long")
+        if 0 <= line.find(b"\r") < len(line) - 2:
+            raise MalformedRequest("a line of the chunked body contains a bare CR")
+
+    def _parse_line(self, line: bytes) -> None:
+        if self._part is _Part.SIZE:
+            self._parse_size(line)
+        elif self._part is _Part.DATA_END:
+            self._part = _Part.SIZE
+        elif not line:
+            self.is_complete = True
+        else:
+            self._max_trailers -= len(line)
+            if self._max_trailers < 0 or not grammar.TRAILER_LINE.fullmatch(line):
+                raise MalformedRequest("malformed or oversize trailer section")
+
+    def _parse_size(self, line: bytes) -> None:
+        match = grammar.CHUNK_LINE.fullmatch(line)
+        if match is None:
+            raise MalformedRequest("malformed chunk size or extension")
+        self._overhead += len(line) - len(match[1])
+        if self._overhead > _MAX_EXTENSIONS:
+            raise MalformedRequest("the chunk extensions are too long")
+        size = self._missing = int(match[1], 16)
+        if size > self._room:
+            raise self._too_large()
+        self._room -= size
+        self._part = _Part.DATA_END if size else _Part.TRAILER

@@ -1,0 +1,41 @@
+"""The parts of HTTP's grammar that the parser leaves to the gateway, as compiled patterns."""
+
+import re
+from typing import Final
+
+TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""RFC 9110 §5.6.2: names of fields."""
+
+FORBIDDEN_IN_VALUE: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+"""RFC 9110 §5.5: what a field value must not contain (and what latin-1 cannot carry)."""
+
+HOST: Final = re.compile(
+    rb"""(?: \[ [0-9A-Fa-f:.]+ \]                            # IP-literal without a zone
+         |   \[ v[0-9A-Fa-f]+ \. [!$&'()*+,;=:\-._~0-9A-Za-z]+ \]   # IPvFuture
+         |   (?: [!$&'()*+,;=\-._~0-9A-Za-z] | %[0-9A-Fa-f]{2} )+   # reg-name, IPv4address
+         )
+         (?: : [0-9]{0,5} )?""",
+    re.VERBOSE,
+)
+"""RFC 9110 §7.2 with RFC 3986 §3.2.2: `uri-host [ ":" port ]`, neither empty nor with userinfo."""
+
+ABSOLUTE_TARGET: Final = re.compile(rb"(?i:https?)://([^/?#]*)([^#]*)")
+"""RFC 9112 §3.2.2, for the two schemes that HTTP defines: authority, path and query."""
+
+CHUNK_LINE: Final = re.compile(
+    rb"""([0-9A-Fa-f]{1,16})
+         (?: ; [!#$%&'*+\-.^_`|~0-9A-Za-z]+
+             (?: = (?: [!#$%&'*+\-.^_`|~0-9A-Za-z]+
+                   | " (?: [\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]
+                       | \\ [\t \x21-\x7e\x80-\xff] )* " ) )?
+         )*""",
+    re.VERBOSE,
+)
+"""RFC 9112 §7.1 and §7.1.1: chunk size and extensions, without the line end.
+
+The "bad whitespace" that the RFC lets a recipient accept is refused: implementations disagree
+about it, and disagreement is what request smuggling is made of.
+"""
+
+TRAILER_LINE: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
+"""RFC 9112 §7.1.2: one field line of a trailer section, without the line end."""

@@ -1,0 +1,192 @@
+"""A request head that has passed every check, and the checks.
+
+Theory of operation: `httptools` has vouched for the syntax (request line, field lines, the digits
+of Content-Length).  What is left to decide is what the fields *mean* together: the target's form,
+whom the request is for, how its body is framed.  Whatever two servers could read differently is
+refused (RFC 9112 §11.2).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.errors import (
+    BodyTooLarge,
+    ExpectationFailed,
+    MalformedRequest,
+    NotImplementedByGateway,
+)
+from gateway.http import fields as roles
+from gateway.http import grammar
+from gateway.http.fields import FieldName, FieldNames
+from gateway.limits import Limits
+
+_SPACE: Final = 0x20
+
+CHUNKED: Final = -1
+"""Value of `RequestHead.content_length` for a body of unknown length."""
+
+
+class RequestHead:
+    """What is known of a request before its body."""
+
+    __slots__ = (
+        "content_length",
+        "expects_continue",
+        "fields",
+        "host",
+        "is_async",
+        "is_http_1_0",
+        "keep_alive",
+        "method",
+        "path",
+        "query",
+        "target",
+    )
+
+    method: str
+    target: str
+    """Path and query as they arrived, percent-encoded, latin-1; `*` for `OPTIONS *`."""
+    path: str
+    """The target up to its first `?`, still percent-encoded."""
+    query: str
+    """The target behind its first `?`."""
+    host: str
+    """Authority the request is for: the target's if it names one, else `Host`; may be empty."""
+    fields: list[tuple[FieldName, bytes]]
+    """Field lines in their order, without the dropped ones; values without outer white space."""
+    content_length: int
+    """Bytes of body that follow; `CHUNKED` when only the body itself will tell."""
+    is_http_1_0: bool
+    keep_alive: bool
+    """Whether the client lets the connection persist (RFC 9112 §9.3)."""
+    expects_continue: bool
+    is_async: bool
+    """Whether the request asks for an asynchronous invocation."""
+
+    def __init__(self, method: str, *, is_http_1_0: bool, keep_alive: bool) -> None:
+        self.method = method
+        self.is_http_1_0 = is_http_1_0
+        self.keep_alive = keep_alive
+        self.content_length = 0
+        self.expects_continue = self.is_async = False
+
+    def __repr__(self) -> str:
+        version = "1.0" if self.is_http_1_0 else "1.1"
+        return f"<RequestHead {self.method} {self.path} HTTP/{version}>"
+
+    def set_target(self, target: bytes) -> str | None:
+        """Take the request target; the authority that an absolute one names, else `None`.
+
+        Raises:
+            Refusal: the target has none of the forms that its method may have.
+        """
+        authority = None
+        if target[:1] != b"/":
+            if self.method == "CONNECT":
+                raise NotImplementedByGateway("CONNECT is not served: this is no proxy")
+            if target != b"*":
+                authority, target = split_absolute(target)
+            elif self.method != "OPTIONS":
+                raise MalformedRequest("only OPTIONS may have the target *")
+        text = self.target = target.decode("latin-1")
+        if "#" in text:
+            raise MalformedRequest("the request target contains a fragment")
+        self.path, _, self.query = text.partition("?")
+        return authority
+
+    def set_fields(
+        self, lines: Sequence[tuple[bytes, bytes]], names: FieldNames, authority: str | None
+    ) -> None:
+        """Take the field lines, and what those with a role say of the request.
+
+        Raises:
+            Refusal: they contradict one another, or ask for what is not served.
+        """
+        host: str | None = None
+        coding: bytes | None = None
+        has_type = has_dropped = False
+        fields = self.fields = []
+        for spelling, value in lines:
+            name = names[spelling]
+            if value and value[-1] <= _SPACE:
+                value = value.rstrip(b" \t")  # noqa: PLW2901 - the parser strips the front only
+            fields.append((name, value))
+            role = name.role
+            if not role:
+                continue
+            if role == roles.HOST:
+                if host is not None:
+                    raise MalformedRequest("Host is there twice")
+                host = _known_hosts.get(value) or check_host(value)
+            elif role == roles.CONTENT_LENGTH:
+                self.content_length = int(value)
+            elif role == roles.CONTENT_TYPE:
+                if has_type:
+                    raise MalformedRequest("Content-Type is there twice")
+                has_type = True
+            elif role == roles.TRANSFER_ENCODING:
+                coding = value if coding is None else coding + b"," + value
+            elif role == roles.EXPECT:
+                self._set_expectation(value)
+            elif role == roles.INVOCATION_TYPE:
+                self.is_async = value.lower() == b"async"
+            else:
+                has_dropped = True
+        if coding is not None:
+            self._set_coding(coding)
+        if has_dropped:
+            self.fields = [field for field in fields if field[0].role != roles.DROPPED]
+        if host is None and not self.is_http_1_0:
+            raise MalformedRequest("an HTTP/1.1 request needs a Host field")
+        self.host = authority or host or ""
+
+    def _set_expectation(self, value: bytes) -> None:
+        if value.lower() != b"100-continue":
+            raise ExpectationFailed("the only expectation served is 100-continue")
+        self.expects_continue = not self.is_http_1_0
+
+    def _set_coding(self, coding: bytes) -> None:
+        if self.is_http_1_0:
+            raise MalformedRequest("HTTP/1.0 knows no Transfer-Encoding")
+        codings = [item.strip().lower() for item in coding.split(b",")]
+        if codings != [b"chunked"]:
+            if codings[-1] == b"chunked" and not {b"", b"identity", b"chunked"} & {*codings[:-1]}:
+                raise NotImplementedByGateway("the only transfer coding served is chunked")
+            raise MalformedRequest("Transfer-Encoding must be chunked")
+        self.content_length = CHUNKED
+
+    def body_limit(self, limits: Limits) -> int:
+        """The most bytes that the request's body may have."""
+        return limits.max_async_body if self.is_async else limits.max_body
+
+
+def split_absolute(target: bytes) -> tuple[str, bytes]:
+    """Authority, and path with query, of an absolute-form target (RFC 9112 §3.2.2)."""
+    match = grammar.ABSOLUTE_TARGET.fullmatch(target)
+    if match is None:
+        raise MalformedRequest("the request target has none of the forms of RFC 9112 §3.2")
+    path = match[2]
+    return check_host(match[1]), path if path[:1] == b"/" else b"/" + path
+
+
+_known_hosts: Final[dict[bytes, str]] = {}
+_MOST_HOSTS: Final = 64
+
+
+def check_host(value: bytes) -> str:
+    """`host` or `host:port` as text, remembered: most servers have few names.
+
+    Raises:
+        MalformedRequest: it is neither.
+    """
+    if not grammar.HOST.fullmatch(value):
+        raise MalformedRequest("Host must be a host or host:port")
+    host = value.decode("ascii")
+    if len(_known_hosts) < _MOST_HOSTS and len(value) < 256:
+        _known_hosts[value] = host
+    return host
+
+
+def body_too_large(limit: int) -> BodyTooLarge:
+    """The refusal of a body of more than `limit` bytes."""
+    return BodyTooLarge(f"the request body is larger than {limit} bytes")

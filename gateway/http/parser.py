@@ -1,0 +1,200 @@
+"""Bytes become a checked request head, or a refusal; nothing else comes out.
+
+Theory of operation: `httptools` parses heads, and heads only.  Each segment is cut behind the
+first empty line, so that the parser never sees a byte of a body or of a pipelined request while
+the one before is unanswered.  Three things follow: pipelining is bounded by what the connection
+keeps unread, an `Upgrade` cannot make the parser mistake a body for a request (it believes that
+what follows an upgrade is another protocol), and a trailer section never reaches `on_header`.
+
+The parser joins the pieces of a field with a cost that grows with their square, and says nothing
+of a field that never ends: `Limits.max_head` bounds what an open head may feed.  Where a segment
+is cut and what is counted depends on the bytes alone, not on how they were split.
+"""
+
+from typing import Final
+
+import httptools
+
+from gateway.errors import (
+    HeadersTooLarge,
+    MalformedRequest,
+    PathTooLong,
+    Refusal,
+    VersionNotSupported,
+)
+from gateway.http.fields import FieldNames
+from gateway.http.head import RequestHead, body_too_large
+from gateway.limits import Limits
+
+_HEAD_END: Final = b"\r\n\r\n"
+
+
+class HeadParser:
+    """Turns the bytes of one connection into request heads, one at a time.
+
+    After a head, `rest` holds the bytes behind it: its body and what was pipelined.  They are to
+    be fed again only when that body has been taken off them.  After a `Refusal` the parser must
+    not be used again.
+    """
+
+    __slots__ = (
+        "_is_complete",
+        "_keep_alive",
+        "_limits",
+        "_lines",
+        "_names",
+        "_parser",
+        "_raw",
+        "_target",
+        "rest",
+    )
+
+    def __init__(self, names: FieldNames, limits: Limits) -> None:
+        self._names = names
+        self._limits = limits
+        self._parser = httptools.HttpRequestParser(self)
+        self._raw = b""
+        """The open head's bytes of earlier segments."""
+        self._target = b""
+        self._lines: list[tuple[bytes, bytes]] = []
+        self._is_complete = self._keep_alive = False
+        self.rest = b""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a head has begun and not ended."""
+        return len(self._raw) > 0
+
+    def close(self) -> None:
+        """Forget the parser, which refers back to this object."""
+        del self._parser
+
+    def feed(self, data: bytes) -> RequestHead | None:
+        """The next head if `data` completes it, `None` if more bytes are needed.
+
+        Raises:
+            Refusal: the head is none that may be served.
+        """
+        while True:
+            end = data.find(_HEAD_END) + 4 if not self._raw else self._find_end(data)
+            if end == len(data):
+                piece, self.rest = data, b""
+            elif end > 3:
+                piece, self.rest = data[:end], data[end:]
+            else:
+                piece, self.rest = data, b""
+            self._feed_parser(piece)
+            if self._is_complete:
+                return self._take_head(self._raw + piece if self._raw else piece)
+            self._raw += piece
+            if not self.rest:
+                return None
+            data = self.rest  # Empty lines before a request line (RFC 9112 §2.2).
+
+    def _find_end(self, data: bytes) -> int:
+        """Index in `data` behind the first empty line, which may have begun before; else 3."""
+        tail = self._raw[-3:]
+        across = (tail + data[:3]).find(_HEAD_END)
+        return across + 4 - len(tail) if across >= 0 else data.find(_HEAD_END) + 4
+
+    def _feed_parser(self, piece: bytes) -> None:
+        room = self._limits.max_head - len(self._raw)
+        try:
+            self._parser.feed_data(piece if len(piece) <= room else piece[:room])
+        except httptools.HttpParserUpgrade:
+            pass  # The upgrade is not taken up, which RFC 9110 §7.8 leaves to the server.
+        except httptools.HttpParserError as error:
+            self._check_sizes()
+            raise MalformedRequest(f"malformed request: {error}") from None
+        if not self._is_complete:
+            self._check_sizes()
+        if len(piece) > room:
+            raise self._headers_too_large()
+
+    def _check_sizes(self) -> None:
+        """Refuse what is already larger than it may be, whatever else may be wrong or come."""
+        limits = self._limits
+        target = self._target
+        if len(target) > limits.max_path_bytes:
+            prefix = 0 if target[:1] == b"/" else _authority_end(target)
+            if len(target) - prefix > limits.max_path_bytes:
+                raise PathTooLong(f"path and query are longer than {limits.max_path_bytes} bytes")
+        size = sum([len(name) + len(value.rstrip(b" \t")) for name, value in self._lines])
+        if size > limits.max_header_bytes:
+            raise self._headers_too_large()
+
+    def _headers_too_large(self) -> Refusal:
+        limit = self._limits.max_header_bytes
+        return HeadersTooLarge(f"the request headers are larger than {limit} bytes")
+
+    def _take_head(self, raw: bytes) -> RequestHead:
+        limits = self._limits
+        # Only a head that is larger than a limit as a whole can break it in part.
+        if len(raw) > limits.max_path_bytes or len(raw) > limits.max_header_bytes:
+            self._check_sizes()
+        parser = self._parser
+        method = parser.get_method()
+        target = self._target
+        head = RequestHead(
+            _METHODS.get(method) or method.decode("ascii"),
+            is_http_1_0=_is_http_1_0(raw, method, target),
+            keep_alive=self._keep_alive,
+        )
+        head.set_fields(self._lines, self._names, head.set_target(target))
+        if head.content_length:
+            limit = head.body_limit(limits)
+            if head.content_length > limit:
+                raise body_too_large(limit)
+            # The parser waits for a body that it will not see.
+            self._parser = httptools.HttpRequestParser(self)
+        self._raw = self._target = b""
+        self._lines = []
+        self._is_complete = False
+        return head
+
+    # Called by httptools; what they raise would come back wrapped, so they only take notes.
+
+    def on_url(self, fragment: bytes) -> None:
+        self._target += fragment
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._lines.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self._is_complete = True
+        # Asked now: behind a request without a body the parser has forgotten.
+        self._keep_alive = self._parser.should_keep_alive()
+
+
+_METHODS: Final = {
+    method.encode(): method for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH")
+}
+
+
+def _is_http_1_0(raw: bytes, method: bytes, target: bytes) -> bool:
+    """Whether the request line names HTTP/1.0; false for 1.1.
+
+    The parser also takes several spaces between the parts, RTSP and ICE for a protocol, and no
+    version at all; its own words cannot tell them apart.
+
+    Raises:
+        Refusal: the line is not exactly method SP target SP version, or of another version.
+    """
+    start = len(method) + 1 + len(target)
+    version = raw[start : start + 11]
+    if version == b" HTTP/1.1\r\n":
+        return False
+    line = raw.lstrip(b"\r\n")
+    version = line[start : start + 11]
+    if version in (b" HTTP/1.1\r\n", b" HTTP/1.0\r\n"):
+        return version == b" HTTP/1.0\r\n"
+    if version[:6] == b" HTTP/":
+        raise VersionNotSupported("the only HTTP versions served are 1.0 and 1.1")
+    raise MalformedRequest("the request line is not: method SP target SP HTTP/1.1")
+
+
+def _authority_end(target: bytes) -> int:
+    """Where path or query begin in an absolute-form target."""
+    authority = target.find(b"://") + 3
+    ends = (target.find(b"/", authority), target.find(b"?", authority))
+    return min([end for end in ends if end >= 0], default=len(target)) if authority > 2 else 0

@@ -1,0 +1,98 @@
+"""Response heads: what a handler set, checked and framed, as bytes.
+
+Theory of operation: the framing of a response (RFC 9112 §6) is decided here and nowhere else,
+from four facts: the request's method and version, the status, whether the length of the body is
+known, and whether the connection stays.  Date, request id and framing are the gateway's; whoever
+calls has taken the handler's own fields of those names out.
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+from gateway.http.head import RequestHead
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+LAST_CHUNK: Final = b"0\r\n\r\n"
+
+
+class Status(NamedTuple):
+    """A status code, and its line behind the version: `200 OK`."""
+
+    code: int
+    line: str
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a response of this status may carry content."""
+        return self.code not in _BODILESS
+
+
+_BODILESS: Final = frozenset({204, 304})
+"""Statuses whose responses never carry content (RFC 9110 §6.4.1), besides 1xx."""
+
+
+def status_of(code: int) -> Status:
+    """The status of a code, with the reason phrase of RFC 9110 where it has one."""
+    try:
+        return Status(code, f"{code} {HTTPStatus(code).phrase}")
+    except ValueError:
+        return Status(code, f"{code} ")
+
+
+# How the bytes behind a response head are delimited.
+NO_BODY: Final = 0
+"""HEAD, 204, 304: there are none."""
+LENGTH: Final = 1
+CHUNKED: Final = 2
+UNTIL_CLOSE: Final = 3
+
+
+def body_form(request: RequestHead | None, status: Status, length: int | None) -> int:
+    """The framing of the response to `request` (`None`: it was not understood).
+
+    `length` is the body's in bytes, or `None` where it is not known beforehand.
+    """
+    if status.code in _BODILESS or (request is not None and request.method == "HEAD"):
+        return NO_BODY
+    if length is not None:
+        return LENGTH
+    if request is None or request.is_http_1_0:
+        return UNTIL_CLOSE
+    return CHUNKED
+
+
+def encode_head(
+    request: RequestHead | None,
+    status: Status,
+    fields: Sequence[tuple[str, str]],
+    length: int | None,
+    keep_alive: bool,
+    constant: str,
+) -> bytes:
+    """Status line and header section.
+
+    `fields` are checked names and values; `constant` are ready-made field lines, each with its
+    line end.  `keep_alive` is whether the connection stays behind this response; the caller has
+    made it false for `UNTIL_CLOSE`.
+    """
+    if status.code in _BODILESS:
+        framing = ""
+    elif length is not None:
+        framing = f"Content-Length: {length}\r\n"
+    elif request is None or request.is_http_1_0:
+        framing = ""
+    else:
+        framing = "Transfer-Encoding: chunked\r\n"
+    if not keep_alive:
+        framing += "Connection: close\r\n"
+    elif request is not None and request.is_http_1_0:
+        framing += "Connection: keep-alive\r\n"
+    lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
+    return f"HTTP/1.1 {status.line}\r\n{lines}{framing}{constant}\r\n".encode("latin-1")
+
+
+def encode_chunk(data: bytes) -> bytes:
+    """One chunk of a chunked body (RFC 9112 §7.1); `data` must not be empty."""
+    return b"%x\r\n%b\r\n" % (len(data), data)

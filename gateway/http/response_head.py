@@ -1,0 +1,118 @@
+"""What an application says of its response, checked: the same rules for WSGI and ASGI.
+
+Theory of operation: a header is kept, dropped because the gateway sets it, or refused because it
+is about the connection and not the response; which one is decided once per name.  A fault that
+is the application's is raised where the application stands, so that its own traceback shows the
+line.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from gateway.errors import BadResponse
+from gateway.http import grammar
+from gateway.http.response import Status
+
+_MOST_REMEMBERED: Final = 512
+
+# What becomes of a header that an application sets.
+_KEEP: Final = 0
+_DROP: Final = 1
+_LENGTH: Final = 2
+
+_DROPPED: Final = frozenset({"connection", "date", "keep-alive", "server", "upgrade"})
+"""Function Compute's reserved response headers, besides `X-Fc-*`: dropped with a warning."""
+
+_REFUSED: Final = frozenset(
+    {
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "trailers",
+        "transfer-encoding",
+    }
+)
+"""Hop-by-hop headers (RFC 9110 §7.6.1; PEP 3333, "Other HTTP Features"): the server's to set."""
+
+
+class ResponseHead:
+    """Status and headers of an application's response, checked."""
+
+    __slots__ = ("content_length", "dropped", "fields", "size", "status")
+
+    status: Status
+    fields: list[tuple[str, str]]
+    """Names and values, without the dropped ones and Content-Length."""
+    content_length: int | None
+    """What the application says that its body's length is."""
+    dropped: tuple[str, ...]
+    """Names of those that are the gateway's to set."""
+    size: int
+    """Sum of the lengths of all names and values, the dropped ones included."""
+
+    def __init__(self, status: Status, headers: Iterable[tuple[str, str]]) -> None:
+        """Check what an application says of its response's header.
+
+        Raises:
+            TypeError, ValueError: a server may not send that; the message says what.
+        """
+        self.status = status
+        self.content_length = None
+        self.dropped = ()
+        self.size = 0
+        self.fields = fields = []
+        for item in headers:
+            if type(item) is not tuple or len(item) != 2:
+                raise TypeError(f"a response header is a tuple (name, value), not {item!r:.100}")
+            name, value = item
+            role = _roles.get(name)
+            if role is None:
+                role = _find_role(name)
+            if type(value) is not str:
+                raise TypeError(f"the value of response header {name} is no str: {value!r:.100}")
+            if not (value.isascii() and value.isprintable()) and (
+                grammar.FORBIDDEN_IN_VALUE.search(value)
+            ):
+                raise ValueError(f"the value of response header {name} has a forbidden character")
+            self.size += len(name) + len(value)
+            if role == _KEEP:
+                fields.append(item)
+            elif role == _DROP:
+                self.dropped = (*self.dropped, name)
+            else:
+                self._set_content_length(value)
+
+    def _set_content_length(self, value: str) -> None:
+        if not (value.isascii() and value.isdigit()):
+            raise ValueError(f"Content-Length is no number: {value!r:.100}")
+        length = int(value)
+        if self.content_length not in (None, length):
+            raise ValueError("Content-Length is there twice, with different values")
+        self.content_length = length
+
+
+def response_header_too_large(limit: int) -> BadResponse:
+    """The refusal of a response whose `ResponseHead.size` is more than `limit` bytes."""
+    return BadResponse(f"the response headers are larger than {limit} bytes")
+
+
+_roles: dict[str, int] = {}
+
+
+def _find_role(name: object) -> int:
+    if type(name) is not str:
+        raise TypeError(f"the name of a response header is no str: {name!r:.100}")
+    if not grammar.TOKEN.fullmatch(name):
+        raise ValueError(f"the name of a response header is no token: {name!r:.100}")
+    lower = name.lower()
+    if lower in _REFUSED:
+        raise ValueError(f"{name} is a hop-by-hop header, which the server sets (RFC 9110 §7.6.1)")
+    if lower in _DROPPED or lower.startswith("x-fc-"):
+        role = _DROP
+    else:
+        role = _LENGTH if lower == "content-length" else _KEEP
+    if len(_roles) < _MOST_REMEMBERED:
+        _roles[name] = role
+    return role

@@ -1,0 +1,110 @@
+"""What all connections of a worker share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from time import time
+from typing import TYPE_CHECKING, Protocol
+
+from gateway.fc import names
+from gateway.http.body import BodyBudget
+from gateway.http.fields import FieldNames
+from gateway.limits import Limits
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from gateway.http.connection import Connection
+    from gateway.http.exchange import Exchange
+
+
+class Application(Protocol):
+    """What answers exchanges."""
+
+    def handle(self, exchange: "Exchange") -> None:
+        """Answer `exchange`, now or later.  Called on the loop; must neither block nor raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a connection may take for what, in seconds."""
+
+    keep_alive: float = 75.0
+    """Without a request."""
+
+    head: float = 10.0
+    """From the first byte of a head to its last."""
+
+    body: float = 30.0
+    """From the head to the last byte of the body; each `body_min_rate` bytes add a second."""
+
+    body_min_rate: int = 500
+    """Bytes per second; 0: the body's time does not grow with what has arrived."""
+
+    write: float = 30.0
+    """In which the client takes no byte of its answer."""
+
+    linger: float = 30.0
+    """After an early refusal, for the client to finish sending and read its answer."""
+
+
+class Site:
+    """The surroundings of connections: application, limits, budget; who is connected."""
+
+    __slots__ = (
+        "_constant",
+        "_constant_second",
+        "_server_field",
+        "application",
+        "budget",
+        "connections",
+        "is_draining",
+        "limits",
+        "loop",
+        "names",
+        "next_request_id",
+        "record",
+        "timeouts",
+    )
+
+    def __init__(
+        self,
+        *,
+        loop: "asyncio.AbstractEventLoop",
+        application: Application,
+        limits: Limits,
+        timeouts: Timeouts,
+        budget: BodyBudget,
+        next_request_id: Callable[[], str],
+        server_header: str = "",
+        record: "Callable[[Exchange], None] | None" = None,
+    ) -> None:
+        """`record` is called once for every exchange when it is over, in any thread."""
+        self.loop = loop
+        self.application = application
+        self.limits = limits
+        self.timeouts = timeouts
+        self.budget = budget
+        self.next_request_id = next_request_id
+        self.record = record
+        self.names = FieldNames(is_withheld)
+        self.connections: set[Connection] = set()
+        self.is_draining = False
+        self._server_field = f"Server: {server_header}\r\n" if server_header else ""
+        self._constant = ""
+        self._constant_second = 0
+
+    def constant_fields(self, request_id: str) -> str:
+        """The field lines that every response has (RFC 9110 §6.6.1: an origin sends Date)."""
+        second = int(time())
+        if second != self._constant_second:
+            date = formatdate(second, usegmt=True)
+            # In this order: a thread in between sends the line of a second ago, not half a line.
+            self._constant = f"Date: {date}\r\n{self._server_field}{names.REQUEST_ID}: "
+            self._constant_second = second
+        return f"{self._constant}{request_id}\r\n"
+
+
+def is_withheld(name: bytes) -> bool:
+    """Whether a client may not tell the application this: what FC itself says in headers."""
+    return name.startswith(b"x-fc-") and name.decode("latin-1") not in names.CLIENT_CONTROLS

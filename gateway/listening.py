@@ -1,0 +1,105 @@
+"""Listening sockets: made, taken over, named.  Every failure says how to mend it."""
+
+import errno
+import os
+import socket
+import stat
+from pathlib import Path
+
+from gateway.errors import UsageError
+
+
+def listen_on_port(host: str, port: int, backlog: int) -> socket.socket:
+    """Listen on a TCP port; 0 picks a free one.
+
+    Raises:
+        UsageError: the address cannot be had.
+    """
+    try:
+        address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
+    except OSError as error:
+        raise UsageError(f"--host {host} is no address of this machine: {error}") from error
+    family, kind, protocol, _, where = address
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6 and host != "::":
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(where)
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        raise UsageError(_bind_failure(host, port, error)) from error
+    return sock
+
+
+def _bind_failure(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is in use: stop what listens there, or choose another --port"
+    if error.errno == errno.EACCES:
+        return f"port {port} needs privileges: choose a --port above 1023"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"--host {host} is no address of this machine"
+    return f"cannot listen on {host}, port {port}: {error.strerror}"
+
+
+def listen_on_path(path: Path, backlog: int) -> socket.socket:
+    """Listen on a Unix socket; one that a dead process left behind is replaced.
+
+    Raises:
+        UsageError: the path cannot be had.
+    """
+    _clear_stale(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(str(path))
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        raise UsageError(f"cannot listen on --unix {path}: {error.strerror or error}") from error
+    return sock
+
+
+def _clear_stale(path: Path) -> None:
+    try:
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            raise UsageError(f"--unix {path} exists and is no socket: choose another path")
+    except OSError:
+        return  # Nothing is there, or `bind` will say what is wrong with it.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            os.unlink(path)
+        except OSError as error:
+            raise UsageError(f"cannot use --unix {path}: {error.strerror}") from error
+        else:
+            raise UsageError(f"--unix {path} is in use: stop what listens there, or choose another")
+
+
+def take_over(descriptor: int) -> socket.socket:
+    """Use an inherited listening socket.
+
+    Raises:
+        UsageError: the descriptor is none.
+    """
+    try:
+        sock = socket.socket(fileno=os.dup(descriptor))
+        is_listening = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError as error:
+        raise UsageError(f"--fd {descriptor} is no socket: {error.strerror}") from error
+    if not is_listening or sock.type != socket.SOCK_STREAM:
+        sock.close()
+        raise UsageError(f"--fd {descriptor} is no listening stream socket")
+    return sock
+
+
+def address_of(sock: socket.socket) -> str:
+    """Where clients reach a listening socket: a URL, or `unix:` and the path."""
+    name = sock.getsockname()
+    if sock.family == socket.AF_UNIX:
+        return f"unix:{os.fsdecode(name)}"
+    host, port = name[:2]
+    return f"http://[{host}]:{port}" if sock.family == socket.AF_INET6 else f"http://{host}:{port}"

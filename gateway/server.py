@@ -1,0 +1,107 @@
+"""One worker: its loop, from the first connection to the last."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, Protocol
+
+import uvloop
+
+from gateway.http.connection import Connection
+from gateway.http.deadlines import DeadlineSweep
+from gateway.http.site import Application, Site
+
+log = logging.getLogger("gateway.server")
+
+_DRAIN_POLL: Final = 0.02
+"""Seconds between two looks at whether the last exchange is done."""
+
+
+class ServedApplication(Application, Protocol):
+    """An application with a life cycle."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is queued or running."""
+
+    def start(self) -> None:
+        """Be ready for exchanges."""
+
+    def stop(self) -> None:
+        """No more exchanges will come."""
+
+
+class Server:
+    """Serves a site on a listening socket until it is told to stop."""
+
+    def __init__(
+        self,
+        site: Site,
+        application: ServedApplication,
+        sweep: DeadlineSweep,
+        *,
+        drain_timeout: float,
+    ) -> None:
+        """`drain_timeout`, in seconds, bounds how long running requests may take to end."""
+        self._site = site
+        self._application = application
+        self._sweep = sweep
+        self._drain_timeout = drain_timeout
+        self._stop = asyncio.Event()
+
+    async def run(self, sock: socket.socket, on_ready: Callable[[], None]) -> None:
+        """Serve until SIGTERM or SIGINT, then drain; a second signal ends at once."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+        self._application.start()
+        listener = await loop.create_server(lambda: Connection(self._site), sock=sock)
+        self._sweep.start()
+        on_ready()
+        await self._stop.wait()
+        await self._drain(listener)
+        self._sweep.stop()
+        self._application.stop()
+
+    def _on_signal(self, number: int) -> None:
+        if self._stop.is_set():
+            log.warning("%s again: ending at once", signal.Signals(number).name)
+            self._drain_timeout = 0.0
+        else:
+            log.info("%s: draining", signal.Signals(number).name)
+        self._stop.set()
+
+    async def _drain(self, listener: asyncio.AbstractServer) -> None:
+        """Let what is under way end; accept nothing new."""
+        site = self._site
+        loop = asyncio.get_running_loop()
+        site.is_draining = True
+        await asyncio.sleep(0)  # What the kernel has accepted already is taken in first.
+        listener.close()
+        started = loop.time()
+        while site.connections or not self._application.is_idle:
+            for connection in list(site.connections):
+                connection.drain()
+            if loop.time() - started > self._drain_timeout:
+                log.warning(
+                    "drain timeout: %d connections are cut, %s",
+                    len(site.connections),
+                    "handlers are idle" if self._application.is_idle else "handlers still run",
+                )
+                break
+            await asyncio.sleep(_DRAIN_POLL)
+        for connection in list(site.connections):
+            connection.cut()
+        await asyncio.sleep(0)
+
+
+def run_loop(main: Callable[[], Coroutine[Any, Any, None]] | Callable[[], Awaitable[None]]) -> None:
+    """Run a worker's main coroutine on a fresh uvloop."""
+
+    async def run() -> None:
+        await main()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())

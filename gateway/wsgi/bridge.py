@@ -1,0 +1,304 @@
+"""A WSGI handler as an application: of the gateway's own server, and of any ASGI server.
+
+Theory of operation: both ways make an `Invocation` and queue it.  They differ in what it answers
+to: the connection's `Exchange`, or a `HostedExchange` that speaks ASGI's events.  Every line that
+concerns WSGI is shared.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from math import ceil
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from gateway.errors import ClientDisconnected, QueueFull, Refusal
+from gateway.fc.context import FCContext, context_template
+from gateway.fc.proxy_path import parse_proxy_path
+from gateway.fc.request_ids import SEED_SIZE, RequestIds
+from gateway.http.body import BodyBuffer
+from gateway.http.detached import ACCEPTED, DetachedExchange
+from gateway.http.exchange import Exchange
+from gateway.http.fields import FieldNames
+from gateway.http.site import is_withheld
+from gateway.limits import Limits
+from gateway.wsgi.environ import connection_environ, request_environ
+from gateway.wsgi.hosted import HostedExchange, HostedRequest, read_body
+from gateway.wsgi.invocation import Invocation, Rules
+from gateway.wsgi.pool import ThreadPool
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+
+log = logging.getLogger("gateway.bridge")
+
+_LONGEST_WATCH: Final = 0.25
+_SHORTEST_WATCH: Final = 0.02
+"""Seconds between two looks at the handlers' deadlines, under another server."""
+
+_DRAIN_TIMEOUT: Final = 30.0
+"""Seconds that the end of a lifespan waits for handlers that still run."""
+
+_DEFAULT_MEMORY: Final = 512
+"""`context.function.memory` in MB, where nobody says otherwise; told, not enforced."""
+
+
+class ContextSource(Protocol):
+    """Makes the `fc.context` of each request."""
+
+    def context(self, request_id: str) -> FCContext: ...
+    def addressed_context(
+        self, request_id: str, service: str, qualifier: str, function: str
+    ) -> FCContext: ...
+
+
+class WsgiBridge:
+    """Runs a WSGI handler in a pool of threads.
+
+    `handle` serves the gateway's own server.  The bridge itself is an ASGI 3 application, for any
+    server and middleware; there its threads start with the lifespan, or else with the first
+    request.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[..., Any],
+        *,
+        threads: int = 8,
+        limit_queue: int = 1024,
+        queue_timeout: float = 30.0,
+        handler_timeout: float = 60.0,
+        limits: Limits = Limits(),
+        shows_stack: bool = True,
+        contexts: ContextSource | None = None,
+    ) -> None:
+        """Of a handler that is called in up to `threads` threads at once.
+
+        `limit_queue` requests may wait for a thread, each for `queue_timeout` seconds; a handler
+        may run for `handler_timeout` seconds, 0 is for ever.  `shows_stack`: whether the answer
+        for a failed handler shows where it failed.  `contexts` makes `environ["fc.context"]`; by
+        default it names the handler, and takes credentials from the process environment.
+        """
+        self._rules = Rules(
+            handler,
+            queue_timeout=queue_timeout,
+            handler_timeout=handler_timeout,
+            max_response_header_bytes=limits.max_response_header_bytes,
+            shows_stack=shows_stack,
+        )
+        self._contexts = contexts or _default_contexts(handler, handler_timeout)
+        self._threads = threads
+        self._limit_queue = limit_queue
+        self._limits = limits
+        self._pool = self._new_pool()
+        self._is_running = False
+        # For other servers only.
+        self._names = FieldNames(is_withheld)
+        self._request_ids: RequestIds | None = None
+        self._watched: asyncio.AbstractEventLoop | None = None
+
+    def __repr__(self) -> str:
+        return f"<WsgiBridge {self._rules.handler!r} {self._pool!r}>"
+
+    # For app.py, which treats it like the ASGI adapter.
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is queued or running."""
+        return self._pool.is_idle
+
+    def start(self) -> None:
+        """Start the threads, unless they run."""
+        if not self._is_running:
+            self._is_running = True
+            self._pool.start()
+
+    def _new_pool(self) -> ThreadPool:
+        return ThreadPool(
+            self._threads, self._limit_queue, handler_timeout=self._rules.handler_timeout
+        )
+
+    def check_deadlines(self, now: float) -> None:
+        """Give up handlers that are past their time; `now` is `time.monotonic()`."""
+        self._pool.check_deadlines(now)
+
+    def stop(self) -> None:
+        """Let the threads end behind what is queued."""
+        self._is_running = False
+        self._pool.stop()
+        self._pool = self._new_pool()  # For a second lifespan, as test clients have them.
+
+    # As an application of the gateway's own server.
+
+    def handle(self, exchange: Exchange) -> None:
+        """Queue an invocation for `exchange`, or refuse it; on the loop."""
+        head = exchange.head
+        if head is not None and head.is_async:
+            self._handle_detached(exchange)
+        elif not self._pool.submit(Invocation(self._rules, exchange, self._make_environ)):
+            self._refuse(exchange)
+
+    def _handle_detached(self, exchange: Exchange) -> None:
+        """Accept an asynchronous invocation: its answer does not wait for the handler."""
+
+        def make_environ(_: DetachedExchange) -> dict[str, Any]:
+            return self._make_environ(exchange)
+
+        detached = DetachedExchange(exchange)
+        if self._pool.submit(Invocation(self._rules, detached, make_environ)):
+            exchange.respond_soon(ACCEPTED, (), b"")
+        else:
+            self._refuse(exchange)
+
+    def _refuse(self, exchange: Exchange) -> None:
+        exchange.refuse(_queue_full())
+        exchange.release()
+
+    def _make_environ(self, exchange: Exchange) -> dict[str, Any]:
+        head = exchange.head
+        assert head is not None  # What has none was refused.
+        connection = exchange.connection
+        shared = connection.environ
+        if shared is None:
+            shared = connection.environ = connection_environ(
+                connection.local,
+                connection.peer,
+                scheme="http",
+                is_multithread=self._pool.size > 1,
+            )
+        path, context = self._address(head.path, exchange.request_id)
+        return request_environ(
+            shared,
+            head,
+            path=path,
+            body=exchange.open_body(),
+            content_length=exchange.content_length,
+            context=context,
+        )
+
+    def _address(self, path: str, request_id: str) -> tuple[str, FCContext]:
+        """The path that the handler sees, and its context: on FC's default URL the URL's."""
+        address = parse_proxy_path(path)
+        if address is None:
+            return path, self._contexts.context(request_id)
+        return address.path, self._contexts.addressed_context(
+            request_id, address.service, address.qualifier, address.function
+        )
+
+    # As an ASGI application.
+
+    async def __call__(
+        self, scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable"
+    ) -> None:
+        """ASGI 3: runs the handler for `http`, the threads for `lifespan`, denies `websocket`.
+
+        Raises:
+            IncompleteResponse: the answer was begun and cannot be completed; the server cuts it.
+            ValueError: the scope is of another type.
+        """
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            # Before the handshake is accepted: the server answers it with 403.
+            await send({"type": "websocket.close", "code": 1000, "reason": None})
+        else:
+            raise ValueError(f"no scope of type {scope['type']!r} is served")
+
+    async def _live(self, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
+        while True:
+            event = await receive()
+            if event["type"] == "lifespan.startup":
+                self.start()
+                await send({"type": "lifespan.startup.complete"})
+            elif event["type"] == "lifespan.shutdown":
+                await self._drain()
+                self.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _drain(self) -> None:
+        """Wait for handlers that have been answered for but still run, or run detached."""
+        deadline = monotonic() + _DRAIN_TIMEOUT
+        while not self.is_idle and monotonic() < deadline:
+            await asyncio.sleep(_SHORTEST_WATCH)
+
+    async def _serve(
+        self, scope: "HTTPScope", receive: "ASGIReceiveCallable", send: "ASGISendCallable"
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.start()
+        self._watch(loop)
+        exchange = HostedExchange(self._next_request_id(), loop)
+        try:
+            request = HostedRequest(scope, self._names, self._limits)
+            exchange.head = request.head
+            body = await read_body(receive, request.head.body_limit(self._limits))
+            self._submit(exchange, request, scope, body)
+        except ClientDisconnected:
+            return
+        except Refusal as refusal:
+            exchange.refuse(refusal)
+        await exchange.run(receive, send)
+
+    def _submit(
+        self, exchange: HostedExchange, request: HostedRequest, scope: "HTTPScope", body: BodyBuffer
+    ) -> None:
+        def make_environ(_: HostedExchange | DetachedExchange) -> dict[str, Any]:
+            path, context = self._address(request.path, exchange.request_id)
+            return request.environ(
+                scope,
+                path=path,
+                body=body,
+                context=context,
+                is_multithread=self._pool.size > 1,
+            )
+
+        is_async = request.head.is_async
+        answers_to = DetachedExchange(exchange) if is_async else exchange
+        if not self._pool.submit(Invocation(self._rules, answers_to, make_environ)):
+            raise _queue_full()
+        if is_async:
+            exchange.respond_soon(ACCEPTED, (), b"")
+
+    def _next_request_id(self) -> str:
+        if self._request_ids is None:
+            # Not before the first request: by now the process has forked, if it does.
+            self._request_ids = RequestIds(os.urandom(SEED_SIZE))
+        return self._request_ids.next()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at the handlers' deadlines every now and then, while anything runs."""
+        timeout = self._rules.handler_timeout
+        if not timeout or self._watched is loop:
+            return
+        self._watched = loop
+        interval = max(_SHORTEST_WATCH, min(_LONGEST_WATCH, timeout / 4))
+
+        def look() -> None:
+            self.check_deadlines(monotonic())
+            if self.is_idle:
+                self._watched = None
+            else:
+                loop.call_later(interval, look)
+
+        loop.call_later(interval, look)
+
+
+def _queue_full() -> QueueFull:
+    return QueueFull("every thread is busy and the queue is full")
+
+
+def _default_contexts(handler: Callable[..., Any], handler_timeout: float) -> ContextSource:
+    name = getattr(handler, "__name__", type(handler).__name__)
+    return context_template(
+        environ=os.environ,
+        function_name=name,
+        handler=f"{getattr(handler, '__module__', '')}.{name}",
+        memory=_DEFAULT_MEMORY,
+        timeout=ceil(handler_timeout),
+        service_name="",
+    )

@@ -1,0 +1,92 @@
+"""PEP 3333's environ, from a request head.
+
+Strings are "native": bytes decoded as latin-1, also `PATH_INFO`, whose percent-encoding is undone
+first.  (Function Compute itself puts real Unicode there; frameworks undo latin-1 and break on it.)
+"""
+
+import sys
+from typing import IO, Any
+from urllib.parse import unquote_to_bytes
+
+from gateway import __version__
+from gateway.fc import names
+from gateway.fc.context import FCContext
+from gateway.http.head import RequestHead
+from gateway.wsgi.file_wrapper import FileWrapper
+
+
+def connection_environ(
+    local: tuple[str, int] | None,
+    peer: tuple[str, int] | None,
+    *,
+    scheme: str,
+    is_multithread: bool,
+) -> dict[str, Any]:
+    """The part that all requests of a connection share.
+
+    `local` and `peer` are address and port of the two ends, `None` for a unix socket: PEP 3333
+    demands a server name and port, so they are then `localhost` and the scheme's port.
+    """
+    default_port = 443 if scheme == "https" else 80
+    host, port = local or ("localhost", default_port)
+    environ: dict[str, Any] = {
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SERVER_SOFTWARE": f"fc-gateway/{__version__}",
+        "REMOTE_ADDR": peer[0] if peer else "",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scheme,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": is_multithread,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+        "wsgi.file_wrapper": FileWrapper,
+    }
+    if peer:
+        environ["REMOTE_PORT"] = str(peer[1])
+    return environ
+
+
+def request_environ(
+    shared: dict[str, Any],
+    head: RequestHead,
+    *,
+    path: str,
+    body: IO[bytes],
+    content_length: int | None,
+    context: FCContext,
+) -> dict[str, Any]:
+    """A fresh environ for one request.
+
+    `path` is what becomes PATH_INFO, still percent-encoded; `content_length` the body's real
+    length in bytes, `None` while a streamed body's is not known.
+    """
+    environ = shared.copy()
+    environ["REQUEST_METHOD"] = head.method
+    environ["SERVER_PROTOCOL"] = "HTTP/1.0" if head.is_http_1_0 else "HTTP/1.1"
+    environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+    environ["QUERY_STRING"] = head.query
+    for name, value in head.fields:
+        key = name.environ_key
+        text = value.decode("latin-1")
+        if key in environ:
+            text = _join(key, environ[key], text)
+        environ[key] = text
+    if head.host:
+        environ["HTTP_HOST"] = head.host
+    environ.pop("HTTP_TRANSFER_ENCODING", None)  # The body in wsgi.input has none any more.
+    if content_length is None:
+        environ.pop("CONTENT_LENGTH", None)
+    else:
+        environ["CONTENT_LENGTH"] = str(content_length)
+    environ["wsgi.input"] = body
+    environ[names.ENVIRON_REQUEST_URI] = head.target
+    environ[names.ENVIRON_CONTEXT] = context
+    return environ
+
+
+def _join(key: str, first: str, second: str) -> str:
+    """A repeated field as one (RFC 9110 §5.3), Cookie in its own way (RFC 9113 §8.2.3)."""
+    return first + ("; " if key == "HTTP_COOKIE" else ",") + second

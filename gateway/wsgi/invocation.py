@@ -1,0 +1,292 @@
+"""One run of a handler in a pool thread, from environ to `close()`.
+
+Theory of operation: `start_response` only takes notes, because PEP 3333 lets a handler that fails
+replace them (with `exc_info`) until the first non-empty chunk.  When that chunk comes the notes are
+settled into a head, and leave with it.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import Context
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+from gateway.errors import BadResponse, ClientDisconnected, QueueTimeout, Refusal
+from gateway.fc import errors as fc_errors
+from gateway.http.head import RequestHead
+from gateway.http.response import Status, status_of
+from gateway.http.response_head import ResponseHead, response_header_too_large
+from gateway.wsgi.result import known_statuses, parse_status
+
+log = logging.getLogger("gateway.function")
+
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+class Responder(Protocol):
+    """What an invocation needs of the exchange that it answers; `http.exchange` documents it."""
+
+    request_id: str
+
+    @property
+    def head(self) -> RequestHead | None: ...
+    @property
+    def is_done(self) -> bool: ...
+    def respond(
+        self, status: Status, fields: Sequence[tuple[str, str]], body: bytes, length: int
+    ) -> None: ...
+    def start(
+        self, status: Status, fields: Sequence[tuple[str, str]], length: int | None
+    ) -> None: ...
+    def write(self, data: bytes) -> None: ...
+    def finish(self) -> bool: ...
+    def abandon(self) -> None: ...
+    def release(self) -> None: ...
+    def expire(self, status: Status, fields: Sequence[tuple[str, str]], body: bytes) -> None: ...
+
+
+ExchangeT = TypeVar("ExchangeT", bound=Responder)
+
+
+class Rules:
+    """What is the same for all invocations of a bridge."""
+
+    __slots__ = (
+        "handler",
+        "handler_timeout",
+        "max_response_header_bytes",
+        "queue_timeout",
+        "shows_stack",
+        "warned",
+    )
+
+    def __init__(
+        self,
+        handler: Callable[..., Any],
+        *,
+        queue_timeout: float,
+        handler_timeout: float,
+        max_response_header_bytes: int,
+        shows_stack: bool,
+    ) -> None:
+        self.handler = handler
+        self.queue_timeout = queue_timeout
+        self.handler_timeout = handler_timeout
+        self.max_response_header_bytes = max_response_header_bytes
+        self.shows_stack = shows_stack
+        self.warned: set[str] = set()
+
+    def warn_once(self, message: str) -> None:
+        """Log what a handler does against PEP 3333 and gets away with, the first time."""
+        if message not in self.warned and len(self.warned) < 100:
+            self.warned.add(message)
+            log.warning("%s", message)
+
+
+class Invocation:
+    """A handler, about to run for one exchange."""
+
+    __slots__ = ("_has_written", "_head", "_make_environ", "_rules", "exchange")
+
+    def __init__(
+        self,
+        rules: Rules,
+        exchange: ExchangeT,
+        make_environ: Callable[[ExchangeT], dict[str, Any]],
+    ) -> None:
+        """`make_environ` is called in the thread."""
+        self.exchange: Responder = exchange
+        self._rules = rules
+        self._make_environ: Callable[[Any], dict[str, Any]] = make_environ
+        self._head: ResponseHead | None = None
+        self._has_written = False
+
+    def __str__(self) -> str:
+        return self.exchange.request_id
+
+    def run(self, waited: float) -> None:
+        """Run the handler and answer, unless it is too late for either; never raises."""
+        exchange = self.exchange
+        try:
+            if exchange.is_done:
+                return  # The client left while it waited.
+            if waited > self._rules.queue_timeout:
+                self._refuse(QueueTimeout(f"no thread was free for {waited:.1f} seconds"))
+            else:
+                Context().run(self._invoke)
+        except Exception:
+            log.exception("%s: fault of the gateway", exchange.request_id)
+            exchange.abandon()
+        finally:
+            exchange.release()
+
+    def expire(self) -> None:
+        """Answer in the handler's place, on the loop: it is past its time."""
+        body = fc_errors.timeout_body(self._rules.handler_timeout)
+        self.exchange.expire(status_of(fc_errors.STATUS), fc_errors.HEADERS, body)
+
+    def _invoke(self) -> None:
+        result = None
+        try:
+            environ = self._make_environ(self.exchange)
+            result = self._rules.handler(environ, self.start_response)
+            self._send(result)
+        except ClientDisconnected:
+            self.exchange.abandon()
+        except Refusal as refusal:
+            self._refuse(refusal)
+        except BaseException as error:  # Also SystemExit: a handler must not end the thread.
+            self._fail(error)
+        finally:
+            if type(result) is not list:
+                self._close(result)
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
+    ) -> Callable[[bytes], object]:
+        """PEP 3333's `start_response`; returns its `write`.
+
+        Raises:
+            TypeError, ValueError: status or headers are not what PEP 3333 allows.
+            RuntimeError: called twice without `exc_info`.
+            BaseException: the exception of `exc_info`, when the head has been sent.
+        """
+        if exc_info is not None:
+            try:
+                if self._has_written:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # PEP 3333: avoid a circular reference through the traceback.
+        elif self._head is not None:
+            raise RuntimeError("start_response was called a second time without exc_info")
+        self._head = ResponseHead(known_statuses.get(status) or parse_status(status), headers)
+        return self._write
+
+    def _close(self, result: object) -> None:
+        close = getattr(result, "close", None)
+        if close is not None:
+            try:
+                close()
+            except BaseException:
+                log.exception("%s: close() of the result failed", self.exchange.request_id)
+
+    # The result.
+
+    def _send(self, result: Any) -> None:
+        kind = type(result)
+        if kind is list or kind is tuple:
+            if not self._has_written:
+                self._respond(self._join(result))
+                return
+        elif kind is bytes or kind is str:
+            self._rules.warn_once("the handler returned bare bytes or text instead of an iterable")
+            result = (result,)
+        try:
+            iterator = iter(result)
+        except TypeError:
+            raise TypeError(f"the handler returned {kind.__name__}, not an iterable") from None
+        self._stream(iterator)
+
+    def _join(self, items: Sequence[Any]) -> bytes:
+        if len(items) == 1:
+            return self._as_bytes(items[0])
+        return b"".join([self._as_bytes(item) for item in items])
+
+    def _as_bytes(self, item: Any) -> bytes:
+        if type(item) is bytes:
+            return item
+        if isinstance(item, str):
+            self._rules.warn_once("the handler returned text instead of bytes; sent as UTF-8")
+            return item.encode()
+        if isinstance(item, bytes | bytearray | memoryview):
+            return bytes(item)
+        raise TypeError(f"the handler's result has an item of {type(item).__name__}, not of bytes")
+
+    def _stream(self, iterator: Iterator[Any]) -> None:
+        exchange = self.exchange
+        for item in iterator:
+            data = self._as_bytes(item)
+            if not data:
+                continue
+            if not self._has_written:
+                self._start()
+            if exchange.is_done:
+                self._log_mismatch("longer")
+                return
+            exchange.write(data)
+            if self._is_head_request():
+                break
+        if self._has_written:
+            self._finish()
+        else:
+            self._respond(b"")
+
+    def _respond(self, body: bytes) -> None:
+        head = self._settled_head()
+        length = len(body)
+        declared = head.content_length
+        if declared is not None and declared != length:
+            if self._is_head_request() and not length:
+                length = declared
+            elif head.status.has_body and not self._is_head_request():
+                self._log_mismatch("shorter" if length < declared else "longer")
+        self._has_written = True
+        self.exchange.respond(head.status, head.fields, body, length)
+
+    def _start(self) -> None:
+        head = self._settled_head()
+        self._has_written = True
+        self.exchange.start(head.status, head.fields, head.content_length)
+
+    def _write(self, data: bytes) -> None:
+        """PEP 3333's `write` callable."""
+        data = self._as_bytes(data)
+        if not self._has_written:
+            self._start()
+        if data and not self.exchange.is_done:
+            self.exchange.write(data)
+
+    def _finish(self) -> None:
+        if not self.exchange.finish():
+            self._log_mismatch("shorter")
+
+    def _settled_head(self) -> ResponseHead:
+        head = self._head
+        if head is None:
+            raise RuntimeError("the handler did not call start_response")
+        limit = self._rules.max_response_header_bytes
+        if head.size > limit:
+            raise response_header_too_large(limit)
+        for name in head.dropped:
+            self._rules.warn_once(f"response header {name} is reserved: dropped")
+        return head
+
+    def _is_head_request(self) -> bool:
+        head = self.exchange.head
+        return head is not None and head.method == "HEAD"
+
+    def _log_mismatch(self, how: str) -> None:
+        log.error("%s: the body is %s than its Content-Length", self.exchange.request_id, how)
+
+    # Faults.
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if isinstance(refusal, BadResponse):
+            log.error("%s: %s", self.exchange.request_id, refusal.message)
+        self._answer_fault(status_of(refusal.status), refusal.headers(), refusal.body())
+
+    def _fail(self, error: BaseException) -> None:
+        log.error("%s: the handler failed", self.exchange.request_id, exc_info=error)
+        body = fc_errors.exception_body(error, has_stack=self._rules.shows_stack)
+        self._answer_fault(status_of(fc_errors.STATUS), fc_errors.HEADERS, body)
+
+    def _answer_fault(self, status: Status, fields: Iterable[tuple[str, str]], body: bytes) -> None:
+        """Answer with an error; where an answer was begun, its end is all that can be told."""
+        try:
+            if not self._has_written and not self.exchange.is_done:
+                self.exchange.respond(status, list(fields), body, len(body))
+                return
+        except ClientDisconnected:
+            pass
+        self.exchange.abandon()

@@ -1,0 +1,164 @@
+"""The threads that run handlers, and the bounded queue in front of them.
+
+Theory of operation: the queue is the interpreter's own `SimpleQueue`, which wakes one waiting
+thread per item.  Each thread notes what it runs and since when; a watch on the loop reads the
+notes.  A thread cannot be killed, so one that runs for too long is written off: another takes its
+place, and it ends by itself when its handler returns.
+"""
+
+import logging
+import sys
+import traceback
+from queue import SimpleQueue
+from threading import Thread
+from time import monotonic
+from typing import Protocol
+
+log = logging.getLogger("gateway.pool")
+
+
+class Job(Protocol):
+    """What a thread runs."""
+
+    def run(self, waited: float) -> None:
+        """Do the work; `waited` is how long it stood in the queue, in seconds.  Must not raise."""
+
+    def expire(self) -> None:
+        """It has run for too long.  Called on the loop, once, while `run` goes on."""
+
+
+class PoolThread(Thread):
+    """A thread and its notes."""
+
+    def __init__(self, pool: "ThreadPool", number: int) -> None:
+        super().__init__(name=f"gateway-{number}", daemon=True)
+        self.job: Job | None = None
+        self.started_at = 0.0
+        self.is_written_off = False
+        self.taken = 0
+        """Jobs that it has begun."""
+        self._pool = pool
+
+    def run(self) -> None:
+        get = self._pool.queue.get
+        while not self.is_written_off:
+            item = get()
+            if item is None:
+                return
+            job, queued_at = item
+            now = monotonic()
+            # In this order, so that the watch never takes an old start for the new job's.
+            self.started_at = now
+            self.job = job
+            self.taken += 1  # Behind `job`: what counts as taken is then running or done.
+            job.run(now - queued_at)
+            self.job = None
+            # Or the job, its environ and its body would live until the next one comes.
+            del item, job
+
+
+class ThreadPool:
+    """`threads` threads and a queue of `limit_queue` jobs.  Its methods belong to the loop."""
+
+    def __init__(self, threads: int, limit_queue: int, *, handler_timeout: float = 0.0) -> None:
+        """`handler_timeout` in seconds; 0: none."""
+        self.size = threads
+        self.queue: SimpleQueue[tuple[Job, float] | None] = SimpleQueue()
+        self.limit_queue = limit_queue
+        self.handler_timeout = handler_timeout
+        self.written_off: list[PoolThread] = []
+        self._threads: list[PoolThread] = []
+        self._started = 0
+        self._submitted = 0
+        self._taken_by_gone = 0
+
+    def __repr__(self) -> str:
+        return (
+            f"<ThreadPool {self.busy}/{self.size} busy, {self.queue.qsize()} queued, "
+            f"{len(self.written_off)} written off>"
+        )
+
+    @property
+    def busy(self) -> int:
+        """How many threads run a job."""
+        return sum([thread.job is not None for thread in self._threads])
+
+    def start(self) -> None:
+        """Start the threads; a second call does nothing."""
+        while len(self._threads) < self.size:
+            self._start_thread()
+
+    def _start_thread(self) -> None:
+        self._started += 1
+        thread = PoolThread(self, self._started)
+        self._threads.append(thread)
+        thread.start()
+
+    def submit(self, job: Job) -> bool:
+        """Queue a job; False when the queue is full."""
+        queue = self.queue
+        waiting = queue.qsize()
+        if waiting >= self.limit_queue and waiting >= self.limit_queue + self.size - self.busy:
+            return False
+        self._submitted += 1
+        queue.put((job, monotonic()))
+        return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is queued or running, written-off threads aside.
+
+        The queue's size alone would miss a job between the queue and the notes of its thread.
+        """
+        taken = sum([thread.taken for thread in (*self._threads, *self.written_off)])
+        return taken + self._taken_by_gone == self._submitted and not self.busy
+
+    def stop(self) -> None:
+        """Let each thread end behind the jobs that are queued."""
+        for _ in self._threads:
+            self.queue.put(None)
+
+    def check_deadlines(self, now: float) -> None:
+        """Write off the threads whose job is past its time; `now` is `time.monotonic()`."""
+        if not self.handler_timeout:
+            return
+        for thread in list(self._threads):
+            job = thread.job
+            if job is not None and now - thread.started_at > self.handler_timeout:
+                self._write_off(thread, job)
+        for thread in list(self.written_off):
+            if not thread.is_alive():
+                self.written_off.remove(thread)
+                self._taken_by_gone += thread.taken
+
+    def _write_off(self, thread: PoolThread, job: Job) -> None:
+        thread.is_written_off = True
+        self._threads.remove(thread)
+        self.written_off.append(thread)
+        log.error(
+            "%s: handler runs for more than %g s; its thread is given up%s",
+            job,
+            self.handler_timeout,
+            _stack(thread),
+        )
+        if len(self.written_off) <= self.size * _MAX_WRITTEN_OFF:
+            self._start_thread()
+        else:
+            log.critical(
+                "%d threads are stuck in handlers and no more are started: "
+                "capacity shrinks until the process is replaced",
+                len(self.written_off),
+            )
+        job.expire()
+
+
+_MAX_WRITTEN_OFF = 8
+"""Written-off threads per thread of the pool, beyond which they are not replaced."""
+
+
+def _stack(thread: Thread) -> str:
+    """Where a thread is, for the log."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    if frame is None:
+        return ""
+    return "\n" + "".join(traceback.format_stack(frame)).rstrip()
