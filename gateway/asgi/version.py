@@ -19,7 +19,8 @@ def to_version_3(application: Callable[..., Any]) -> "ASGI3Application":
         # Imported here because it costs 40 ms, and ASGI 2 is rare.
         from asgiref.compatibility import double_to_single_callable  # noqa: PLC0415
 
-        return cast("ASGI3Application", double_to_single_callable(application))
+        single = double_to_single_callable(application)  # type: ignore[no-untyped-call]
+        return cast("ASGI3Application", single)
     except ValueError:
         pass  # Written in C without a signature: taken at its word.
     return application

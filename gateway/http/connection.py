@@ -124,7 +124,7 @@ class Connection(asyncio.Protocol):
             if self._lingered > _MAX_LINGER_BYTES:
                 self.abort()
         elif exchange is None or exchange.is_done:
-            self._pending = self._pending + data if self._pending else data
+            self._pending += data
             self.resume()
         elif self._reception is not None:
             self._feed_body(exchange, self._reception, data)
@@ -248,7 +248,7 @@ class Connection(asyncio.Protocol):
             self._dispatch(exchange)
             return
         reception = self._reception = Reception(exchange, head, self._flow)
-        if rest:
+        if rest or self._saw_eof:
             self._feed_body(exchange, reception, rest)
         elif head.expects_continue:
             self.write(CONTINUE)
@@ -263,6 +263,9 @@ class Connection(asyncio.Protocol):
             self._reception = None
             if rest:
                 self._stash(exchange, rest)
+        elif self._saw_eof:
+            self._refuse(MalformedRequest("the request body ended early"))
+            return
         if reception.is_ready and not exchange.is_dispatched:
             self._dispatch(exchange)
 
@@ -426,7 +429,7 @@ class Connection(asyncio.Protocol):
         return (
             self._reception is None
             and site.timeouts.keep_alive > 0
-            and (not site.is_draining or bool(self._pending))
+            and (not (site.is_draining or self._saw_eof) or bool(self._pending))
         )
 
     def release_body(self, size: int) -> None:

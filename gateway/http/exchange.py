@@ -88,8 +88,8 @@ class Exchange:
         self.is_done = self.is_dispatched = self._is_in_thread = False
         self.body = self.on_disconnect = None
         self.status = self.bytes_sent = 0
-        self._claim = [self]
-        self._turn = [self]
+        self._claim = [True]
+        self._turn = [True]
         self._head_bytes = b""
 
     def __repr__(self) -> str:

@@ -81,9 +81,9 @@ class RequestHead:
             Refusal: the target has none of the forms that its method may have.
         """
         authority = None
+        if self.method == "CONNECT":
+            raise NotImplementedByGateway("CONNECT is not served: this is no proxy")
         if target[:1] != b"/":
-            if self.method == "CONNECT":
-                raise NotImplementedByGateway("CONNECT is not served: this is no proxy")
             if target != b"*":
                 authority, target = split_absolute(target)
             elif self.method != "OPTIONS":

@@ -76,10 +76,8 @@ class HeadParser:
             Refusal: the head is none that may be served.
         """
         while True:
-            end = data.find(_HEAD_END) + 4 if not self._raw else self._find_end(data)
-            if end == len(data):
-                piece, self.rest = data, b""
-            elif end > 3:
+            end = self._find_end(data)
+            if 0 < end < len(data):
                 piece, self.rest = data[:end], data[end:]
             else:
                 piece, self.rest = data, b""
@@ -92,10 +90,14 @@ class HeadParser:
             data = self.rest  # Empty lines before a request line (RFC 9112 §2.2).
 
     def _find_end(self, data: bytes) -> int:
-        """Index in `data` behind the first empty line, which may have begun before; else 3."""
-        tail = self._raw[-3:]
-        across = (tail + data[:3]).find(_HEAD_END)
-        return across + 4 - len(tail) if across >= 0 else data.find(_HEAD_END) + 4
+        """Index in `data` behind the first empty line, which may have begun before; 0: none."""
+        if self._raw:
+            tail = self._raw[-3:]
+            across = (tail + data[:3]).find(_HEAD_END)
+            if across >= 0:
+                return across + 4 - len(tail)
+        start = data.find(_HEAD_END)
+        return start + 4 if start >= 0 else 0
 
     def _feed_parser(self, piece: bytes) -> None:
         room = self._limits.max_head - len(self._raw)

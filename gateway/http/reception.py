@@ -45,10 +45,15 @@ class Reception:
         """
         body = self._body
         before = body.received
-        rest = self._framing.feed(data)
         site = self._exchange.connection.site
+        may_read = True
+        try:
+            rest = self._framing.feed(data)
+        finally:  # Also what came before a fault is kept, and given back with the rest.
+            if isinstance(body, BodyBuffer):
+                size = body.received - before
+                may_read = site.budget.take(self, size, self._resume_for_budget)
         if isinstance(body, BodyBuffer):
-            may_read = site.budget.take(self, body.received - before, self._resume_for_budget)
             if self._framing.is_complete:
                 self.is_ready = True
                 site.budget.leave(self)

@@ -109,10 +109,10 @@ class WsgiBridge:
         return self._pool.is_idle
 
     def start(self) -> None:
-        """Start the threads, unless they run."""
+        """Start the threads, on the loop, unless they run."""
         if not self._is_running:
             self._is_running = True
-            self._pool.start()
+            self._pool.start(asyncio.get_running_loop().call_soon)
 
     def _new_pool(self) -> ThreadPool:
         return ThreadPool(

