@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from gateway.asgi.adapter import AsgiApplication
+from gateway.asgi.lifespan import Lifespan
 from gateway.config import Config
 from gateway.errors import UsageError
 from gateway.fc.context import ContextTemplate, context_template
@@ -20,7 +22,7 @@ from gateway.limits import Limits
 from gateway.listening import address_of, listen_on_path, listen_on_port, take_over
 from gateway.loading import detect_interface, load
 from gateway.observe.access_log import AccessLog
-from gateway.server import Server, run_loop
+from gateway.server import ServedApplication, Server, run_loop
 from gateway.wsgi.bridge import WsgiBridge
 
 DEMO_TARGET = "gateway.demo:handler"
@@ -130,38 +132,17 @@ def _run_worker(
     interface: Literal["wsgi", "asgi"],
     sock: socket.socket,
 ) -> None:
-    timeouts = Timeouts(
-        keep_alive=config.keep_alive_timeout,
-        head=config.head_timeout,
-        body=config.body_timeout,
-        body_min_rate=config.body_min_rate,
-        write=config.write_timeout,
-    )
     access_log = None if config.access_log == "off" else AccessLog(config.access_log, sys.stdout)
-    application = _application(config, handler, interface)
 
     async def main() -> None:
-        site = Site(
-            loop=asyncio.get_running_loop(),
-            application=application,
-            limits=_limits(config),
-            timeouts=timeouts,
-            budget=BodyBudget(config.body_memory),
-            next_request_id=RequestIds(os.urandom(SEED_SIZE)).next,
-            server_header=config.server_header,
-            record=None if access_log is None else access_log.add,
-        )
-        checks = [application.check_deadlines]
-        if access_log is not None:
-            checks.append(lambda _: access_log.flush())
-        interval = sweep_interval(timeouts, config.handler_timeout)
-        server = Server(
-            site,
-            application,
-            DeadlineSweep(site, interval, checks),
-            drain_timeout=config.drain_timeout,
-        )
-        await server.run(sock, lambda: _announce(config, sock))
+        if interface == "wsgi":
+            await _serve(config, _bridge(config, handler), access_log, sock)
+            return
+        lifespan = Lifespan(handler)
+        await lifespan.startup()
+        application = _asgi_application(config, handler, lifespan)
+        await _serve(config, application, access_log, sock)
+        await lifespan.shutdown()
 
     try:
         run_loop(main)
@@ -170,11 +151,38 @@ def _run_worker(
             access_log.flush()
 
 
-def _application(
-    config: Config, handler: Callable[..., Any], interface: Literal["wsgi", "asgi"]
-) -> Any:
-    if interface == "asgi":
-        raise UsageError("ASGI is not wired yet")
+async def _serve(
+    config: Config,
+    application: ServedApplication,
+    access_log: AccessLog | None,
+    sock: socket.socket,
+) -> None:
+    timeouts = Timeouts(
+        keep_alive=config.keep_alive_timeout,
+        head=config.head_timeout,
+        body=config.body_timeout,
+        body_min_rate=config.body_min_rate,
+        write=config.write_timeout,
+    )
+    site = Site(
+        loop=asyncio.get_running_loop(),
+        application=application,
+        limits=_limits(config),
+        timeouts=timeouts,
+        budget=BodyBudget(config.body_memory),
+        next_request_id=RequestIds(os.urandom(SEED_SIZE)).next,
+        server_header=config.server_header,
+        record=None if access_log is None else access_log.add,
+    )
+    checks: list[Callable[[float], None]] = [application.check_deadlines]
+    if access_log is not None:
+        checks.append(lambda _: access_log.flush())
+    sweep = DeadlineSweep(site, sweep_interval(timeouts, config.handler_timeout), checks)
+    server = Server(site, application, sweep, drain_timeout=config.drain_timeout)
+    await server.run(sock, lambda: _announce(config, sock))
+
+
+def _bridge(config: Config, handler: Callable[..., Any]) -> WsgiBridge:
     return WsgiBridge(
         handler,
         threads=config.threads,
@@ -184,6 +192,20 @@ def _application(
         limits=_limits(config),
         shows_stack=config.tracebacks,
         contexts=_contexts(config),
+    )
+
+
+def _asgi_application(
+    config: Config, application: Callable[..., Any], lifespan: Lifespan
+) -> AsgiApplication:
+    return AsgiApplication(
+        application,
+        contexts=_contexts(config),
+        max_response_header_bytes=config.max_response_header_bytes,
+        limit_concurrency=config.threads + config.queue,
+        handler_timeout=config.handler_timeout,
+        shows_stack=config.tracebacks,
+        state=lifespan.state,
     )
 
 

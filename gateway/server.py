@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 import uvloop
@@ -28,6 +28,9 @@ class ServedApplication(Application, Protocol):
 
     def start(self) -> None:
         """Be ready for exchanges."""
+
+    def check_deadlines(self, now: float) -> None:
+        """Give up what is past its time; `now` is the loop's, in seconds."""
 
     def stop(self) -> None:
         """No more exchanges will come."""
@@ -97,11 +100,7 @@ class Server:
         await asyncio.sleep(0)
 
 
-def run_loop(main: Callable[[], Coroutine[Any, Any, None]] | Callable[[], Awaitable[None]]) -> None:
+def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a worker's main coroutine on a fresh uvloop."""
-
-    async def run() -> None:
-        await main()
-
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run())
+        runner.run(main())

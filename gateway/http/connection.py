@@ -13,6 +13,7 @@ what both need to know of each other goes through the exchange's tokens (`http.e
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,6 +29,8 @@ from gateway.http.reception import Reception
 from gateway.http.response import CONTINUE
 from gateway.http.site import Site
 from gateway.http.socket_writer import SocketWriter
+
+log = logging.getLogger("gateway.connection")
 
 _MAX_PENDING: Final = 64 * 1024
 """Unparsed bytes behind a running request, beyond which reading pauses."""
@@ -107,13 +110,19 @@ class Connection(asyncio.Protocol):
     # Called by the loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
         sock = transport.get_extra_info("socket")
+        try:
+            duplicate = sock.dup()
+        except OSError as error:  # No descriptor is left: this connection ends, others go on.
+            log.warning("a connection is refused: %s", error.strerror)
+            cast("asyncio.Transport", transport).abort()
+            return
+        self._transport = cast("asyncio.Transport", transport)
         if sock.family != socket.AF_UNIX:
             self.peer = transport.get_extra_info("peername")[:2]
             self.local = transport.get_extra_info("sockname")[:2]
         self._flow = ReadFlow(self.site.loop, self._transport)
-        self.writer = SocketWriter(sock.dup(), self.site.timeouts.write)
+        self.writer = SocketWriter(duplicate, self.site.timeouts.write)
         self._transport.set_write_buffer_limits(high=0)
         self.site.connections.add(self)
 
@@ -153,19 +162,21 @@ class Connection(asyncio.Protocol):
         self._is_blocked = False
         self._release_drain_waiters(None)
         exchange = self._exchange
-        if exchange is not None and self._reception is None and not exchange.is_dispatched:
-            self._dispatch(exchange)
-        else:
+        if exchange is None or exchange.is_done or exchange.is_dispatched:
             self.resume()
+        elif self._reception is None or self._reception.is_ready:
+            self._dispatch(exchange)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self.site.connections.discard(self)
+        self._parser.close()
         self.is_lost = True
+        if self._transport is None:
+            return  # `connection_made` has refused it.
+        self.site.connections.remove(self)
         exchange = self._exchange
         if exchange is None or not self._disconnect(exchange):
             self.writer.close()
         self._release_drain_waiters(ClientDisconnected("the client has left"))
-        self._parser.close()
         self._transport = None
         self._pending = b""
 
@@ -209,6 +220,7 @@ class Connection(asyncio.Protocol):
                 self._finish()
                 return
         if self._is_blocked:
+            self._bound_pending()
             return
         if self._pending:
             data, self._pending = self._pending, b""
@@ -274,7 +286,11 @@ class Connection(asyncio.Protocol):
         self._pending += data
         if exchange.wait_for_end():
             self.resume()
-        elif len(self._pending) > _MAX_PENDING:
+        else:
+            self._bound_pending()
+
+    def _bound_pending(self) -> None:
+        if len(self._pending) > _MAX_PENDING:
             self._flow.pause(flow.PIPELINE)
 
     def _dispatch(self, exchange: Exchange) -> None:

@@ -39,10 +39,10 @@ class DeadlineSweep:
             self._handle.cancel()
 
     def _sweep(self) -> None:
+        self.start()  # First: a check that fails must not be the end of all deadlines.
         now = self._site.loop.time()
         for connection in list(self._site.connections):
             connection.check_deadline(now)
         self._site.budget.settle()
         for check in self._checks:
             check(now)
-        self.start()

@@ -153,7 +153,7 @@ class Exchange:
 
     def finish(self) -> bool:
         """End an answer in parts, from a pool thread; whether it had its announced length."""
-        if not self.is_done:
+        if self._is_in_thread and not self.is_done:
             self._send_last(self._take_rest(), b"")
         return not self._missing
 
@@ -161,6 +161,7 @@ class Exchange:
         connection = self.connection
         rest = connection.writer.send_last(head, body)
         if rest:
+            self._is_in_thread = False  # The end is the loop's now, whatever the thread still does.
             connection.call_soon(connection.write_last, self, rest)
         else:
             self._end_in_thread()

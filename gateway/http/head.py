@@ -63,7 +63,7 @@ class RequestHead:
     is_async: bool
     """Whether the request asks for an asynchronous invocation."""
 
-    def __init__(self, method: str, *, is_http_1_0: bool, keep_alive: bool) -> None:
+    def __init__(self, method: str, is_http_1_0: bool, keep_alive: bool) -> None:
         self.method = method
         self.is_http_1_0 = is_http_1_0
         self.keep_alive = keep_alive

@@ -27,6 +27,8 @@ from gateway.http.head import RequestHead, body_too_large
 from gateway.limits import Limits
 
 _HEAD_END: Final = b"\r\n\r\n"
+_HTTP_1_1: Final = b" HTTP/1.1\r\n"
+_HTTP_1_0: Final = b" HTTP/1.0\r\n"
 
 
 class HeadParser:
@@ -38,6 +40,7 @@ class HeadParser:
     """
 
     __slots__ = (
+        "_counted",
         "_is_complete",
         "_keep_alive",
         "_limits",
@@ -45,6 +48,7 @@ class HeadParser:
         "_names",
         "_parser",
         "_raw",
+        "_size",
         "_target",
         "rest",
     )
@@ -57,6 +61,8 @@ class HeadParser:
         """The open head's bytes of earlier segments."""
         self._target = b""
         self._lines: list[tuple[bytes, bytes]] = []
+        self._size = self._counted = 0
+        """Names and values of the first `_counted` lines, in bytes: no line is counted twice."""
         self._is_complete = self._keep_alive = False
         self.rest = b""
 
@@ -121,8 +127,10 @@ class HeadParser:
             prefix = 0 if target[:1] == b"/" else _authority_end(target)
             if len(target) - prefix > limits.max_path_bytes:
                 raise PathTooLong(f"path and query are longer than {limits.max_path_bytes} bytes")
-        size = sum([len(name) + len(value.rstrip(b" \t")) for name, value in self._lines])
-        if size > limits.max_header_bytes:
+        for name, value in self._lines[self._counted :]:
+            self._size += len(name) + len(value.rstrip(b" \t"))
+        self._counted = len(self._lines)
+        if self._size > limits.max_header_bytes:
             raise self._headers_too_large()
 
     def _headers_too_large(self) -> Refusal:
@@ -137,10 +145,11 @@ class HeadParser:
         parser = self._parser
         method = parser.get_method()
         target = self._target
+        version_at = len(method) + 1 + len(target)
         head = RequestHead(
             _METHODS.get(method) or method.decode("ascii"),
-            is_http_1_0=_is_http_1_0(raw, method, target),
-            keep_alive=self._keep_alive,
+            raw[version_at : version_at + 11] != _HTTP_1_1 and _is_http_1_0(raw, version_at),
+            self._keep_alive,
         )
         head.set_fields(self._lines, self._names, head.set_target(target))
         if head.content_length:
@@ -151,6 +160,7 @@ class HeadParser:
             self._parser = httptools.HttpRequestParser(self)
         self._raw = self._target = b""
         self._lines = []
+        self._size = self._counted = 0
         self._is_complete = False
         return head
 
@@ -173,23 +183,20 @@ _METHODS: Final = {
 }
 
 
-def _is_http_1_0(raw: bytes, method: bytes, target: bytes) -> bool:
+def _is_http_1_0(raw: bytes, version_at: int) -> bool:
     """Whether the request line names HTTP/1.0; false for 1.1.
 
-    The parser also takes several spaces between the parts, RTSP and ICE for a protocol, and no
-    version at all; its own words cannot tell them apart.
+    `version_at` is where the version stands if one space each divides method, target and version.
+    The parser also takes several spaces, RTSP and ICE for a protocol, and no version at all; its
+    own words cannot tell them apart.
 
     Raises:
         Refusal: the line is not exactly method SP target SP version, or of another version.
     """
-    start = len(method) + 1 + len(target)
-    version = raw[start : start + 11]
-    if version == b" HTTP/1.1\r\n":
-        return False
     line = raw.lstrip(b"\r\n")
-    version = line[start : start + 11]
-    if version in (b" HTTP/1.1\r\n", b" HTTP/1.0\r\n"):
-        return version == b" HTTP/1.0\r\n"
+    version = line[version_at : version_at + 11]
+    if version in (_HTTP_1_1, _HTTP_1_0):
+        return version == _HTTP_1_0
     if version[:6] == b" HTTP/":
         raise VersionNotSupported("the only HTTP versions served are 1.0 and 1.1")
     raise MalformedRequest("the request line is not: method SP target SP HTTP/1.1")
