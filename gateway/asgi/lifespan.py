@@ -129,7 +129,7 @@ class Lifespan:
 
     def _note_failure(self, message: str) -> None:
         """Why it does not start: the last line, because frameworks send whole tracebacks."""
-        lines = message.strip().splitlines()
+        lines = message.strip().splitlines() or ["it gave no reason"]
         self._failure = lines[-1]
         if len(lines) > 1:
             log.error("the application failed in its startup:\n%s", message.rstrip())
@@ -146,7 +146,7 @@ class Lifespan:
             self._is_supported = True
             self._started.set()
         elif event["type"] == "lifespan.startup.failed":
-            self._note_failure(event.get("message") or "it gave no reason")
+            self._note_failure(event.get("message") or "")
             self._started.set()
         elif event["type"] == "lifespan.shutdown.complete":
             self._ended.set()

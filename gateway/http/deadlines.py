@@ -41,6 +41,7 @@ class DeadlineSweep:
     def _sweep(self) -> None:
         self.start()  # First: a check that fails must not be the end of all deadlines.
         now = self._site.loop.time()
+        self._site.refresh_date()
         for connection in list(self._site.connections):
             connection.check_deadline(now)
         self._site.budget.settle()

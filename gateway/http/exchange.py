@@ -305,7 +305,7 @@ class Exchange:
             fields,
             length,
             self.keep_alive,
-            connection.site.constant_fields(self.request_id),
+            connection.site.constant_fields + self.request_id,
         )
 
     def _frame(self, data: bytes) -> bytes:

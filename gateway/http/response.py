@@ -73,7 +73,7 @@ def encode_head(
 ) -> bytes:
     """Status line and header section.
 
-    `fields` are checked names and values; `constant` are ready-made field lines, each with its
+    `fields` are checked names and values; `constant` are ready-made field lines, without the last
     line end.  `keep_alive` is whether the connection stays behind this response; the caller has
     made it false for `UNTIL_CLOSE`.
     """
@@ -90,7 +90,7 @@ def encode_head(
     elif request is not None and request.is_http_1_0:
         framing += "Connection: keep-alive\r\n"
     lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
-    return f"HTTP/1.1 {status.line}\r\n{lines}{framing}{constant}\r\n".encode("latin-1")
+    return f"HTTP/1.1 {status.line}\r\n{lines}{framing}{constant}\r\n\r\n".encode("latin-1")
 
 
 def encode_chunk(data: bytes) -> bytes:

@@ -52,12 +52,12 @@ class Site:
     """The surroundings of connections: application, limits, budget; who is connected."""
 
     __slots__ = (
-        "_constant",
-        "_constant_second",
+        "_second",
         "_server_field",
         "application",
         "budget",
         "connections",
+        "constant_fields",
         "is_draining",
         "limits",
         "loop",
@@ -91,18 +91,21 @@ class Site:
         self.connections: set[Connection] = set()
         self.is_draining = False
         self._server_field = f"Server: {server_header}\r\n" if server_header else ""
-        self._constant = ""
-        self._constant_second = 0
+        self._second = -1
+        self.constant_fields = ""
+        """Field lines that every response has, up to the value of its request id."""
+        self.refresh_date()
 
-    def constant_fields(self, request_id: str) -> str:
-        """The field lines that every response has (RFC 9110 §6.6.1: an origin sends Date)."""
+    def refresh_date(self) -> None:
+        """Take the time for `Date` (RFC 9110 §6.6.1: an origin sends one); the sweep calls it.
+
+        A clock look for each response would cost a hundredth of a small one.
+        """
         second = int(time())
-        if second != self._constant_second:
+        if second != self._second:
+            self._second = second
             date = formatdate(second, usegmt=True)
-            # In this order: a thread in between sends the line of a second ago, not half a line.
-            self._constant = f"Date: {date}\r\n{self._server_field}{names.REQUEST_ID}: "
-            self._constant_second = second
-        return f"{self._constant}{request_id}\r\n"
+            self.constant_fields = f"Date: {date}\r\n{self._server_field}{names.REQUEST_ID}: "
 
 
 def is_withheld(name: bytes) -> bool:

@@ -109,10 +109,16 @@ class WsgiBridge:
         return self._pool.is_idle
 
     def start(self) -> None:
-        """Start the threads, on the loop, unless they run."""
+        """Start the threads, on the loop that will call `handle`, unless they run."""
         if not self._is_running:
             self._is_running = True
             self._pool.start(asyncio.get_running_loop().call_soon)
+
+    def _start_hosted(self) -> None:
+        """Start the threads, unless they run; not for one loop: a test client has many."""
+        if not self._is_running:
+            self._is_running = True
+            self._pool.start(None)
 
     def _new_pool(self) -> ThreadPool:
         return ThreadPool(
@@ -212,7 +218,7 @@ class WsgiBridge:
         while True:
             event = await receive()
             if event["type"] == "lifespan.startup":
-                self.start()
+                self._start_hosted()
                 await send({"type": "lifespan.startup.complete"})
             elif event["type"] == "lifespan.shutdown":
                 await self._drain()
@@ -230,7 +236,7 @@ class WsgiBridge:
         self, scope: "HTTPScope", receive: "ASGIReceiveCallable", send: "ASGISendCallable"
     ) -> None:
         loop = asyncio.get_running_loop()
-        self.start()
+        self._start_hosted()
         self._watch(loop)
         exchange = HostedExchange(self._next_request_id(), loop)
         try:

@@ -177,7 +177,8 @@ class Invocation:
         kind = type(result)
         if kind is list or kind is tuple:
             if not self._has_written:
-                self._respond(self._join(result))
+                is_plain = len(result) == 1 and type(result[0]) is bytes
+                self._respond(result[0] if is_plain else self._join(result))
                 return
         elif kind is bytes or kind is str:
             self._rules.warn_once("the handler returned bare bytes or text instead of an iterable")
@@ -189,8 +190,6 @@ class Invocation:
         self._stream(iterator)
 
     def _join(self, items: Sequence[Any]) -> bytes:
-        if len(items) == 1:
-            return self._as_bytes(items[0])
         return b"".join([self._as_bytes(item) for item in items])
 
     def _as_bytes(self, item: Any) -> bytes:

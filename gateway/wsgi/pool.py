@@ -91,8 +91,8 @@ class ThreadPool:
         """How many threads run a job."""
         return sum([thread.job is not None for thread in self._threads])
 
-    def start(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
-        """Start the threads; `call_soon` is the loop's."""
+    def start(self, call_soon: Callable[[Callable[[], None]], object] | None) -> None:
+        """Start the threads; `call_soon` is the loop's, `None`: each job is handed over at once."""
         self._call_soon = call_soon
         while len(self._threads) < self.size:
             self._start_thread()
@@ -110,9 +110,11 @@ class ThreadPool:
         if waiting >= self.limit_queue and waiting >= self.limit_queue + self.size - self.busy:
             return False
         self._submitted += 1
-        if not batch and self._call_soon is not None:
-            self._call_soon(self._hand_over)
         batch.append(job)
+        if self._call_soon is None:
+            self._hand_over()
+        elif len(batch) == 1:
+            self._call_soon(self._hand_over)
         return True
 
     def _hand_over(self) -> None:
