@@ -140,9 +140,11 @@ def _run_worker(
             return
         lifespan = Lifespan(handler)
         await lifespan.startup()
-        application = _asgi_application(config, handler, lifespan)
-        await _serve(config, application, access_log, sock)
-        await lifespan.shutdown()
+        try:
+            application = _asgi_application(config, handler, lifespan)
+            await _serve(config, application, access_log, sock)
+        finally:
+            await lifespan.shutdown()
 
     try:
         run_loop(main)
@@ -178,7 +180,9 @@ async def _serve(
     if access_log is not None:
         checks.append(lambda _: access_log.flush())
     sweep = DeadlineSweep(site, sweep_interval(timeouts, config.handler_timeout), checks)
-    server = Server(site, application, sweep, drain_timeout=config.drain_timeout)
+    server = Server(
+        site, application, sweep, backlog=config.backlog, drain_timeout=config.drain_timeout
+    )
     await server.run(sock, lambda: _announce(config, sock))
 
 

@@ -45,9 +45,14 @@ class Server:
         application: ServedApplication,
         sweep: DeadlineSweep,
         *,
+        backlog: int,
         drain_timeout: float,
     ) -> None:
-        """`drain_timeout`, in seconds, bounds how long running requests may take to end."""
+        """`drain_timeout`, in seconds, bounds how long running requests may take to end.
+
+        `backlog` is how many connections the system holds until they are accepted.
+        """
+        self._backlog = backlog
         self._site = site
         self._application = application
         self._sweep = sweep
@@ -60,7 +65,8 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
         self._application.start()
-        listener = await loop.create_server(lambda: Connection(self._site), sock=sock)
+        listen = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
+        listener = await listen(lambda: Connection(self._site), sock=sock, backlog=self._backlog)
         self._sweep.start()
         on_ready()
         await self._stop.wait()

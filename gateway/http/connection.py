@@ -119,7 +119,8 @@ class Connection(asyncio.Protocol):
             return
         self._transport = cast("asyncio.Transport", transport)
         if sock.family != socket.AF_UNIX:
-            self.peer = transport.get_extra_info("peername")[:2]
+            # A client that has reset the connection already has no address any more.
+            self.peer = (transport.get_extra_info("peername") or ("", 0))[:2]
             self.local = transport.get_extra_info("sockname")[:2]
         self._flow = ReadFlow(self.site.loop, self._transport)
         self.writer = SocketWriter(duplicate, self.site.timeouts.write)
@@ -391,7 +392,8 @@ class Connection(asyncio.Protocol):
     def _check_request(self, now: float) -> None:
         exchange = self._exchange
         if exchange is None or exchange.is_done:
-            self._start_wait(_REQUEST, self.site.timeouts.keep_alive)
+            timeouts = self.site.timeouts
+            self._start_wait(_REQUEST, timeouts.keep_alive or timeouts.head)
         elif self._reception is not None:
             refusal = self._reception.overdue(now)
             if refusal is not None:

@@ -92,6 +92,8 @@ class RequestHead:
         if "#" in text:
             raise MalformedRequest("the request target contains a fragment")
         self.path, _, self.query = text.partition("?")
+        if text == "*":
+            self.path = ""  # RFC 9112 §3.3: it is about the server, not about a path of it.
         return authority
 
     def set_fields(
