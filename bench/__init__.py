@@ -1,0 +1,1 @@
+"""Measures the gateway beside its peers; starts each as its users do."""
