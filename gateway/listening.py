@@ -19,7 +19,7 @@ def listen_on_port(host: str, port: int, backlog: int) -> socket.socket:
         address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
             0
         ]
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # The second: no name of RFC 3490 at all.
         raise UsageError(f"--host {host} is no address of this machine: {error}") from error
     family, kind, protocol, _, where = address
     sock = socket.socket(family, kind, protocol)

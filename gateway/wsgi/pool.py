@@ -91,6 +91,10 @@ class ThreadPool:
         """How many threads run a job."""
         return sum([thread.job is not None for thread in self._threads])
 
+    @property
+    def _idle(self) -> int:
+        return len(self._threads) - self.busy
+
     def start(self, call_soon: Callable[[Callable[[], None]], object] | None) -> None:
         """Start the threads; `call_soon` is the loop's, `None`: each job is handed over at once."""
         self._call_soon = call_soon
@@ -107,8 +111,10 @@ class ThreadPool:
         """Queue a job; False when the queue is full."""
         batch = self._batch
         waiting = self.queue.qsize() + len(batch)
-        if waiting >= self.limit_queue and waiting >= self.limit_queue + self.size - self.busy:
+        if waiting >= self.limit_queue and waiting >= self.limit_queue + self._idle:
             return False
+        if not self._threads:
+            return False  # All are stuck and written off: nobody would come for it.
         self._submitted += 1
         batch.append(job)
         if self._call_soon is None:
@@ -151,6 +157,8 @@ class ThreadPool:
             if not thread.is_alive():
                 self.written_off.remove(thread)
                 self._taken_by_gone += thread.taken
+        if self._started:
+            self._replace_threads()
 
     def _write_off(self, thread: PoolThread, job: Job) -> None:
         thread.is_written_off = True
@@ -162,15 +170,21 @@ class ThreadPool:
             self.handler_timeout,
             _stack(thread),
         )
-        if len(self.written_off) <= self.size * _MAX_WRITTEN_OFF:
-            self._start_thread()
-        else:
+        if not self._may_replace:
             log.critical(
                 "%d threads are stuck in handlers and no more are started: "
-                "capacity shrinks until the process is replaced",
+                "capacity shrinks until some return or the process is replaced",
                 len(self.written_off),
             )
         job.expire()
+
+    @property
+    def _may_replace(self) -> bool:
+        return len(self.written_off) <= self.size * _MAX_WRITTEN_OFF
+
+    def _replace_threads(self) -> None:
+        while len(self._threads) < self.size and self._may_replace:
+            self._start_thread()
 
 
 _MAX_WRITTEN_OFF = 8

@@ -1,0 +1,157 @@
+"""The gateway as users run it: a process of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from functional.wire import WireClient
+
+ROOT = Path(__file__).parents[2]
+HANDLERS = Path(__file__).parent / "handlers"
+
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 30.0
+
+_LISTENING = re.compile(r"^Listening on (\S+) \(pid (\d+)\)$", re.MULTILINE)
+
+
+def wait_until(is_so: Callable[[], object], what: str, timeout: float = 15.0) -> None:
+    """Poll until `is_so` gives something true."""
+    deadline = time.monotonic() + timeout
+    while not is_so():
+        assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
+        time.sleep(0.01)
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "gateway", *arguments]
+
+
+def clean_environ(**more: str) -> dict[str, str]:
+    """The environment without what would set options of the gateway."""
+    inherited = {
+        name: text for name, text in os.environ.items() if not name.startswith(("GATEWAY_", "FC_"))
+    }
+    paths = [str(ROOT), str(ROOT / "tests")]
+    return inherited | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"} | more
+
+
+class Gateway:
+    """A running `python -m gateway serve`; a context manager that stops it and checks its end."""
+
+    def __init__(
+        self,
+        folder: Path,
+        target: str,
+        *options: str,
+        chdir: Path | None = HANDLERS,
+        pass_fds: tuple[int, ...] = (),
+        environ: dict[str, str] | None = None,
+    ) -> None:
+        """`folder` takes the files with what it prints; options name where to listen, or port 0."""
+        self._stderr = folder / "stderr.txt"
+        self._stdout = folder / "stdout.txt"
+        listening = () if {"--port", "--unix", "--fd"} & {*options} else ("--port", "0")
+        code_folder = ("--chdir", str(chdir)) if chdir else ()
+        with self._stderr.open("wb") as stderr, self._stdout.open("wb") as stdout:
+            self.process = subprocess.Popen(
+                command("serve", target, *code_folder, *listening, *options),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                cwd=folder,
+                env=clean_environ(**(environ or {})),
+                pass_fds=pass_fds,
+            )
+        try:
+            wait_until(self._has_started, "the gateway starts", START_TIMEOUT)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _has_started(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"the gateway ended: {self.errors}")
+        match = _LISTENING.search(self.errors)
+        if match is None:
+            return False
+        self.address = match[1]
+        self.announced_pid = int(match[2])
+        return True
+
+    def __enter__(self) -> "Gateway":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None and self.process.poll() is None:
+                assert self.stop() == 0, self.errors
+        finally:
+            self.kill()
+
+    @property
+    def errors(self) -> str:
+        """What it has written to standard error."""
+        return self._stderr.read_text("utf-8", "replace")
+
+    @property
+    def output(self) -> str:
+        """What it has written to standard output."""
+        return self._stdout.read_text("utf-8", "replace")
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
+    def connect(self, **options: int) -> WireClient:
+        return WireClient(self.address, **options)
+
+    def status_value(self, name: str) -> int:
+        """A value of /proc/PID/status: kB, or a count."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        match = re.search(rf"^{name}:\s+(\d+)", status, re.MULTILINE)
+        assert match is not None, name
+        return int(match[1])
+
+    @property
+    def descriptors(self) -> int:
+        """How many files, sockets and so on it has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, timeout: float = STOP_TIMEOUT) -> int:
+        """Its exit status, once it has ended."""
+        return self.process.wait(timeout)
+
+    def stop(self) -> int:
+        """Have it drain; its exit status."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(STOP_TIMEOUT)
+
+
+def run_command(
+    *arguments: str, folder: Path, pass_fds: tuple[int, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of the gateway that ends by itself."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env=clean_environ(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=START_TIMEOUT,
+        check=False,
+        pass_fds=pass_fds,
+    )

@@ -1,0 +1,74 @@
+"""Sites for connections without a network."""
+
+import os
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+from hypothesis import settings
+from unit.http.wire import ManualLoop, Wire
+
+from gateway.http.body import BodyBudget
+from gateway.http.exchange import Exchange
+from gateway.http.site import Application, Site, Timeouts
+from gateway.limits import Limits
+
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+class Backlog(list[Exchange]):
+    """An application that only notes its exchanges; the test answers them."""
+
+    def handle(self, exchange: Exchange) -> None:
+        self.append(exchange)
+
+
+@pytest.fixture
+def loop() -> ManualLoop:
+    return ManualLoop()
+
+
+@pytest.fixture
+def application() -> Backlog:
+    return Backlog()
+
+
+@pytest.fixture
+def records() -> list[Exchange]:
+    """Every exchange that is over, once for each time that it was said to be."""
+    return []
+
+
+@pytest.fixture
+def make_site(
+    loop: ManualLoop, application: Application, records: list[Exchange]
+) -> Callable[..., Site]:
+    """Makes a site; arguments replace the defaults of `Site`."""
+
+    def make(**changes: object) -> Site:
+        numbers = count(1)
+        arguments: dict[str, object] = {
+            "loop": loop,
+            "application": application,
+            "limits": Limits(),
+            "timeouts": Timeouts(),
+            "budget": BodyBudget(1 << 20),
+            "next_request_id": lambda: f"request-{next(numbers)}",
+            "record": records.append,
+        }
+        return Site(**(arguments | changes))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    return make_site()
+
+
+@pytest.fixture
+def wire(site: Site) -> Wire:
+    """A connection of `site`."""
+    return Wire(site)

@@ -1,0 +1,186 @@
+"""Bodies in memory: one without needless copies, all together within their budget."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.http.body import BodyBudget, BodyBuffer
+
+# --- one body ----------------------------------------------------------------------------------
+
+
+def test_an_empty_body():
+    body = BodyBuffer()
+    assert (body.size, body.length, body.received) == (0, 0, 0)
+    assert body.open().read() == body.take_all() == b""
+
+
+def test_a_single_segment_is_shared():
+    segment = b"x" * 1000
+    body = BodyBuffer()
+    body.append(segment)
+    assert body.take_all() is segment
+    assert body.open().getvalue() is segment
+
+
+def test_a_view_of_a_larger_segment_does_not_keep_the_rest():
+    body = BodyBuffer()
+    body.append(memoryview(b"hello, world")[:5])
+    assert body.take_all() == b"hello"
+
+
+@pytest.mark.parametrize("pieces", [[b"a"], [b"a", b"b"], [b"ab", memoryview(b"cd"), b"e"]])
+def test_pieces(pieces):
+    whole = b"".join(pieces)
+    body = BodyBuffer()
+    for piece in pieces:
+        body.append(piece)
+    assert body.size == body.length == body.received == len(whole)
+    assert body.take_all() == whole
+    file = body.open()
+    assert file.tell() == 0
+    assert file.read(1) == whole[:1]
+    assert file.read() == whole[1:]
+
+
+# --- all bodies --------------------------------------------------------------------------------
+
+
+class Upload:
+    """A body that arrives in pieces, as its connection handles it."""
+
+    def __init__(self, budget, size):
+        self.budget = budget
+        self.missing = size
+        self.taken = 0
+        self.may_read = True
+        self.is_over = False
+        budget.enter(self)
+
+    def read(self, size):
+        size = min(size, self.missing)
+        self.missing -= size
+        self.taken += size
+        self.may_read = self.budget.take(self, size, self.resume)
+        if not self.missing:
+            self.leave()
+
+    def resume(self):
+        assert not self.is_over
+        assert not self.may_read, "resumed without having been paused"
+        self.may_read = True
+
+    def leave(self):
+        self.is_over = True
+        self.budget.leave(self)
+
+    def give_back(self):
+        self.budget.give_back(self.taken)
+
+
+def test_the_limit_is_inclusive():
+    budget = BodyBudget(10)
+    first, second = Upload(budget, 100), Upload(budget, 100)
+    second.read(10)
+    assert second.may_read
+    second.read(1)
+    assert not second.may_read
+    assert budget.has_waiting
+    first.read(50)
+    assert first.may_read, "the oldest may always go on"
+
+
+def test_the_next_oldest_goes_on_when_the_oldest_has_ended():
+    budget = BodyBudget(10)
+    uploads = [Upload(budget, 20) for _ in range(3)]
+    for upload in reversed(uploads):
+        upload.read(11)
+    assert [upload.may_read for upload in uploads] == [True, False, False]
+    uploads[0].leave()
+    assert [upload.may_read for upload in uploads] == [True, True, False]
+    assert budget.used == 33, "what has come is still in memory"
+
+
+def test_those_who_wait_go_on_when_there_is_room():
+    budget = BodyBudget(10)
+    first, second, third = (Upload(budget, size) for size in (10, 20, 20))
+    first.read(10)
+    second.read(1)
+    third.read(1)
+    assert (second.may_read, third.may_read) == (True, False)
+    first.give_back()
+    assert not third.may_read, "the loop has not looked yet"
+    budget.settle()
+    assert third.may_read
+    assert not budget.has_waiting
+
+
+def test_a_body_that_is_given_up_waits_no_more():
+    budget = BodyBudget(10)
+    first, second = Upload(budget, 100), Upload(budget, 100)
+    first.read(11)
+    second.read(1)
+    second.leave()
+    assert not budget.has_waiting
+    first.leave()
+    first.give_back()
+    second.give_back()
+    budget.settle()
+    assert budget.used == 0
+
+
+@settings(max_examples=300)
+@given(
+    st.integers(1, 50),
+    st.lists(st.integers(1, 60), min_size=1, max_size=8),
+    st.integers(0, 1 << 32),
+)
+def test_no_schedule_is_a_deadlock_and_all_is_given_back(limit, sizes, seed):
+    random = Random(seed)
+    budget = BodyBudget(limit)
+    coming = [Upload(budget, size) for size in sizes]
+    held = []
+    for _ in range(10_000):
+        if not coming:
+            break
+        able = [upload for upload in coming if upload.may_read]
+        assert able, "nobody may read: a deadlock"
+        step = random.random()
+        if step < 0.1 and held:
+            held.pop(random.randrange(len(held))).give_back()
+        elif step < 0.15:
+            budget.settle()
+        elif step < 0.2:
+            gone = coming.pop(random.randrange(len(coming)))
+            gone.leave()
+            gone.give_back()
+        else:
+            upload = random.choice(able)
+            before = budget.used
+            upload.read(random.randint(1, 9))
+            assert budget.used <= before + 9
+            if upload.is_over:
+                coming.remove(upload)
+                held.append(upload)
+    assert coming == []
+    for upload in held:
+        upload.give_back()
+    budget.settle()
+    assert budget.used == 0
+    assert not budget.has_waiting
+    assert not budget._open
+
+
+@pytest.mark.xfail(
+    reason="each body that has arrived lets the next-oldest go on, over the budget, "
+    "while handlers still hold the ones before"
+)
+def test_the_budget_is_exceeded_by_one_body_at_the_most():
+    budget = BodyBudget(100)
+    uploads = [Upload(budget, 100) for _ in range(10)]
+    for upload in uploads:
+        while upload.missing and upload.may_read:
+            upload.read(10)
+    assert budget.used <= 100 + 100 + 10 * len(uploads)

@@ -1,0 +1,283 @@
+"""Any bytes, in any split: only well-formed answers, and the same outcome however they are cut."""
+
+from collections.abc import Sequence
+from itertools import count, pairwise
+from typing import NamedTuple
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from unit.http.answers import AnswerReader
+from unit.http.wire import ManualLoop, Wire
+
+from gateway.errors import ClientDisconnected, Refusal
+from gateway.http.body import BodyBudget
+from gateway.http.body_stream import BodyStream
+from gateway.http.exchange import Exchange
+from gateway.http.response import status_of
+from gateway.http.site import Site, Timeouts
+from gateway.limits import Limits
+
+LIMITS = Limits(
+    max_header_bytes=160, max_path_bytes=40, max_body=90, max_async_body=20, body_buffer=48
+)
+
+TEMPLATES = [
+    b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /a/b?c=%20d HTTP/1.1\r\nHost: example.com:8080\r\nAccept: */*\r\n\r\n",
+    b"HEAD /h HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.0\r\n\r\n",
+    b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET http://b:1/x?y HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+    b"POST /l HTTP/1.1\r\nHost: a\r\nContent-Length: 60\r\n\r\n" + b"x" * 60,
+    b"POST /m HTTP/1.1\r\nHost: a\r\nContent-Length: 91\r\n\r\n" + b"x" * 91,
+    b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"1e;q=1\r\n" + b"y" * 30 + b"\r\n1E\r\n" + b"z" * 30 + b"\r\n0\r\nX-Trailer: 1\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nok",
+    b"POST / HTTP/1.1\r\nHost: a\r\nX-Fc-Invocation-Type: Async\r\nContent-Length: 3\r\n\r\nabc",
+    b"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    b"Content-Length: 33\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET /\r\n\r\n",
+]
+
+FRAGMENTS = [
+    b"\r\n", b"\n", b"\r", b"\r\n\r\n", b" ", b"\t", b":", b"\0", b"\x80", b";", b",", b"_", b"#",
+    b"0\r\n\r\n", b"5\r\n", b"-1", b"+1", b"0x5", b"99999999999999999999", b"a" * 41, b"b" * 161,
+    b"HTTP/1.0", b"HTTP/0.9", b"HTTP/2.0", b"RTSP/1.0", b"Host: b\r\n", b"Host:\r\n",
+    b"Content-Length: 5\r\n", b"Content-Length: 0\r\n", b"Content_Length: 7\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip, chunked\r\n",
+    b"Transfer-Encoding: identity\r\n", b"Transfer-Encoding: chunked, chunked\r\n",
+    b"Connection: close\r\n", b"Connection: keep-alive\r\n", b"Connection: upgrade\r\n",
+    b"Upgrade: h2c\r\n", b"Expect: 100-continue\r\n", b"Expect: tea\r\n", b" folded\r\n",
+]  # fmt: skip
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A request with a few faults in it."""
+    data = bytearray(draw(st.sampled_from(TEMPLATES)))
+    for _ in range(draw(st.integers(0, 3))):
+        start = draw(st.integers(0, len(data)))
+        end = min(len(data), start + draw(st.sampled_from([0, 0, 1, 2, 8])))
+        fragment = st.sampled_from(FRAGMENTS) | st.binary(max_size=3)
+        data[start:end] = draw(fragment | st.just(bytes(data[start:end]) * 2))
+    return bytes(data)
+
+
+@st.composite
+def with_field(draw: st.DrawFn) -> bytes:
+    """A request with one more field line."""
+    line, _, rest = draw(st.sampled_from(TEMPLATES)).partition(b"\r\n")
+    return line + b"\r\n" + draw(st.sampled_from(FRAGMENTS)) + rest
+
+
+requests = st.sampled_from(TEMPLATES) | mutated() | with_field() | st.binary(max_size=40)
+conversations = st.lists(requests, min_size=1, max_size=4).map(b"".join)
+
+
+class Delivered(NamedTuple):
+    """A request as the application saw it."""
+
+    method: str
+    target: str
+    host: str
+    fields: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Outcome(NamedTuple):
+    """All that must not depend on how the bytes were cut."""
+
+    requests: list[Delivered]
+    statuses: list[int]
+    bodies: list[bytes]
+    is_closed: bool
+
+
+class Echo:
+    """Answers each request as soon as its body is there, in one of the ways that there are."""
+
+    def __init__(self, way: str, loop: ManualLoop) -> None:
+        self.requests: list[Delivered] = []
+        self._way = way
+        self._loop = loop
+
+    def handle(self, exchange: Exchange) -> None:
+        body = exchange.body
+        if not isinstance(body, BodyStream):
+            self._answer(exchange, exchange.open_body().read())
+            return
+        pieces: list[bytes] = []
+
+        def collect() -> None:
+            try:
+                while piece := body.take(16):
+                    pieces.append(piece)
+            except (ClientDisconnected, Refusal):
+                body.on_change = None
+                exchange.release()
+                return
+            if piece == b"":
+                body.on_change = None
+                self._loop.call_soon(self._answer, exchange, b"".join(pieces))
+
+        body.on_change = collect
+        self._loop.call_soon(collect)
+
+    def _answer(self, exchange: Exchange, body: bytes) -> None:
+        head = exchange.head
+        assert exchange.content_length == len(body)
+        fields = [(name.lower, value) for name, value in head.fields]
+        self.requests.append(Delivered(head.method, head.target, head.host, fields, body))
+        getattr(self, "_" + self._way)(exchange, head.target.encode("latin-1") + body)
+
+    def _from_loop(self, exchange: Exchange, body: bytes) -> None:
+        exchange.respond_soon(status_of(200), (), body)
+        exchange.release()
+
+    def _from_thread(self, exchange: Exchange, body: bytes) -> None:
+        try:
+            exchange.respond(status_of(200), [("Content-Type", "text/plain")], body, len(body))
+        except ClientDisconnected:
+            exchange.abandon()
+        exchange.release()
+
+    def _later(self, exchange: Exchange, body: bytes) -> None:
+        self._loop.call_soon(self._from_thread, exchange, body)
+
+    def _in_parts(self, exchange: Exchange, body: bytes) -> None:
+        try:
+            exchange.start(status_of(200), (), len(body) if len(body) % 2 else None)
+            exchange.write(body[:3])
+            exchange.write(body[3:])
+            assert exchange.finish()
+        except ClientDisconnected:
+            exchange.abandon()
+        exchange.release()
+
+    def _in_parts_from_loop(self, exchange: Exchange, body: bytes) -> None:
+        if exchange.start_soon(status_of(200), (), None):
+            exchange.write_soon(body[:3])
+            exchange.write_soon(body[3:])
+            assert exchange.finish_soon()
+        exchange.release()
+
+
+WAYS = ["from_loop", "from_thread", "later", "in_parts", "in_parts_from_loop"]
+
+
+def converse(segments: list[bytes], way: str, *, ends: bool, reads: Sequence[int] = ()) -> Outcome:
+    """Send the segments over one connection; checks what must be so whatever they are.
+
+    `reads` are how many bytes the client takes before each segment; at the end it takes the rest.
+    """
+    loop = ManualLoop()
+    records: list[Exchange] = []
+    numbers = count(1)
+    application = Echo(way, loop)
+    site = Site(
+        loop=loop,  # type: ignore[arg-type]
+        application=application,
+        limits=LIMITS,
+        timeouts=Timeouts(),
+        budget=BodyBudget(1000),
+        next_request_id=lambda: str(next(numbers)),
+        record=records.append,
+    )
+    wire = Wire(site)
+    for number, segment in enumerate(segments):
+        if reads:
+            wire.read_on(room=reads[number % len(reads)])
+        wire.send(segment)
+    if ends:
+        wire.end()
+    wire.read_on()
+    methods = [record.head.method if record.head else None for record in records]
+    answers = AnswerReader(wire.take(), is_closed=wire.is_closed).read_all(methods)
+    assert [answer.status for answer in answers] == [record.status for record in records]
+    assert len({id(record) for record in records}) == len(records)
+    assert wire.is_closed or not ends
+    is_closed = wire.is_closed
+    wire.reset()
+    assert len({id(record) for record in records}) == len(records)
+    assert site.connections == set()
+    assert wire.duplicate.times_closed
+    site.budget.settle()
+    assert site.budget.used == 0
+    return Outcome(
+        application.requests,
+        [answer.status for answer in answers],
+        [answer.body for answer in answers if answer.status == 200],
+        is_closed,
+    )
+
+
+def cut(data: bytes, places: set[int]) -> list[bytes]:
+    edges = [0, *sorted(place for place in places if 0 < place < len(data)), len(data)]
+    pieces = [data[start:end] for start, end in pairwise(edges)]
+    return [piece for piece in pieces if piece]
+
+
+@settings(max_examples=1500)
+@given(
+    conversations, st.sets(st.integers(1, 400), max_size=6), st.sampled_from(WAYS), st.booleans()
+)
+@example(b"\r\n\r\n\r\n" + TEMPLATES[0], {1, 5}, "from_loop", True)
+def test_the_outcome_does_not_depend_on_the_split(data, places, way, ends):
+    whole = converse([data] if data else [], way, ends=ends)
+    assert converse(cut(data, places), way, ends=ends) == whole
+    assert converse([bytes([byte]) for byte in data], way, ends=ends) == whole
+
+
+@settings(max_examples=700)
+@given(
+    conversations,
+    st.sets(st.integers(1, 400), max_size=12),
+    st.sampled_from([way for way in WAYS if way != "in_parts"]),  # It would wait, here for ever.
+    st.lists(st.integers(0, 250), min_size=1, max_size=5),
+    st.booleans(),
+)
+def test_the_outcome_does_not_depend_on_how_the_client_reads(data, places, way, reads, ends):
+    segments = cut(data, places)
+    assert converse(segments, way, ends=ends, reads=reads) == converse(segments, way, ends=ends)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.binary(min_size=1, max_size=60), max_size=8), st.sampled_from(WAYS))
+def test_garbage_gets_at_most_one_answer(segments, way):
+    outcome = converse(segments, way, ends=True)
+    assert outcome.requests == []
+    assert len(outcome.statuses) <= 1
+    assert outcome.is_closed
+
+
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from(TEMPLATES[:3] + TEMPLATES[12:15]), max_size=40), st.data())
+def test_what_is_pipelined_is_answered_in_order(parts, data):
+    stream = b"".join(parts)
+    places = data.draw(st.sets(st.integers(1, max(1, len(stream))), max_size=20))
+    outcome = converse(cut(stream, places), data.draw(st.sampled_from(WAYS)), ends=True)
+    assert outcome.statuses == [200] * len(parts)
+    assert len(outcome.requests) == len(parts)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("way", WAYS)
+def test_each_template_byte_by_byte(template, way):
+    twice = template * 2
+    whole = converse([twice], way, ends=True)
+    assert converse([bytes([byte]) for byte in twice], way, ends=True) == whole
+
+
+def test_no_byte_of_a_body_is_ever_a_request():
+    for template in TEMPLATES:
+        for way in WAYS:
+            outcome = converse([template], way, ends=True)
+            assert not any("smuggled" in request.target for request in outcome.requests)

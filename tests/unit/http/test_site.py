@@ -1,0 +1,37 @@
+"""What connections share: the fields of every answer, and what clients may not say."""
+
+import pytest
+
+from gateway.http import fields
+from gateway.http import site as module
+
+
+def test_constant_fields(make_site, monkeypatch):
+    monkeypatch.setattr(module, "time", lambda: 784111777.9)
+    site = make_site(server_header="gateway")
+    first = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: gateway\r\nX-Fc-Request-Id: "
+    assert site.constant_fields == first
+    site.refresh_date()
+    assert site.constant_fields == first
+    monkeypatch.setattr(module, "time", lambda: 784111778.0)
+    site.refresh_date()
+    assert site.constant_fields == first.replace(":37", ":38")
+
+
+def test_no_server_field(make_site):
+    assert "Server" not in make_site(server_header="").constant_fields
+
+
+@pytest.mark.parametrize(
+    ("name", "is_dropped"),
+    [
+        (b"X-Fc-Account-Id", True),
+        (b"x-fc-request-id", True),
+        (b"X-FC-ANYTHING", True),
+        (b"X-Fc-Invocation-Type", False),
+        (b"X-Fc-Log-Type", False),
+        (b"X-Fcx", False),
+    ],
+)
+def test_what_a_client_may_not_say(site, name, is_dropped):
+    assert (site.names[name].role == fields.DROPPED) == is_dropped

@@ -1,0 +1,150 @@
+"""Listening sockets, and the words for each reason why there is none."""
+
+import errno
+import os
+import socket
+
+import pytest
+
+from gateway import listening
+from gateway.errors import UsageError
+from gateway.listening import address_of, listen_on_path, listen_on_port, take_over
+
+
+def refusal_of(call, *arguments):
+    with pytest.raises(UsageError) as caught:
+        call(*arguments)
+    text = str(caught.value)
+    assert text.isprintable()
+    return text
+
+
+def connects(sock):
+    with socket.socket(sock.family) as client:
+        client.connect(sock.getsockname())
+    return True
+
+
+# --- ports -------------------------------------------------------------------------------------
+
+
+def test_a_free_port():
+    with listen_on_port("127.0.0.1", 0, 5) as sock:
+        port = sock.getsockname()[1]
+        assert address_of(sock) == f"http://127.0.0.1:{port}"
+        assert connects(sock)
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_ipv6(host):
+    try:
+        sock = listen_on_port(host, 0, 5)
+    except UsageError:
+        pytest.skip("this machine has no IPv6")
+    with sock:
+        assert address_of(sock).startswith(f"http://[{host}]:")
+        is_v6_only = sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+        assert bool(is_v6_only) == (host != "::")
+
+
+def test_a_port_in_use():
+    with listen_on_port("127.0.0.1", 0, 5) as sock:
+        port = sock.getsockname()[1]
+        text = refusal_of(listen_on_port, "127.0.0.1", port, 5)
+    assert text == (
+        f"port {port} of 127.0.0.1 is in use: stop what listens there, or choose another --port"
+    )
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid", "a..b", "x" * 64])
+def test_a_host_of_another_machine(host):
+    assert refusal_of(listen_on_port, host, 0, 5).startswith(
+        f"--host {host} is no address of this machine"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (errno.EACCES, "port 80 needs privileges: choose a --port above 1023"),
+        (errno.ENOBUFS, "cannot listen on h, port 80: No buffer space available"),
+    ],
+)
+def test_other_failures(code, text):
+    assert listening._bind_failure("h", 80, OSError(code, os.strerror(code))) == text
+
+
+def test_the_port_may_be_used_again_at_once():
+    with listen_on_port("127.0.0.1", 0, 5) as sock:
+        port = sock.getsockname()[1]
+        client = socket.create_connection(("127.0.0.1", port))
+        accepted, _ = sock.accept()
+        accepted.close()  # The side that closes first keeps the port in TIME_WAIT.
+        client.close()
+    listen_on_port("127.0.0.1", port, 5).close()
+
+
+# --- paths -------------------------------------------------------------------------------------
+
+
+def test_a_path(tmp_path):
+    path = tmp_path / "gateway.sock"
+    with listen_on_path(path, 5) as sock:
+        assert address_of(sock) == f"unix:{path}"
+        assert connects(sock)
+        text = refusal_of(listen_on_path, path, 5)
+        assert text == f"--unix {path} is in use: stop what listens there, or choose another"
+        assert connects(sock), "asking has not disturbed who listens"
+
+
+def test_what_a_dead_process_left_is_replaced(tmp_path):
+    path = tmp_path / "gateway.sock"
+    listen_on_path(path, 5).close()
+    assert path.exists()
+    with listen_on_path(path, 5) as sock:
+        assert connects(sock)
+
+
+def test_a_file_is_never_replaced(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("precious")
+    assert refusal_of(listen_on_path, path, 5) == (
+        f"--unix {path} exists and is no socket: choose another path"
+    )
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["no/such/folder/x.sock", "x" * 200])
+def test_a_path_that_cannot_be(tmp_path, name):
+    path = tmp_path / name
+    assert refusal_of(listen_on_path, path, 5).startswith(f"cannot listen on --unix {path}: ")
+
+
+# --- descriptors -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+def test_an_inherited_socket(family, tmp_path):
+    where = ("127.0.0.1", 0) if family == socket.AF_INET else str(tmp_path / "x")
+    with socket.socket(family) as own:
+        own.bind(where)
+        own.listen()
+        with take_over(own.fileno()) as sock:
+            assert sock.family == family
+            assert sock.fileno() != own.fileno()
+            assert connects(sock)
+
+
+def test_descriptors_that_are_none(tmp_path):
+    with (tmp_path / "x").open("wb") as file:
+        assert refusal_of(take_over, file.fileno()).startswith(
+            f"--fd {file.fileno()} is no socket: "
+        )
+    assert refusal_of(take_over, 9999) == "--fd 9999 is no socket: Bad file descriptor"
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_sockets_that_do_not_listen(kind):
+    with socket.socket(socket.AF_INET, kind) as sock:
+        text = refusal_of(take_over, sock.fileno())
+        assert text == f"--fd {sock.fileno()} is no listening stream socket"

@@ -1,0 +1,300 @@
+"""The threads and their queue: real threads, held and let go by events."""
+
+from threading import Event
+from time import monotonic
+
+import pytest
+
+from gateway.wsgi import pool as module
+from gateway.wsgi.pool import ThreadPool
+
+PATIENCE = 10.0
+"""Seconds after which something that should happen counts as not happening."""
+
+
+class HeldJob:
+    """A job that runs until it is let go."""
+
+    def __init__(self):
+        self.begun = Event()
+        self.go = Event()
+        self.ended = Event()
+        self.waited = None
+        self.times_expired = 0
+
+    def __str__(self):
+        return "request-1"
+
+    def run(self, waited):
+        self.waited = waited
+        self.begun.set()
+        self.go.wait(PATIENCE)
+        self.ended.set()
+
+    def expire(self):
+        self.times_expired += 1
+
+
+class Turn:
+    """A loop's `call_soon`: what is called waits for the end of the turn."""
+
+    def __init__(self):
+        self.callbacks = []
+
+    def __call__(self, callback):
+        self.callbacks.append(callback)
+
+    def end(self):
+        callbacks, self.callbacks = self.callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+@pytest.fixture
+def make_pool():
+    pools = []
+    jobs = []
+
+    def make(threads=1, limit_queue=2, call_soon=None, **more):
+        pool = ThreadPool(threads, limit_queue, **more)
+        pool.start(call_soon)
+        pools.append(pool)
+        return pool
+
+    def submit(pool):
+        jobs.append(HeldJob())
+        return jobs[-1] if pool.submit(jobs[-1]) else None
+
+    make.submit = submit
+    yield make
+    for job in jobs:
+        job.go.set()
+    for pool in pools:
+        threads = [*pool._threads, *pool.written_off]
+        pool.stop()
+        for thread in threads:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+
+def await_true(predicate):
+    """Wait for a thread to make its last note, which nothing tells of."""
+    deadline = monotonic() + PATIENCE
+    while not predicate():
+        assert monotonic() < deadline
+    return True
+
+
+def begin(make_pool, pool, count):
+    """Occupy `count` threads."""
+    jobs = [make_pool.submit(pool) for _ in range(count)]
+    for job in jobs:
+        assert job.begun.wait(PATIENCE)
+    await_true(lambda: pool.busy == count)
+    return jobs
+
+
+# --- the bound ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit_queue", [0, 1, 3])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_queue_holds_exactly_its_limit_behind_busy_threads(make_pool, threads, limit_queue):
+    pool = make_pool(threads, limit_queue)
+    running = begin(make_pool, pool, threads)
+    queued = [make_pool.submit(pool) for _ in range(limit_queue)]
+    assert None not in queued
+    assert make_pool.submit(pool) is None
+    running[0].go.set()
+    for job in queued:
+        job.go.set()
+        assert job.ended.wait(PATIENCE)
+    await_true(lambda: pool.busy == threads - 1)
+    assert make_pool.submit(pool) is not None
+
+
+@pytest.mark.parametrize("limit_queue", [0, 1, 3])
+@pytest.mark.parametrize("busy", [0, 1, 2, 3])
+def test_idle_threads_are_room_for_jobs_of_the_same_turn(make_pool, limit_queue, busy):
+    turn = Turn()
+    pool = make_pool(3, limit_queue)
+    begin(make_pool, pool, busy)
+    pool._call_soon = turn
+    accepted = 0
+    while make_pool.submit(pool) is not None:
+        accepted += 1
+    assert accepted == 3 - busy + limit_queue
+    assert len(turn.callbacks) == (1 if accepted else 0)
+    turn.end()
+
+
+def test_jobs_of_a_turn_are_handed_over_together_and_in_order(make_pool):
+    turn = Turn()
+    pool = make_pool(1, 10, turn)
+    jobs = [make_pool.submit(pool) for _ in range(3)]
+    assert pool.queue.empty()
+    assert not pool.is_idle
+    turn.end()
+    for job in jobs:
+        assert job.begun.wait(PATIENCE)
+        job.go.set()
+    assert await_true(lambda: pool.is_idle)
+    assert turn.callbacks == []
+
+
+def test_how_long_a_job_has_waited(make_pool, monkeypatch):
+    pool = make_pool(1, 1)
+    (first,) = begin(make_pool, pool, 1)
+    monkeypatch.setattr(module, "monotonic", lambda: 100.0)
+    second = make_pool.submit(pool)
+    monkeypatch.setattr(module, "monotonic", lambda: 107.5)
+    first.go.set()
+    assert second.begun.wait(PATIENCE)
+    assert second.waited == 7.5
+
+
+def test_repr(make_pool):
+    pool = make_pool(1, 5)
+    begin(make_pool, pool, 1)
+    make_pool.submit(pool)
+    assert repr(pool) == "<ThreadPool 1/1 busy, 1 queued, 0 written off>"
+
+
+# --- life --------------------------------------------------------------------------------------
+
+
+def test_starting_twice_starts_no_more_threads(make_pool):
+    pool = make_pool(2)
+    threads = list(pool._threads)
+    pool.start(None)
+    assert pool._threads == threads
+    assert {thread.name for thread in threads} == {"gateway-1", "gateway-2"}
+    assert all(thread.daemon for thread in threads)
+
+
+def test_stopping_lets_what_is_queued_run(make_pool):
+    turn = Turn()
+    pool = make_pool(1, 5, turn)
+    jobs = [make_pool.submit(pool) for _ in range(3)]
+    threads = list(pool._threads)
+    pool.stop()
+    for job in jobs:
+        job.go.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    assert all(job.ended.is_set() for job in jobs)
+    turn.end()
+    assert pool.queue.empty()
+
+
+def test_idleness(make_pool):
+    pool = make_pool(2, 5)
+    assert pool.is_idle
+    (job,) = begin(make_pool, pool, 1)
+    assert not pool.is_idle
+    job.go.set()
+    assert await_true(lambda: pool.is_idle)
+
+
+def test_a_thread_keeps_nothing_of_a_job_that_has_ended(make_pool):
+    import weakref  # noqa: PLC0415 - the subject of this test
+
+    pool = make_pool(1, 1)
+    job = HeldJob()
+    job.go.set()
+    pool.submit(job)
+    seen = weakref.ref(job)
+    assert job.ended.wait(PATIENCE)
+    del job
+    assert await_true(lambda: seen() is None)
+
+
+# --- threads that are given up -----------------------------------------------------------------
+
+
+def test_a_handler_past_its_time(make_pool, caplog):
+    pool = make_pool(1, 1, handler_timeout=5)
+    (stuck,) = begin(make_pool, pool, 1)
+    waiting = make_pool.submit(pool)
+    (thread,) = pool._threads
+    started = thread.started_at
+    pool.check_deadlines(started + 5)
+    assert stuck.times_expired == 0
+    pool.check_deadlines(started + 5.1)
+    assert stuck.times_expired == 1
+    assert waiting.begun.wait(PATIENCE), "another thread has taken its place"
+    assert pool.written_off == [thread]
+    assert thread not in pool._threads
+    assert "request-1: handler runs for more than 5 s" in caplog.text
+    assert "self.go.wait(PATIENCE)" in caplog.text, "the log shows where it is"
+    waiting.go.set()
+    assert await_true(lambda: pool.busy == 0)
+    pool.check_deadlines(started + 5.2)
+    assert stuck.times_expired == 1
+    stuck.go.set()
+    thread.join(PATIENCE)
+    assert not thread.is_alive(), "it ends when its handler returns"
+    assert await_true(lambda: pool.is_idle)
+    pool.check_deadlines(started + 6)
+    assert pool.written_off == []
+    assert pool.is_idle, "what the thread has done still counts"
+    again = make_pool.submit(pool)
+    assert again.begun.wait(PATIENCE)
+
+
+def test_a_handler_in_time_is_left_alone(make_pool):
+    pool = make_pool(2, 1, handler_timeout=5)
+    begin(make_pool, pool, 1)
+    pool.check_deadlines(monotonic())
+    assert pool.written_off == []
+
+
+def test_a_pool_that_was_not_started_stays_so():
+    pool = ThreadPool(2, 1, handler_timeout=5)
+    pool.check_deadlines(monotonic())
+    assert pool._threads == []
+    assert not pool.submit(HeldJob())
+
+
+def test_no_timeout(make_pool):
+    pool = make_pool(1, 1, handler_timeout=0)
+    (job,) = begin(make_pool, pool, 1)
+    pool.check_deadlines(monotonic() + 1e9)
+    assert job.times_expired == 0
+
+
+def test_stuck_threads_are_not_replaced_for_ever(make_pool, monkeypatch, caplog):
+    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 2)
+    pool = make_pool(1, 5, handler_timeout=5)
+    for _ in range(3):
+        begin(make_pool, pool, 1)
+        pool.check_deadlines(monotonic() + 6)
+    assert len(pool.written_off) == 3
+    assert pool._threads == []
+    assert "capacity shrinks" in caplog.text
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_capacity_comes_back_when_stuck_handlers_return(make_pool, monkeypatch, threads):
+    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 1)
+    pool = make_pool(threads, 5, handler_timeout=5)
+    stuck = []
+    while pool._threads:
+        stuck += begin(make_pool, pool, len(pool._threads))
+        pool.check_deadlines(monotonic() + 6)
+    for job, thread in zip(stuck, list(pool.written_off), strict=True):
+        job.go.set()
+        thread.join(PATIENCE)
+    pool.check_deadlines(monotonic())
+    job = make_pool.submit(pool)
+    assert job.begun.wait(PATIENCE), "queued, and nobody will ever take it"
+
+
+def test_no_threads_no_idle_ones(make_pool, monkeypatch):
+    """Who is queued for threads that are gone would wait for ever."""
+    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 0)
+    pool = make_pool(1, 0, handler_timeout=5)
+    begin(make_pool, pool, 1)
+    pool.check_deadlines(monotonic() + 6)
+    assert make_pool.submit(pool) is None
