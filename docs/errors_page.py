@@ -64,7 +64,6 @@ _ADVICE = {
     "QueueTimeout": "Wait as long as `Retry-After` says, then try again (`--queue-timeout`).",
     "BudgetTimeout": "Wait as long as `Retry-After` says, then try again (`--body-memory`).",
     "BadResponse": "Nothing; the function has to set fewer or shorter headers.",
-    "InternalError": "Try again; report it with the request id.",
 }
 """What the client should do, and which option decides; one for each refusal."""
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from docs.errors_page import render_errors
-
 from gateway.config.page import settings_page
 
 FOLDER = Path(__file__).parent

@@ -171,7 +171,7 @@ async def _serve(
         application=application,
         limits=_limits(config),
         timeouts=timeouts,
-        budget=BodyBudget(config.body_memory),
+        budget=BodyBudget(config.body_memory, overdraft=config.body_buffer),
         next_request_id=RequestIds(os.urandom(SEED_SIZE)).next,
         server_header=config.server_header,
         record=None if access_log is None else access_log.add,

@@ -127,12 +127,5 @@ class BadResponse(Refusal):
     closes = False
 
 
-class InternalError(Refusal):
-    """A fault of the gateway itself; the log has the traceback."""
-
-    status = 500
-    code = names.INTERNAL_SERVER_ERROR
-
-
 class ClientDisconnected(ConnectionError):
     """The client is gone (or takes nothing any more); writing its answer has no use."""

@@ -57,7 +57,6 @@ UNHANDLED_INVOCATION_ERROR: Final = "UnhandledInvocationError"
 # Error codes, the values of "ErrorCode" in a platform error's body.
 ACCESS_DENIED: Final = "AccessDenied"
 BAD_RESPONSE: Final = "BadResponse"
-INTERNAL_SERVER_ERROR: Final = "InternalServerError"
 INVALID_ARGUMENT: Final = "InvalidArgument"
 RESOURCE_EXHAUSTED: Final = "ResourceExhausted"
 RESOURCE_THROTTLED: Final = "ResourceThrottled"

@@ -56,20 +56,25 @@ class BodyBuffer:
 class BodyBudget:
     """How many bytes of bodies a process keeps in memory, shared by all its connections.
 
-    Over the budget connections stop reading and wait for their turn, oldest first.  The body
-    that began first may always go on, even over the budget: some body can always be finished, so
-    waiting cannot become a deadlock, and the budget is exceeded by one body at the most.
+    Over the limit connections stop reading and wait for their turn.  The body that began first may
+    go on, so that waiting cannot become a deadlock: up to `overdraft` bytes over the limit, and
+    without end while no complete body is held, whose handler would give it back.  So what is held
+    stays within the limit, the overdraft, and a segment for each connection.
 
     All methods belong to the loop's thread but `give_back`, which may be called from any.
     """
 
-    __slots__ = ("_limit", "_open", "_returned", "_waiting", "used")
+    __slots__ = ("_arriving", "_limit", "_open", "_overdraft", "_returned", "_waiting", "used")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, overdraft: int = 0) -> None:
+        """`limit` and `overdraft` in bytes; an overdraft of one body lets all bodies finish."""
         self._limit = limit
+        self._overdraft = overdraft
         self.used = 0
         """Bytes taken and not given back."""
-        self._open: dict[object, None] = {}
+        self._arriving = 0
+        """Those of them whose bodies are not complete."""
+        self._open: dict[object, int] = {}
         self._waiting: dict[object, Callable[[], None]] = {}
         self._returned: deque[int] = deque()
 
@@ -80,7 +85,7 @@ class BodyBudget:
 
     def enter(self, owner: object) -> None:
         """Register a body that begins to arrive."""
-        self._open[owner] = None
+        self._open[owner] = 0
 
     def take(self, owner: object, size: int, resume: Callable[[], None]) -> bool:
         """Count `size` bytes that arrived; whether the owner may read more at once.
@@ -89,14 +94,21 @@ class BodyBudget:
         """
         self._collect()
         self.used += size
-        if self.used <= self._limit or next(iter(self._open)) is owner:
+        self._arriving += size
+        self._open[owner] += size
+        if self.used <= self._limit or self._may_overdraw(owner):
             return True
         self._waiting[owner] = resume
         return False
 
+    def _may_overdraw(self, owner: object) -> bool:
+        is_oldest = next(iter(self._open), None) is owner
+        is_held = self.used > self._arriving
+        return is_oldest and (not is_held or self.used <= self._limit + self._overdraft)
+
     def leave(self, owner: object) -> None:
         """The owner's body is complete, or will not be; its bytes stay counted."""
-        self._open.pop(owner, None)
+        self._arriving -= self._open.pop(owner, 0)
         self._waiting.pop(owner, None)
         if self._waiting:
             self.settle()
@@ -109,7 +121,7 @@ class BodyBudget:
         """Let those read on for whom there is room again."""
         self._collect()
         oldest = next(iter(self._open), None)
-        if oldest in self._waiting:
+        if oldest in self._waiting and self._may_overdraw(oldest):
             self._waiting.pop(oldest)()
         for owner in list(self._waiting):
             if self.used > self._limit:

@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
         self._end_reception(ClientDisconnected("the client has left"))
         if not was_done and not exchange.is_dispatched:
             exchange.release()
-        if exchange.on_disconnect is not None:
+        if not was_done and exchange.on_disconnect is not None:
             exchange.on_disconnect()
         return is_writing
 
@@ -246,7 +246,7 @@ class Connection(asyncio.Protocol):
             self._begin(head, self._parser.rest)
         elif self._saw_eof:
             self.resume()
-        elif self._wait != _HEAD:
+        elif self._wait != _HEAD and self._parser.is_open:
             self._start_wait(_HEAD, self.site.timeouts.head)
 
     def _begin(self, head: RequestHead, rest: bytes) -> None:
@@ -307,7 +307,8 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None:
             site = self.site
-            exchange = Exchange(self, None, site.next_request_id(), site.loop.time())
+            head = self._parser.refused
+            exchange = Exchange(self, head, site.next_request_id(), site.loop.time())
             self._exchange = exchange
         self._end_reception(refusal)
         self._wait = _LINGER

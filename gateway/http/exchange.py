@@ -46,7 +46,8 @@ CLIENT_CLOSED_REQUEST: Final = 499
 class Exchange:
     """A request that has been understood, and the means to answer it.
 
-    `head` is `None` only in the record of a request that was not understood.
+    `head` is `None` only in the record of a request that was not understood, and may be incomplete
+    in that of one that was refused.
     """
 
     __slots__ = (

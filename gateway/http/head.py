@@ -157,6 +157,15 @@ class RequestHead:
             raise MalformedRequest("Transfer-Encoding must be chunked")
         self.content_length = CHUNKED
 
+    def as_refused(self) -> "RequestHead":
+        """This head, with what a refusal kept from being set empty: enough to answer and log."""
+        for name in ("target", "path", "query", "host"):
+            if not hasattr(self, name):
+                setattr(self, name, "")
+        if not hasattr(self, "fields"):
+            self.fields = []
+        return self
+
     def body_limit(self, limits: Limits) -> int:
         """The most bytes that the request's body may have."""
         return limits.max_async_body if self.is_async else limits.max_body

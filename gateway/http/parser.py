@@ -50,6 +50,7 @@ class HeadParser:
         "_raw",
         "_size",
         "_target",
+        "refused",
         "rest",
     )
 
@@ -65,11 +66,13 @@ class HeadParser:
         """Names and values of the first `_counted` lines, in bytes: no line is counted twice."""
         self._is_complete = self._keep_alive = False
         self.rest = b""
+        self.refused: RequestHead | None = None
+        """What is known of the request that was refused, if it came so far."""
 
     @property
     def is_open(self) -> bool:
-        """Whether a head has begun and not ended."""
-        return len(self._raw) > 0
+        """Whether a head has begun and not ended; empty lines before it are none of it."""
+        return bool(self._raw.strip(b"\r\n"))
 
     def close(self) -> None:
         """Forget the parser, which refers back to this object."""
@@ -151,13 +154,17 @@ class HeadParser:
             raw[version_at : version_at + 11] != _HTTP_1_1 and _is_http_1_0(raw, version_at),
             self._keep_alive,
         )
-        head.set_fields(self._lines, self._names, head.set_target(target))
-        if head.content_length:
-            limit = head.body_limit(limits)
-            if head.content_length > limit:
-                raise body_too_large(limit)
-            # The parser waits for a body that it will not see.
-            self._parser = httptools.HttpRequestParser(self)
+        try:
+            head.set_fields(self._lines, self._names, head.set_target(target))
+            if head.content_length:
+                limit = head.body_limit(limits)
+                if head.content_length > limit:
+                    raise body_too_large(limit)
+                # The parser waits for a body that it will not see.
+                self._parser = httptools.HttpRequestParser(self)
+        except Refusal:
+            self.refused = head.as_refused()
+            raise
         self._raw = self._target = b""
         self._lines = []
         self._size = self._counted = 0

@@ -107,7 +107,7 @@ class ResponseHead:
         role = _roles.get(name)
         if role is None:
             role = _find_role(name)
-        if type(value) is not str:
+        if not isinstance(value, str):
             raise TypeError(f"the value of response header {name} is no str: {value!r:.100}")
         if not (value.isascii() and value.isprintable()) and (
             grammar.FORBIDDEN_IN_VALUE.search(value)
@@ -147,7 +147,7 @@ _known: dict[tuple[str, str], int] = {}
 
 
 def _find_role(name: object) -> int:
-    if type(name) is not str:
+    if not isinstance(name, str):
         raise TypeError(f"the name of a response header is no str: {name!r:.100}")
     if not grammar.TOKEN.fullmatch(name):
         raise ValueError(f"the name of a response header is no token: {name!r:.100}")

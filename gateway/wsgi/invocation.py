@@ -178,11 +178,10 @@ class Invocation:
         if kind is bytes or kind is str:
             self._rules.warn_once("the handler returned bare bytes or text instead of an iterable")
             result, kind = (result,), tuple
-        if kind is list or kind is tuple:
-            if not self._has_written:
-                is_plain = len(result) == 1 and type(result[0]) is bytes
-                self._respond(result[0] if is_plain else self._join(result))
-                return
+        if (kind is list or kind is tuple) and not self._has_written:
+            is_plain = len(result) == 1 and type(result[0]) is bytes
+            self._respond(result[0] if is_plain else self._join(result))
+            return
         try:
             iterator = iter(result)
         except TypeError:

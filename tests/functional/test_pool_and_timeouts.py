@@ -214,7 +214,7 @@ def test_no_handler_timeout(serve: Serve, gates: Gates, stack: ExitStack) -> Non
 
 
 @pytest.mark.parametrize(
-    "data", [b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r", b"\r\n"]
+    "data", [b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r"]
 )
 def test_a_head_that_does_not_end(serve: Serve, data: bytes) -> None:
     with serve("--head-timeout", "300ms", "--keep-alive-timeout", "20s").connect() as client:
@@ -308,6 +308,17 @@ def test_an_idle_connection_is_closed(serve: Serve) -> None:
             assert not client.has_answer_within(0.1)
         client.expect_close()
         silent.expect_close()
+
+
+def test_empty_lines_are_no_head_and_buy_no_time(serve: Serve) -> None:
+    """Old clients send one behind a body; it is not a request that has begun."""
+    with serve("--keep-alive-timeout", "700ms", "--head-timeout", "100ms").connect() as client:
+        deadline = time.monotonic() + 10
+        client.send(b"\r\n")
+        while not client.has_answer_within(0.05):
+            assert time.monotonic() < deadline
+            client.send(b"\r\n")
+        client.expect_close()
 
 
 def test_keep_alive_can_be_off(serve: Serve) -> None:

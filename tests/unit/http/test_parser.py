@@ -166,8 +166,10 @@ def test_an_empty_line_is_not_yet_a_request():
     parser = new_parser()
     assert not parser.is_open
     assert parser.feed(b"\r\n\r\n") is None
+    assert not parser.is_open
+    assert parser.feed(b"G") is None
     assert parser.is_open
-    assert parser.feed(request()).path == "/"
+    assert parser.feed(request()[1:]).path == "/"
     assert not parser.is_open
 
 
