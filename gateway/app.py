@@ -37,13 +37,15 @@ def serve(config: Config) -> int:
     """
     _configure_logging(config)
     sock = _listen(config)
+    # Loading the handler changes the current folder.
+    socket_path = None if config.unix is None else config.unix.absolute()
     try:
         handler, interface = _load(config)
         _run_worker(config, handler, interface, sock)
     finally:
         sock.close()
-        if config.unix is not None:
-            config.unix.unlink(missing_ok=True)
+        if socket_path is not None:
+            socket_path.unlink(missing_ok=True)
     return 0
 
 

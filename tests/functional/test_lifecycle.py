@@ -453,6 +453,22 @@ def test_a_socket_path_is_removed_when_the_handler_cannot_be_loaded(code_folder:
     assert not path.exists()
 
 
+def test_a_relative_socket_path_is_removed_too(code_folder: Path, tmp_path: Path) -> None:
+    """It is relative to where the gateway was started, not to the code folder."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "gateway", "serve", "--unix", "gw.sock", "--chdir", code_folder],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("Listening on unix:gw.sock")
+        assert (tmp_path / "gw.sock").is_socket()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert not (tmp_path / "gw.sock").exists()
+
+
 # Records.
 
 
