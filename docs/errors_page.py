@@ -11,7 +11,7 @@ from gateway.fc import names
 _INTRO = """\
 # Errors
 
-Every answer that is not the handler's own has a JSON body, an `X-Fc-Error-Type` and an
+Every error that a client is answered has a JSON body, an `X-Fc-Error-Type` and an
 `X-Fc-Request-Id`, which is also in the access log.
 """
 

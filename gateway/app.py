@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from gateway.http.deadlines import DeadlineSweep, sweep_interval
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
 from gateway.listening import address_of, listen_on_path, listen_on_port, take_over
-from gateway.loading import detect_interface, load
+from gateway.loading import check_interface, detect_interface, load
 from gateway.observe.access_log import AccessLog
 from gateway.server import ServedApplication, Server, run_loop
 from gateway.wsgi.bridge import WsgiBridge
@@ -86,18 +87,22 @@ def _listen(config: Config) -> socket.socket:
 
 def _load(config: Config) -> tuple[Callable[..., Any], Literal["wsgi", "asgi"]]:
     """Import the handler from the code folder; what it is and what it speaks."""
-    folder = config.chdir or Path.cwd()
+    folder = config.chdir or Path()
     try:
         os.chdir(folder)
+        code_folder = str(Path.cwd())  # Fails where the current folder has been removed.
     except OSError as error:
-        raise UsageError(f"--chdir {folder}: {error.strerror}") from error
-    code_folder = str(Path.cwd())
+        raise UsageError(
+            f"--chdir {folder}: {error.strerror}; name the folder of the handler"
+        ) from error
     if code_folder in sys.path:
         sys.path.remove(code_folder)
     sys.path.insert(0, code_folder)
     handler = load(_target(config))
-    interface = config.interface
-    return handler, detect_interface(handler) if interface == "auto" else interface
+    if config.interface == "auto":
+        return handler, detect_interface(handler)
+    check_interface(handler, config.interface)
+    return handler, config.interface
 
 
 def _limits(config: Config) -> Limits:
@@ -118,7 +123,7 @@ def _contexts(config: Config) -> ContextTemplate:
         function_name=config.function_name or target.replace(":", ".").split(".")[0],
         handler=target,
         memory=config.function_memory,
-        timeout=round(config.handler_timeout),
+        timeout=ceil(config.handler_timeout),  # Whole seconds; 0 would say that there is none.
         service_name=config.service_name,
         qualifier=config.qualifier,
         region=config.region,

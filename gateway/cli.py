@@ -7,7 +7,7 @@ line on standard error.
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from gateway import __version__
 from gateway.config import Config, ConfigError, load
@@ -25,8 +25,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         return _run(arguments, environ)
     except UsageError as error:
-        # One line, whatever a message quotes: programs that start the gateway read it as such.
-        print("gateway: error:", " ".join(str(error).splitlines()), file=sys.stderr)
+        _say(f"gateway: error: {error}", sys.stderr)
         return 2
     except KeyboardInterrupt:
         # 128 + SIGINT, as shells have it; the user knows why it ended.
@@ -49,6 +48,17 @@ def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     return 0
 
 
+def _say(text: str, stream: TextIO) -> None:
+    """Print one line, whatever `text` quotes: programs that start the gateway read it as such.
+
+    Nothing in it steers a terminal, or cannot be written in the stream's encoding.
+    """
+    line = " ".join(text.splitlines())
+    shown = "".join([c if c.isprintable() else repr(c)[1:-1] for c in line])
+    encoding = stream.encoding or "utf-8"
+    print(shown.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+
+
 def _serve(config: Config) -> int:
     # Imported here: help and mistakes should not wait for the server's modules.
     from gateway.app import serve  # noqa: PLC0415
@@ -59,7 +69,7 @@ def _serve(config: Config) -> int:
 def _check(config: Config) -> int:
     from gateway.app import check  # noqa: PLC0415
 
-    print(check(config))
+    _say(check(config), sys.stdout)
     return 0
 
 

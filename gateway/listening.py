@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.errors import UsageError
@@ -20,7 +21,7 @@ def listen_on_port(host: str, port: int, backlog: int) -> socket.socket:
             0
         ]
     except (OSError, UnicodeError) as error:  # The second: no name of RFC 3490 at all.
-        raise UsageError(f"--host {host} is no address of this machine: {error}") from error
+        raise UsageError(f"{_no_address(host)} ({error})") from error
     family, kind, protocol, _, where = address
     sock = socket.socket(family, kind, protocol)
     try:
@@ -41,8 +42,15 @@ def _bind_failure(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return f"port {port} needs privileges: choose a --port above 1023"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"--host {host} is no address of this machine"
+        return _no_address(host)
     return f"cannot listen on {host}, port {port}: {error.strerror}"
+
+
+def _no_address(host: str) -> str:
+    return (
+        f"--host {host} is no address of this machine: "
+        "0.0.0.0 listens on all it has, 127.0.0.1 for this machine alone"
+    )
 
 
 def listen_on_path(path: Path, backlog: int) -> socket.socket:
@@ -58,7 +66,7 @@ def listen_on_path(path: Path, backlog: int) -> socket.socket:
         sock.listen(backlog)
     except OSError as error:
         sock.close()
-        raise UsageError(f"cannot listen on --unix {path}: {error.strerror or error}") from error
+        raise _unusable(path, error) from error
     return sock
 
 
@@ -72,11 +80,25 @@ def _clear_stale(path: Path) -> None:
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
-            os.unlink(path)
+            _unlink(path)
         except OSError as error:
-            raise UsageError(f"cannot use --unix {path}: {error.strerror}") from error
+            raise _unusable(path, error) from error
         else:
             raise UsageError(f"--unix {path} is in use: stop what listens there, or choose another")
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot listen on --unix {path}: {error.strerror or error}; "
+        "choose a short path in a folder that exists and may be written to"
+    )
 
 
 def take_over(descriptor: int) -> socket.socket:
@@ -89,11 +111,25 @@ def take_over(descriptor: int) -> socket.socket:
         sock = socket.socket(fileno=os.dup(descriptor))
         is_listening = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as error:
-        raise UsageError(f"--fd {descriptor} is no socket: {error.strerror}") from error
+        raise UsageError(
+            f"--fd {descriptor} is no socket ({error.strerror}): "
+            "pass the number of a listening socket that this process inherits"
+        ) from error
     if not is_listening or sock.type != socket.SOCK_STREAM:
         sock.close()
-        raise UsageError(f"--fd {descriptor} is no listening stream socket")
+        raise UsageError(
+            f"--fd {descriptor} is no listening stream socket: call listen() on it before"
+        )
     return sock
+
+
+def accept_queued(sock: socket.socket) -> list[socket.socket]:
+    """The connections that wait at a listening socket, which does not block."""
+    accepted: list[socket.socket] = []
+    with suppress(OSError):  # BlockingIOError: no more; another: no more can be had.
+        while True:
+            accepted.append(sock.accept()[0])
+    return accepted
 
 
 def address_of(sock: socket.socket) -> str:

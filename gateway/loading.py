@@ -32,7 +32,7 @@ from gateway.load_errors import (
     user_code_failure,
 )
 
-__all__ = ["Handler", "Interface", "LoadError", "detect_interface", "load"]
+__all__ = ["Handler", "Interface", "LoadError", "check_interface", "detect_interface", "load"]
 
 Handler = Callable[..., Any]
 Interface = Literal["wsgi", "asgi"]
@@ -86,6 +86,24 @@ def detect_interface(handler: Handler) -> Interface:
             "if it makes the application, let the module call it and name the result",
         )
     return "wsgi"
+
+
+def check_interface(handler: Handler, interface: Interface) -> None:
+    """Refuse an `interface` that its user has chosen, and that `handler` certainly does not speak.
+
+    Raises LoadError.  What `detect_interface` would only guess is left to the user.
+    """
+    own = _signature(handler, follow_wrapped=False)
+    if interface == "wsgi":
+        if inspect.iscoroutinefunction(_called(handler)):
+            raise _misfit(handler, "it is async, and --interface wsgi wants a plain function")
+        if not _accepts(own, 2):
+            cause = f"it takes {_shown(own)}, and --interface wsgi gives (environ, start_response)"
+            raise _misfit(handler, cause)
+    # ASGI 2 takes the scope alone.
+    elif not (_accepts(own, 3) or _accepts(own, 1)):
+        cause = f"it takes {_shown(own)}, and --interface asgi gives (scope, receive, send)"
+        raise _misfit(handler, cause)
 
 
 def _parse(target: str) -> _Target:

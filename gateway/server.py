@@ -12,11 +12,15 @@ import uvloop
 from gateway.http.connection import Connection
 from gateway.http.deadlines import DeadlineSweep
 from gateway.http.site import Application, Site
+from gateway.listening import accept_queued
 
 log = logging.getLogger("gateway.server")
 
 _DRAIN_POLL: Final = 0.02
 """Seconds between two looks at whether the last exchange is done."""
+
+_DRAIN_GRACE: Final = 0.25
+"""Seconds in which connections without a request are left open: one may be on its way."""
 
 
 class ServedApplication(Application, Protocol):
@@ -70,7 +74,7 @@ class Server:
         self._sweep.start()
         on_ready()
         await self._stop.wait()
-        await self._drain(listener)
+        await self._drain(listener, sock)
         self._sweep.stop()
         self._application.stop()
 
@@ -82,18 +86,22 @@ class Server:
             log.info("%s: draining", signal.Signals(number).name)
         self._stop.set()
 
-    async def _drain(self, listener: asyncio.AbstractServer) -> None:
+    async def _drain(self, listener: asyncio.AbstractServer, sock: socket.socket) -> None:
         """Let what is under way end; accept nothing new."""
         site = self._site
         loop = asyncio.get_running_loop()
         site.is_draining = True
-        await asyncio.sleep(0)  # What the kernel has accepted already is taken in first.
+        queued = accept_queued(sock)  # The end of the listener would reset them.
         listener.close()
+        for accepted in queued:
+            await loop.connect_accepted_socket(lambda: Connection(site), accepted)
         started = loop.time()
         while site.connections or not self._application.is_idle:
-            for connection in list(site.connections):
-                connection.drain()
-            if loop.time() - started > self._drain_timeout:
+            spent = loop.time() - started
+            if spent > _DRAIN_GRACE:
+                for connection in list(site.connections):
+                    connection.drain()
+            if spent > self._drain_timeout:
                 log.warning(
                     "drain timeout: %d connections are cut, %s",
                     len(site.connections),

@@ -183,6 +183,7 @@ class _Run:
         exchange.on_disconnect = None
         if isinstance(exchange.body, BodyStream):
             exchange.body.on_change = None
+        self._is_body_read = True  # What still calls `receive` is told that all is over.
         self._answer.abandon_soon()  # Where it is not complete.
         exchange.release()
         on_end(self)

@@ -101,7 +101,7 @@ def read_file(path: Path, named_by: str) -> Settings:
     Relative paths in it are relative to its folder. `named_by` is the place that named the file.
     """
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")  # Some editors begin with a mark.
     except OSError as error:
         raise ConfigError(
             f"{named_by}: cannot read {str(path)!r}: {error.strerror}; check the path"

@@ -38,6 +38,9 @@ _MAX_PENDING: Final = 64 * 1024
 _MAX_LINGER_BYTES: Final = 128 * 1024 * 1024
 """Bytes read and dropped after an early refusal."""
 
+_DRAIN_LINGER: Final = 2.0
+"""Seconds for that when the worker ends: its answer has left, and nobody else is to wait."""
+
 # What the deadline is for.
 _NOTHING: Final = 0
 _REQUEST: Final = 1
@@ -176,10 +179,15 @@ class Connection(asyncio.Protocol):
         self.site.connections.remove(self)
         exchange = self._exchange
         if exchange is None or not self._disconnect(exchange):
-            self.writer.close()
+            self._forget()
         self._release_drain_waiters(ClientDisconnected("the client has left"))
         self._transport = None
         self._pending = b""
+
+    def _forget(self) -> None:
+        """Nobody writes any more.  Without the exchange, which refers back, nothing is a cycle."""
+        self._exchange = None
+        self.writer.close()
 
     def _disconnect(self, exchange: Exchange) -> bool:
         """Tell who works on the exchange; whether a thread still writes."""
@@ -209,7 +217,7 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if self._transport is None:
             if exchange is not None and exchange.is_done:
-                self.writer.close()
+                self._forget()
             return
         if self._wait == _LINGER:
             return
@@ -366,7 +374,9 @@ class Connection(asyncio.Protocol):
     def drain(self) -> None:
         """Close if nothing is under way; what is, closes behind its answer."""
         exchange = self._exchange
-        if exchange is None or exchange.is_done:
+        if self._wait == _LINGER:
+            self._deadline = min(self._deadline, self.site.loop.time() + _DRAIN_LINGER)
+        elif exchange is None or exchange.is_done:
             self.resume()
 
     # Deadlines.

@@ -182,6 +182,7 @@ class Exchange:
         """Give up, from the pool thread that has claimed, or that nobody came before."""
         if not self.is_done and (self._is_in_thread or self.claim()):
             self.keep_alive = False
+            self._spoil()
             self.connection.call_soon(self.connection.abort)
             self._end_in_thread()
 
@@ -192,8 +193,10 @@ class Exchange:
 
     def release(self) -> None:
         """Whoever ran the request needs its body no more; from any thread, once."""
-        if self.body is not None:
-            self.connection.release_body(self.body.size)
+        body = self.body
+        if body is not None:
+            self.body = None  # An idle connection keeps its last exchange until the next request.
+            self.connection.release_body(body.size)
 
     # From the loop.
 
@@ -248,7 +251,8 @@ class Exchange:
         if not self.is_done:
             self.claim()
             self.keep_alive = False
-            self.connection.cut()
+            self._spoil()
+            self.connection.abort()
             self.connection.write_last(self, b"")
 
     def disconnect(self) -> bool:
@@ -288,6 +292,11 @@ class Exchange:
         if record is not None:
             self.finished_at = monotonic()
             record(self)
+
+    def _spoil(self) -> None:
+        """Have an HTTP/1.0 client notice too that its answer has no end: by a mere close it has."""
+        if self.head is not None and self.head.is_http_1_0:
+            self.connection.writer.reset_on_close()
 
     def _encode_head(
         self, status: Status, fields: Sequence[tuple[str, str]], length: int | None

@@ -1,5 +1,6 @@
 """The arrival of one request's body: framing, buffer, budget and deadline together."""
 
+import sys
 from functools import partial
 
 from gateway.errors import BudgetTimeout, Refusal, RequestTimeout
@@ -19,7 +20,16 @@ class Reception:
     streamed from then on.
     """
 
-    __slots__ = ("_began", "_body", "_exchange", "_flow", "_framing", "is_ready")
+    __slots__ = (
+        "_body",
+        "_bound",
+        "_deadline",
+        "_exchange",
+        "_flow",
+        "_framing",
+        "_paid",
+        "is_ready",
+    )
 
     def __init__(self, exchange: Exchange, head: RequestHead, flow: ReadFlow) -> None:
         site = exchange.connection.site
@@ -27,8 +37,16 @@ class Reception:
         self._flow = flow
         self._body: BodyBuffer | BodyStream = BodyBuffer()
         exchange.body = self._body
+        limits = site.limits
+        # A body that may not outgrow the buffer is never streamed, not even when it fills it.
+        # Nor an asynchronous one: the answer ends the connection's part before the body would.
+        is_whole = head.is_async or head.body_limit(limits) <= limits.body_buffer
+        self._bound = sys.maxsize if is_whole else limits.body_buffer
         self._framing = _framing(head, self._body, exchange)
-        self._began = site.loop.time() - flow.time_paused
+        self._deadline = site.loop.time() - flow.time_paused + site.timeouts.body
+        """By a clock that stands while the gateway does not read."""
+        self._paid = 0
+        """Bytes that have moved the deadline."""
         self.is_ready = False
         site.budget.enter(self)
 
@@ -57,7 +75,7 @@ class Reception:
             if self._framing.is_complete:
                 self.is_ready = True
                 site.budget.leave(self)
-            elif body.size >= site.limits.body_buffer:
+            elif body.size >= self._bound:
                 self._stream(body)
             elif not may_read:
                 self._flow.pause(reasons.BUDGET)
@@ -69,20 +87,18 @@ class Reception:
 
     def _stream(self, body: BodyBuffer) -> None:
         """Let the handler read while the rest arrives: the body has filled its bound."""
-        site = self._exchange.connection.site
-        stream = BodyStream(body.take_all(), site.limits.body_buffer, self._resume_for_handler)
+        connection = self._exchange.connection
+        # For the thread that reads; it names no reception, which refers to the stream.
+        on_room = partial(connection.call_soon, self._flow.resume, reasons.HANDLER)
+        stream = BodyStream(body.take_all(), self._bound, on_room)
         self._body = self._exchange.body = stream
         self._framing.sink = stream.append
         self.is_ready = True
-        site.budget.leave(self)
+        connection.site.budget.leave(self)
         self._flow.pause(reasons.HANDLER)
 
     def _resume_for_budget(self) -> None:
         self._flow.resume(reasons.BUDGET)
-
-    def _resume_for_handler(self) -> None:
-        """Called by the thread that reads the body."""
-        self._exchange.connection.call_soon(self._flow.resume, reasons.HANDLER)
 
     def fail(self, fault: Exception) -> None:
         """The rest of the body will not come."""
@@ -91,7 +107,11 @@ class Reception:
             self._body.fail(fault)
 
     def overdue(self, now: float) -> Refusal | None:
-        """What the client gets when its time is up; each byte that came has bought it some."""
+        """What the client gets when its time is up; each byte that came has bought it some.
+
+        But never more than `body` seconds ahead: a client could buy hours at once, and hold for
+        as long the memory that others wait for.
+        """
         timeouts = self._exchange.connection.site.timeouts
         if self._flow.reasons:
             # The gateway itself does not read.  For the budget it waits no longer than for bytes.
@@ -99,10 +119,12 @@ class Reception:
             if is_starved and now > self._flow.paused_at + timeouts.body:
                 return BudgetTimeout("there is no memory for the request body")
             return None
-        deadline = self._began + self._flow.time_paused + timeouts.body
+        clock = now - self._flow.time_paused
         if timeouts.body_min_rate:
-            deadline += self._body.received / timeouts.body_min_rate
-        if now > deadline:
+            bought = (self._body.received - self._paid) / timeouts.body_min_rate
+            self._paid = self._body.received
+            self._deadline = min(self._deadline + bought, clock + timeouts.body)
+        if clock > self._deadline:
             return RequestTimeout("the request body did not arrive in time")
         return None
 

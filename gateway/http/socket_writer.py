@@ -17,6 +17,7 @@ other bytes:
 
 import select
 import socket
+import struct
 from contextlib import suppress
 from typing import Final
 
@@ -24,6 +25,9 @@ from gateway.errors import ClientDisconnected
 
 _MAX_JOINED: Final = 64 * 1024
 """Bytes of body up to which copying it behind its head is cheaper than a second buffer."""
+
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+"""`SO_LINGER` (socket(7)): on, for no time."""
 
 
 class SocketWriter:
@@ -90,6 +94,11 @@ class SocketWriter:
         """End the connection under the hands of a thread that is writing or waiting."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+
+    def reset_on_close(self) -> None:
+        """Have the connection end with a reset; nobody may be writing."""
+        with suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
 
     def close(self) -> None:
         """Close the duplicate; no thread may have the claim."""

@@ -31,7 +31,8 @@ def connection_environ(
     host, port = local or ("localhost", default_port)
     environ: dict[str, Any] = {
         "SCRIPT_NAME": "",
-        "SERVER_NAME": host,
+        # RFC 3875 §4.1.14: as it stands in a URL, which PEP 3333 has applications make of it.
+        "SERVER_NAME": f"[{host}]" if ":" in host else host,
         "SERVER_PORT": str(port),
         "SERVER_SOFTWARE": f"fc-gateway/{__version__}",
         "REMOTE_ADDR": peer[0] if peer else "",

@@ -1,6 +1,5 @@
 """PEP 3333's optional `wsgi.file_wrapper`."""
 
-from collections.abc import Iterator
 from typing import Protocol
 
 
@@ -11,14 +10,23 @@ class Readable(Protocol):
 
 
 class FileWrapper:
-    """Iterates over a file in blocks of `block_size` bytes."""
+    """Iterates over a file, once, in blocks of `block_size` bytes.
+
+    It is its own iterator, so that whoever wraps `iter(…)` of it still finds `close`.
+    """
 
     def __init__(self, file: Readable, block_size: int = 64 * 1024) -> None:
         self._file = file
         self._block_size = block_size
 
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(lambda: self._file.read(self._block_size), b"")
+    def __iter__(self) -> "FileWrapper":
+        return self
+
+    def __next__(self) -> bytes:
+        block = self._file.read(self._block_size)
+        if not block:  # Not `== b""`: a file in text mode ends with "", and must end, too.
+            raise StopIteration
+        return block
 
     def close(self) -> None:
         """Close the file, if it can be closed."""

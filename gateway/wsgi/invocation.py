@@ -143,9 +143,15 @@ class Invocation:
                 self._close(result)
 
     def start_response(
-        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
+        self,
+        status: str,
+        response_headers: list[tuple[str, str]],
+        exc_info: ExcInfo | None = None,
     ) -> Callable[[bytes], object]:
         """PEP 3333's `start_response`; returns its `write`.
+
+        The names of the parameters are Function Compute's: PEP 3333 passes them by position, but
+        who has read FC's signature may not.
 
         Raises:
             TypeError, ValueError: status or headers are not what PEP 3333 allows.
@@ -160,7 +166,8 @@ class Invocation:
                 exc_info = None  # PEP 3333: avoid a circular reference through the traceback.
         elif self._head is not None:
             raise RuntimeError("start_response was called a second time without exc_info")
-        self._head = ResponseHead(known_statuses.get(status) or parse_status(status), headers)
+        known_status = known_statuses.get(status) or parse_status(status)
+        self._head = ResponseHead(known_status, response_headers)
         return self._write
 
     def _close(self, result: object) -> None:
@@ -224,11 +231,15 @@ class Invocation:
         head = self._settled_head()
         length = len(body)
         declared = head.content_length
-        if declared is not None and declared != length:
-            if self._is_head_request() and not length:
-                length = declared
-            elif head.status.has_body and not self._is_head_request():
-                self._log_mismatch("shorter" if length < declared else "longer")
+        if self._is_head_request():
+            if declared is None and not body:
+                # RFC 9110 §8.6: no Content-Length but GET's, and an empty body does not tell that.
+                self._start()
+                self._finish()
+                return
+            length = length or declared or 0
+        elif declared is not None and declared != length and head.status.has_body:
+            self._log_mismatch("shorter" if length < declared else "longer")
         self._has_written = True
         self.exchange.respond(head.status, head.fields, body, length)
 

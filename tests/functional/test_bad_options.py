@@ -50,6 +50,17 @@ def run(
         ("", {}, "a command is missing; give gateway serve TARGET, or see gateway --help"),
         ("chekc", {}, "unknown command 'chekc': did you mean check?"),
         ("check --prot 80", {}, "unknown option --prot: did you mean --port?"),
+        (
+            "check --chdir absent",
+            {},
+            "--chdir absent: No such file or directory; name the folder of the handler",
+        ),
+        (
+            "check gateway.demo:handler --interface asgi",
+            {},
+            "Invalid handler 'handler': it takes (environ, start_response), "
+            "and --interface asgi gives (scope, receive, send)",
+        ),
         ("serve --max-bod 1KB", {}, "unknown option --max-bod: did you mean --max-body?"),
         (
             "serve --max-body",

@@ -452,7 +452,7 @@ def test_context(start_gateway: StartGateway) -> None:
     """
     gateway = start_gateway(
         "index.handler", "--function-name", "fn", "--function-memory", "1GB",
-        "--handler-timeout", "90s", "--service-name", "svc", "--qualifier", "7",
+        "--handler-timeout", "89.5s", "--service-name", "svc", "--qualifier", "7",
         "--region", "cn-hangzhou", "--account-id", "123", "--log-project", "lp",
         "--log-store", "ls",
         source=source,

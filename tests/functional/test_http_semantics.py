@@ -201,6 +201,33 @@ def test_http_1_0_with_a_body(client: WireClient) -> None:
     client.expect_close()
 
 
+FAILS_IN_THE_MIDDLE = {
+    "wsgi": """
+        def handler(environ, start_response):
+            start_response("200 OK", [])
+            yield b"begun"
+            raise ValueError
+    """,
+    "asgi": """
+        async def handler(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+            raise ValueError
+    """,
+}
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_http_1_0_clients_notice_a_cut(start_gateway: StartGateway, interface: str) -> None:
+    """To them the end of the connection is the end of the body, unless it is a reset."""
+    source = FAILS_IN_THE_MIDDLE[interface]
+    gateway = start_gateway("failing:handler", "--interface", interface, source=source)
+    with gateway.connect() as client:
+        client.send(b"GET / HTTP/1.0\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            client.read_response()
+
+
 # Methods and targets.
 
 

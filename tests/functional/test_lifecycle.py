@@ -179,6 +179,39 @@ def test_answers_and_requests_in_the_middle_are_completed(
     assert gateway.wait() == 0
 
 
+@pytest.mark.parametrize("place", ["port", "path"])
+def test_what_the_kernel_has_taken_is_answered(
+    serve: StartGateway, stack: ExitStack, tmp_path: Path, place: str
+) -> None:
+    """Connections that are not accepted yet, and requests that are not read yet."""
+    gateway = serve(*(("--unix", str(tmp_path / "socket")) if place == "path" else ()))
+    idle = [stack.enter_context(gateway.connect()) for _ in range(10)]
+    for client in idle:
+        assert client.ask("/quick").status == 200
+    gateway.signal(signal.SIGSTOP)
+    new = [stack.enter_context(gateway.connect()) for _ in range(50)]
+    for client in (*idle, *new):
+        client.request("/quick")
+    gateway.signal(signal.SIGTERM)
+    gateway.signal(signal.SIGCONT)
+    for client in (*idle, *new):
+        assert client.read_response().status == 200
+        client.expect_close()
+    assert gateway.wait() == 0
+
+
+def test_a_request_on_its_way_is_answered(serve: StartGateway, stack: ExitStack) -> None:
+    gateway = serve()
+    idle, new = (stack.enter_context(gateway.connect()) for _ in range(2))
+    assert idle.ask("/quick").status == 200
+    gateway.signal(signal.SIGTERM)
+    wait_until(lambda: "draining" in gateway.errors, "it drains")
+    for client in (idle, new):
+        response = client.ask("/quick")
+        assert (response.status, response.closes) == (200, True)
+    assert gateway.wait() == 0
+
+
 def test_asynchronous_invocations_are_completed(serve: StartGateway, gates: Any) -> None:
     gateway = serve()
     with gateway.connect() as client:

@@ -394,6 +394,25 @@ def test_a_body_about_the_size_of_the_buffer(small_buffer: Gateway, excess: int)
             assert answer["sha256"] == hashlib.sha256(body).hexdigest()
 
 
+def test_a_body_that_may_just_fill_the_buffer_is_never_streamed(
+    start_gateway: StartGateway,
+) -> None:
+    """As by default: the largest body is as large as the buffer."""
+    gateway = start_gateway("reading:handler", "--max-body", "64KB", "--body-buffer", "64KB")
+    filling = b"10000\r\n" + bytes(64 * KIB) + b"\r\n"
+    for path, end, status in (("/again", b"0\r\n\r\n", 200), ("/again", b"1\r\nx\r\n", 400)):
+        with gateway.connect() as client:
+            client.send(f"POST {path} HTTP/1.1\r\nHost: a\r\n".encode())
+            client.send(b"Transfer-Encoding: chunked\r\n\r\n" + filling)
+            assert not client.has_answer_within(0.2), "the handler did not wait for the end"
+            client.send(end)
+            response = client.read_response()
+            assert response.status == status
+            if status == 200:
+                assert response.json()["again"]
+                assert response.json()["length_told"] == str(64 * KIB)
+
+
 def test_a_slow_upload_of_a_streamed_body(small_buffer: Gateway) -> None:
     with small_buffer.connect() as client:
         client.send(b"POST /lines HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(BODY))

@@ -1,7 +1,9 @@
 """The command: what is run, what is printed where, and the exit status."""
 
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -154,3 +156,23 @@ def test_main_takes_what_was_typed(
     with pytest.raises(SystemExit):
         cli.main()
     assert capsys.readouterr().out == f"gateway {__version__}\n"
+
+
+def test_what_a_line_quotes_cannot_steer_a_terminal_or_break_the_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.run(["serve", "--\x1b[31mred\nnew"], {}) == 2
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1
+    assert "\x1b" not in output
+    assert "\\x1b[31mred" in output
+
+
+def test_a_line_is_written_in_any_encoding(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text("def hä(environ, start_response): ...\n", "utf-8")
+    command = [sys.executable, "-m", "gateway", "check", "index.hä", "--chdir", str(tmp_path)]
+    done = subprocess.run(
+        command, env={"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False, timeout=20
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(rb"index.h\xe4: WSGI handler")

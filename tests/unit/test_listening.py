@@ -8,7 +8,7 @@ import pytest
 
 from gateway import listening
 from gateway.errors import UsageError
-from gateway.listening import address_of, listen_on_path, listen_on_port, take_over
+from gateway.listening import accept_queued, address_of, listen_on_path, listen_on_port, take_over
 
 
 def refusal_of(call, *arguments):
@@ -137,14 +137,29 @@ def test_an_inherited_socket(family, tmp_path):
 
 def test_descriptors_that_are_none(tmp_path):
     with (tmp_path / "x").open("wb") as file:
-        assert refusal_of(take_over, file.fileno()).startswith(
-            f"--fd {file.fileno()} is no socket: "
-        )
-    assert refusal_of(take_over, 9999) == "--fd 9999 is no socket: Bad file descriptor"
+        text = refusal_of(take_over, file.fileno())
+        assert text.startswith(f"--fd {file.fileno()} is no socket (")
+    text = refusal_of(take_over, 9999)
+    assert text.startswith("--fd 9999 is no socket (Bad file descriptor): pass the number")
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 def test_sockets_that_do_not_listen(kind):
     with socket.socket(socket.AF_INET, kind) as sock:
         text = refusal_of(take_over, sock.fileno())
-        assert text == f"--fd {sock.fileno()} is no listening stream socket"
+        assert text.startswith(f"--fd {sock.fileno()} is no listening stream socket: call listen")
+
+
+# --- what is queued ----------------------------------------------------------------------------
+
+
+def test_what_is_queued_is_accepted():
+    with listen_on_port("127.0.0.1", 0, 5) as sock:
+        sock.setblocking(False)
+        assert accept_queued(sock) == []
+        clients = [socket.create_connection(sock.getsockname()) for _ in range(3)]
+        accepted = accept_queued(sock)
+        assert {one.getpeername() for one in accepted} == {one.getsockname() for one in clients}
+        assert accept_queued(sock) == []
+        for one in (*clients, *accepted):
+            one.close()

@@ -13,7 +13,7 @@ from starlette.endpoints import HTTPEndpoint
 from werkzeug.wrappers import Request, Response
 
 from gateway.errors import UsageError
-from gateway.loading import LoadError, detect_interface, load
+from gateway.loading import LoadError, check_interface, detect_interface, load
 
 HANDLER = """
 def handler(environ, start_response):
@@ -512,4 +512,36 @@ def test_neither(handler, words):
     with pytest.raises(LoadError, match=r"^Invalid handler '") as caught:
         detect_interface(handler)
     assert caught.value.error_type == "InvalidHandleName"
+    assert words in caught.value.cause
+
+
+@pytest.mark.parametrize(
+    ("handler", "interface"),
+    [
+        (wsgi, "wsgi"),
+        (lambda *args: [], "wsgi"),
+        (lambda *args: None, "asgi"),
+        (max, "asgi"),
+        (asgi, "asgi"),
+        (AsgiMiddleware, "asgi"),  # ASGI 2, for all that can be known.
+        (lambda scope: None, "asgi"),
+    ],
+)
+def test_an_interface_that_was_chosen_and_may_fit(handler, interface):
+    check_interface(handler, interface)
+
+
+@pytest.mark.parametrize(
+    ("handler", "interface", "words"),
+    [
+        (asgi, "wsgi", "it is async, and --interface wsgi wants a plain function"),
+        (asynchronous_wsgi, "wsgi", "it is async"),
+        (lambda scope: None, "wsgi", "it takes (scope), and --interface wsgi gives (environ, "),
+        (wsgi, "asgi", "it takes (environ, start_response), and --interface asgi gives (scope, "),
+        (factory, "asgi", "it takes (), and"),
+    ],
+)
+def test_an_interface_that_was_chosen_and_cannot_fit(handler, interface, words):
+    with pytest.raises(LoadError, match=r"^Invalid handler '") as caught:
+        check_interface(handler, interface)
     assert words in caught.value.cause

@@ -237,6 +237,30 @@ async def test_receive_after_the_response_is_a_disconnect() -> None:
     assert events == ["http.disconnect"] * 2
 
 
+@asyncio_test
+async def test_receive_of_a_task_that_outlives_the_application_is_a_disconnect() -> None:
+    """Also where nobody has read the body: it is gone, which must not look like an empty one."""
+    events = []
+    may_receive = asyncio.Event()
+
+    async def receive_late(receive: Any) -> None:
+        await may_receive.wait()
+        events.append((await receive())["type"])
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        late.append(asyncio.create_task(receive_late(receive)))
+        await send(START)
+        await send(body())
+
+    late: list[asyncio.Task[None]] = []
+    async with served(app) as gateway:
+        await gateway.ask("/", "POST", body=b"unread")
+        await gateway.until(lambda: gateway.adapter.is_idle)
+        may_receive.set()
+        await late[0]
+    assert events == ["http.disconnect"]
+
+
 # The response.
 
 

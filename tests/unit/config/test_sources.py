@@ -327,3 +327,5 @@ def test_a_file_is_utf_8(tmp_path: Path) -> None:
         read_file(path, "--config")
     path.write_bytes('region = "Köln"'.encode())
     assert values(read_file(path, "--config")) == {"region": "Köln"}
+    path.write_text('region = "Köln"', encoding="utf-8-sig")
+    assert values(read_file(path, "--config")) == {"region": "Köln"}

@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+import gc
+import weakref
 from itertools import count
 
 import pytest
@@ -342,6 +344,7 @@ def test_a_body_beyond_the_buffer_is_streamed(streaming_wire, application, site)
 def test_an_answer_before_the_body_has_come_closes(streaming_wire, application, records):
     wire = streaming_wire
     wire.send(LONG + b"12345678")
+    body = application[0].body
     answer(application[0], b"enough")
     wire.loop.run()
     wire.send(b"9")
@@ -350,7 +353,16 @@ def test_an_answer_before_the_body_has_come_closes(streaming_wire, application, 
     assert wire.transport.has_ended
     assert records == application
     with pytest.raises(ClientDisconnected):
-        application[0].body.wait_and_take(99) and application[0].body.wait_and_take(99)
+        body.wait_and_take(99) and body.wait_and_take(99)
+
+
+def test_the_body_of_an_asynchronous_invocation_is_never_streamed(streaming_wire, application):
+    """Its answer comes before the handler has run, and nothing is read behind an early answer."""
+    wire = streaming_wire
+    wire.send(LONG.replace(b"Host: a", b"Host: a\r\nX-Fc-Invocation-Type: Async") + b"9" * 19)
+    assert application == []
+    wire.send(b"9")
+    assert application[0].open_body().read() == b"9" * 20
 
 
 @pytest.mark.parametrize("is_claimed", [False, True])
@@ -429,6 +441,51 @@ def test_a_reset_gives_the_body_back_once(wire, application, records, site, mome
     assert wire.duplicate.times_closed
 
 
+def test_an_idle_connection_keeps_no_body(wire, application):
+    wire.send(POST + b"hello")
+    (exchange,) = application
+    body = exchange.open_body()
+    answer(exchange)
+    wire.loop.run()
+    assert not wire.is_closed
+    assert exchange.body is None
+    assert body.read() == b"hello", "who has it may go on"
+
+
+class Canary:
+    """Lives as long as what refers to it."""
+
+
+@pytest.mark.parametrize(
+    "sent", [GET, BAD, POST + b"hel", POST + b"hello", LONG + b"12345678", LONG + b"1" * 20]
+)
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_connection_that_is_lost_is_freed_without_the_cycle_collector(
+    streaming_wire, application, records, sent, is_answered
+):
+    wire = streaming_wire
+    canary = Canary()
+    is_alive = weakref.ref(canary)
+    wire.connection.environ = {"canary": canary}
+    gc.disable()
+    try:
+        wire.send(sent)
+        if is_answered and application:
+            answer(application[0])
+        wire.reset()
+        wire.loop.run()
+        if not is_answered and application:
+            application[0].release()
+        wire.transport.protocol = None  # As uvloop does.
+        wire.connection = None
+        application.clear()
+        records.clear()
+        del canary
+        assert is_alive() is None
+    finally:
+        gc.enable()
+
+
 # --- deadlines ---------------------------------------------------------------------------------
 
 
@@ -482,6 +539,22 @@ def test_a_slow_body(make_site, application, records):
     check(wire, 0.1)
     assert statuses(wire, ["POST"]) == [408]
     assert application == []
+    assert len(records) == 1
+
+
+@pytest.mark.parametrize("drips", [False, True])
+def test_a_body_that_stands_still(make_site, records, drips):
+    """What it has sent buys no rest: it holds memory that others wait for."""
+    wire = Wire(make_site(timeouts=Timeouts(body=10, body_min_rate=100)))
+    wire.send(POST.replace(b": 5", b": 200000") + b"x" * 100_000)
+    check(wire, 0.1)
+    for _ in range(9):
+        if drips:
+            wire.send(b"x")
+        check(wire, 1)
+    assert not wire.is_closed
+    check(wire, 1.2)
+    assert statuses(wire, ["POST"]) == [408]
     assert len(records) == 1
 
 
@@ -584,6 +657,19 @@ def test_draining_waits_for_a_head_that_has_begun(wire, application, site):
     wire.loop.run()
     assert statuses(wire) == [200]
     assert wire.is_closed
+
+
+def test_draining_does_not_wait_long_for_a_refused_client(wire, site):
+    wire.send(BAD)
+    check(wire, 1)
+    site.is_draining = True
+    for _ in range(10):
+        wire.connection.drain()
+        check(wire, 0.19)
+    assert not wire.transport.is_lost
+    wire.connection.drain()
+    check(wire, 0.2)
+    assert wire.transport.is_lost
 
 
 # --- others ------------------------------------------------------------------------------------

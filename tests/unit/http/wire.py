@@ -118,6 +118,9 @@ class FakeSocket:
             raise BlockingIOError
         return taken
 
+    def setsockopt(self, level: int, name: int, value: bytes) -> None:
+        assert (level, name) == (socket.SOL_SOCKET, socket.SO_LINGER)
+
     def shutdown(self, how: int) -> None:
         self.kernel.is_shut_down = True
 

@@ -2,6 +2,7 @@
 
 import sys
 from io import BytesIO
+from wsgiref.util import application_uri
 from wsgiref.validate import check_environ
 
 import pytest
@@ -160,6 +161,14 @@ def test_http_1_0_without_host(context):
     )
     assert environ["SERVER_PROTOCOL"] == "HTTP/1.0"
     assert "HTTP_HOST" not in environ
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("::1", "http://[::1]:8000/"), ("192.0.2.1", "http://192.0.2.1:8000/")]
+)
+def test_a_url_can_be_made_of_the_server_s_name(host, url):
+    environ = connection_environ((host, 8000), None, scheme="http", is_multithread=False)
+    assert application_uri(environ) == url
 
 
 def test_requests_of_a_connection_do_not_share_their_environ(make_environ, context):

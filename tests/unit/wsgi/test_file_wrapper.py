@@ -1,6 +1,6 @@
 """`wsgi.file_wrapper`."""
 
-from io import BytesIO
+from io import BytesIO, StringIO
 
 import pytest
 
@@ -32,3 +32,14 @@ def test_a_file_that_cannot_be_closed():
     wrapper = FileWrapper(File())
     assert list(wrapper) == []
     wrapper.close()
+
+
+def test_a_file_in_text_mode_ends():
+    assert list(FileWrapper(StringIO("text"), 3)) == ["tex", "t"]
+
+
+def test_its_iterator_can_be_closed():
+    # Werkzeug answers a range with `iter(wrapper)` and closes that.
+    file = BytesIO(b"x")
+    iter(FileWrapper(file)).close()
+    assert file.closed

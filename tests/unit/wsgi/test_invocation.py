@@ -221,6 +221,16 @@ def test_head_does_not_run_through_the_whole_stream():
     assert result.times_closed == 1
 
 
+@pytest.mark.parametrize("result", [[], (), [b""], iter([])])
+def test_an_empty_answer_to_head_does_not_tell_the_length_of_get(result, caplog):
+    responder = run(answering(result), RecordingResponder("HEAD"))
+    assert responder.status.code == 200
+    assert responder.length is None
+    assert responder.body == b""
+    assert responder.is_done
+    assert caplog.records == []
+
+
 def test_a_bodiless_status_with_a_length_is_no_fault(caplog):
     run(answering([b""], "304 Not Modified", [("Content-Length", "5")]))
     assert caplog.records == []
@@ -266,6 +276,16 @@ def test_no_start_response():
     error = error_of(run(lambda environ, start_response: [b"x"]))
     assert error["errorMessage"] == "the handler did not call start_response"
     assert error["errorType"] == "RuntimeError"
+
+
+def test_start_response_takes_the_names_of_fc_s_signature():
+    def handler(environ, start_response):
+        start_response(status="200 OK", response_headers=list(TEXT), exc_info=None)
+        return [b"x"]
+
+    responder = run(handler)
+    assert responder.status.code == 200
+    assert responder.fields == dict(TEXT)
 
 
 def test_start_response_twice():
