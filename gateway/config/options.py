@@ -202,7 +202,8 @@ class Config:
         30.0,
         kind=_SOME_TIME,
         group=TIMEOUTS,
-        help="For the body of a request; every --body-min-rate bytes that arrive add a second.",
+        help="For the body of a request; every --body-min-rate bytes that arrive add a second, "
+        "but never more than this time from now.",
     )
     body_min_rate: int = option(
         500,

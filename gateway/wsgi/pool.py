@@ -45,9 +45,12 @@ class PoolThread(Thread):
         self._pool = pool
 
     def run(self) -> None:
-        get = self._pool.queue.get
+        queue = self._pool.queue
         while not self.is_written_off:
-            item = get()
+            item = queue.get()
+            if self.is_written_off:
+                queue.put(item)  # For a thread that somebody watches.
+                return
             if item is None:
                 return
             job, queued_at = item
