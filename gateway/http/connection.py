@@ -266,7 +266,8 @@ class Connection(asyncio.Protocol):
         if length == 0:
             if rest:
                 self._stash(exchange, rest)
-            self._dispatch(exchange)
+            exchange.is_dispatched = True
+            site.application.handle(exchange)
             return
         reception = self._reception = Reception(exchange, head, self._flow)
         if rest or self._saw_eof:

@@ -187,8 +187,10 @@ class Exchange:
             self._end_in_thread()
 
     def _claim_in_thread(self) -> None:
-        if not self.claim():
-            raise ClientDisconnected("the request was answered, or its client has left")
+        try:
+            self._claim.pop()
+        except IndexError:
+            raise ClientDisconnected("it was answered, or its client has left") from None
         self._is_in_thread = True
 
     def release(self) -> None:

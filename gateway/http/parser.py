@@ -85,7 +85,8 @@ class HeadParser:
             Refusal: the head is none that may be served.
         """
         while True:
-            end = self._find_end(data)
+            start = -1 if self._raw else data.find(_HEAD_END)
+            end = start + 4 if start >= 0 else self._find_end(data)
             if 0 < end < len(data):
                 piece, self.rest = data[:end], data[end:]
             else:

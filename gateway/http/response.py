@@ -89,7 +89,9 @@ def encode_head(
         framing += "Connection: close\r\n"
     elif request is not None and request.is_http_1_0:
         framing += "Connection: keep-alive\r\n"
-    lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
+    lines = ""
+    for name, value in fields:
+        lines += f"{name}: {value}\r\n"  # Few and short: quicker than to join a list.
     return f"HTTP/1.1 {status.line}\r\n{lines}{framing}{constant}\r\n\r\n".encode("latin-1")
 
 

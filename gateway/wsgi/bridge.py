@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gateway.errors import ClientDisconnected, QueueFull, Refusal
+from gateway.fc import names
 from gateway.fc.context import FCContext, context_template
 from gateway.fc.proxy_path import parse_proxy_path
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
@@ -173,7 +174,11 @@ class WsgiBridge:
                 scheme="http",
                 is_multithread=self._pool.size > 1,
             )
-        path, context = self._address(head.path, exchange.request_id)
+        path = head.path
+        if path.startswith(names.PROXY_PREFIX):
+            path, context = self._address(path, exchange.request_id)
+        else:
+            context = self._contexts.context(exchange.request_id)
         return request_environ(
             shared,
             head,

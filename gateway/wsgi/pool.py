@@ -45,12 +45,9 @@ class PoolThread(Thread):
         self._pool = pool
 
     def run(self) -> None:
-        queue = self._pool.queue
+        get = self._pool.queue.get
         while not self.is_written_off:
-            item = queue.get()
-            if self.is_written_off:
-                queue.put(item)  # For a thread that somebody watches.
-                return
+            item = get()
             if item is None:
                 return
             job, queued_at = item

@@ -657,33 +657,38 @@ async def test_lifespan_starts_and_stops_the_threads() -> None:
     handler = Steps(b"x")
     bridge = WsgiBridge(handler, threads=2)
     for _ in range(2):  # Test clients start the same application again.
-        before = threading.active_count()
+        before = set(threading.enumerate())
         call = Call(bridge, {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}})
         await call.send_input({"type": "lifespan.startup"})
         assert await call.event() == {"type": "lifespan.startup.complete"}
-        assert threading.active_count() == before + 2
+        assert len(started_since(before)) == 2
         await ask(bridge, "/", "POST", (b"x-fc-invocation-type", b"Async"))
         await call.send_input({"type": "lifespan.shutdown"})
         assert await call.receive_nothing(0.05), "it waits for what still runs"
         handler.go_on()
         assert await call.event() == {"type": "lifespan.shutdown.complete"}
         await call.wait(TIMEOUT)
-        await until(lambda before=before: threading.active_count() == before)
+        await until(lambda before=before: not started_since(before))
+
+
+def started_since(before: set[threading.Thread]) -> set[threading.Thread]:
+    """Threads that run now and did not then; those of other tests may be ending meanwhile."""
+    return set(threading.enumerate()) - before
 
 
 def test_threads_start_with_the_first_request_and_serve_several_loops() -> None:
     bridge = WsgiBridge(hello, threads=1, handler_timeout=0.2)
-    before = threading.active_count()
+    before = set(threading.enumerate())
 
     async def test() -> None:
         assert (await ask(bridge, "/"))[0] == 200
 
     for _ in range(3):
         asyncio.run(test())
-    assert threading.active_count() == before + 1
+    assert len(started_since(before)) == 1
     bridge.stop()
     deadline = time.monotonic() + TIMEOUT
-    while threading.active_count() > before:
+    while started_since(before):
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
