@@ -201,7 +201,7 @@ def _called(handler: Handler) -> Handler:
         handler = handler.func
     if inspect.isroutine(handler) or inspect.isclass(handler):
         return handler
-    call: Handler = handler.__call__  # type: ignore[operator]
+    call: Handler = handler.__call__  # type: ignore[operator]  # what is callable has it
     return call
 
 

@@ -19,7 +19,7 @@ def to_version_3(application: Callable[..., Any]) -> "ASGI3Application":
         # Imported here because it costs 40 ms, and ASGI 2 is rare.
         from asgiref.compatibility import double_to_single_callable  # noqa: PLC0415
 
-        single = double_to_single_callable(application)  # type: ignore[no-untyped-call]
+        single = double_to_single_callable(application)  # type: ignore[no-untyped-call]  # asgiref has none
         return cast("ASGI3Application", single)
     except ValueError:
         pass  # Written in C without a signature: taken at its word.
