@@ -69,14 +69,30 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
         self._application.start()
-        listen = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
-        listener = await listen(lambda: Connection(self._site), sock=sock, backlog=self._backlog)
+        listener = await self._listen(loop, sock)
         self._sweep.start()
         on_ready()
         await self._stop.wait()
         await self._drain(listener, sock)
         self._sweep.stop()
         self._application.stop()
+
+    async def _listen(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket
+    ) -> asyncio.AbstractServer:
+        def connection() -> Connection:
+            return Connection(self._site)
+
+        if sock.family != socket.AF_UNIX:
+            return await loop.create_server(connection, sock=sock, backlog=self._backlog)
+        # The loop would remove the path, on CPython 3.13 and newer; but an inherited socket is
+        # the parent's, who may hand it on.  What the gateway has made itself, app.py removes.
+        return await loop.create_unix_server(
+            connection,
+            sock=sock,
+            backlog=self._backlog,
+            cleanup_socket=False,  # type: ignore[call-arg]  # uvloop has it on every version
+        )
 
     def _on_signal(self, number: int) -> None:
         if self._stop.is_set():
