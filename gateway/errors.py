@@ -42,7 +42,7 @@ class Refusal(Exception):
 
     def headers(self) -> list[tuple[str, str]]:
         """The answer's own header fields, without those that frame it."""
-        fields = [("Content-Type", "application/json"), ("X-Fc-Error-Type", self.error_type)]
+        fields = [("Content-Type", "application/json"), (names.ERROR_TYPE, self.error_type)]
         if self.retry_after is not None:
             fields.append(("Retry-After", str(self.retry_after)))
         return fields

@@ -12,14 +12,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 from gateway.asgi.version import to_version_3
 from gateway.errors import BadResponse, ClientDisconnected, QueueFull, Refusal
 from gateway.fc import errors as fc_errors
-from gateway.fc.context import FCContext
-from gateway.fc.proxy_path import parse_proxy_path
+from gateway.fc.context import ContextSource
+from gateway.fc.proxy_path import address
 from gateway.http import fields as roles
 from gateway.http.body_stream import BodyStream
 from gateway.http.detached import ACCEPTED, DetachedExchange
@@ -44,15 +44,6 @@ EXTENSION: Final = "gateway.fc"
 
 _BODY_PIECE: Final = 64 * 1024
 """Most bytes of a streamed body in one event."""
-
-
-class ContextSource(Protocol):
-    """Makes the context of each request."""
-
-    def context(self, request_id: str) -> FCContext: ...
-    def addressed_context(
-        self, request_id: str, service: str, qualifier: str, function: str
-    ) -> FCContext: ...
 
 
 class AsgiApplication:
@@ -239,16 +230,7 @@ class _Run:
         exchange = self._exchange
         head = exchange.head
         assert head is not None  # What has none was refused.
-        path = head.path
-        address = parse_proxy_path(path)
-        contexts = self._application.contexts
-        if address is None:
-            context = contexts.context(exchange.request_id)
-        else:
-            path = address.path
-            context = contexts.addressed_context(
-                exchange.request_id, address.service, address.qualifier, address.function
-            )
+        path, context = address(head.path, exchange.request_id, self._application.contexts)
         raw_path = path.encode("latin-1")
         host = head.host.encode("latin-1")
         connection = exchange.connection

@@ -22,6 +22,7 @@ from gateway.config.values import (
     integer,
     size,
 )
+from gateway.fc import names
 from gateway.limits import KIB, MIB, Limits
 
 HANDLER = Group("Handler", "What is served.")
@@ -65,7 +66,7 @@ class Config:
         kind=TARGET,
         group=HANDLER,
         positional=True,
-        fallback="FC_FUNCTION_HANDLER",
+        fallback=names.FC_FUNCTION_HANDLER,
         help="Handler to run: package.module:handler, or module.handler as Function Compute "
         "writes it. Without one a built-in demonstration handler runs.",
     )
@@ -82,7 +83,7 @@ class Config:
         kind=PATH,
         group=HANDLER,
         metavar="FOLDER",
-        fallback="FC_FUNC_CODE_PATH",
+        fallback=names.FC_FUNC_CODE_PATH,
         help="Folder to change to, and to import the handler from.",
     )
     interface: Literal["auto", "wsgi", "asgi"] = option(
@@ -256,38 +257,38 @@ class Config:
         "",
         kind=TEXT,
         group=FUNCTION_COMPUTE,
-        fallback="FC_FUNCTION_NAME",
+        fallback=names.FC_FUNCTION_NAME,
         help="context.function.name; when empty the gateway chooses one.",
     )
     function_memory: int = option(
         512,
         kind=MEMORY,
         group=FUNCTION_COMPUTE,
-        fallback="FC_FUNCTION_MEMORY_SIZE",
+        fallback=names.FC_FUNCTION_MEMORY_SIZE,
         help="context.function.memory, in MB. It is told to the handler, not enforced.",
     )
     service_name: str = option(
         "",
         kind=TEXT,
         group=FUNCTION_COMPUTE,
-        fallback="FC_SERVICE_NAME",
+        fallback=names.FC_SERVICE_NAME,
         help="context.service.name.",
     )
     qualifier: str = option(
         "LATEST",
         kind=TEXT,
         group=FUNCTION_COMPUTE,
-        fallback="FC_QUALIFIER",
+        fallback=names.FC_QUALIFIER,
         help="context.service.qualifier: the version or alias.",
     )
     region: str = option(
-        "", kind=TEXT, group=FUNCTION_COMPUTE, fallback="FC_REGION", help="context.region."
+        "", kind=TEXT, group=FUNCTION_COMPUTE, fallback=names.FC_REGION, help="context.region."
     )
     account_id: str = option(
         "",
         kind=TEXT,
         group=FUNCTION_COMPUTE,
-        fallback="FC_ACCOUNT_ID",
+        fallback=names.FC_ACCOUNT_ID,
         help="context.account_id.",
     )
     log_project: str = option(

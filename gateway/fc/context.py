@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.fc import names
 
@@ -161,6 +161,15 @@ class FCContext:
             f"service={self.service!r}, region={self.region!r}, account_id={self.account_id!r}, "
             f"retry_count={self.retry_count!r}, credentials={self.credentials!r})"
         )
+
+
+class ContextSource(Protocol):
+    """Makes the context of each request; `ContextTemplate` is one."""
+
+    def context(self, request_id: str) -> FCContext: ...
+    def addressed_context(
+        self, request_id: str, service: str, qualifier: str, function: str
+    ) -> FCContext: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from gateway.fc.context import ContextSource, FCContext
 from gateway.fc.names import PROXY_PREFIX
 
 # FC's naming rule: letters, digits, "_" and "-", up to 128; services and functions do not begin
@@ -47,3 +48,16 @@ def parse_proxy_path(path: str) -> ProxyPath | None:
     if service is None or function is None:
         return None
     return ProxyPath(service[1], service[2] or "", function[0], "/" + rest)
+
+
+def address(path: str, request_id: str, contexts: ContextSource) -> tuple[str, FCContext]:
+    """The path that the handler sees, and its context: on a default URL the URL's.
+
+    `path` as `parse_proxy_path` takes it.
+    """
+    proxy_path = parse_proxy_path(path)
+    if proxy_path is None:
+        return path, contexts.context(request_id)
+    return proxy_path.path, contexts.addressed_context(
+        request_id, proxy_path.service, proxy_path.qualifier, proxy_path.function
+    )

@@ -7,6 +7,8 @@ bound a name is classified anew each time.
 from collections.abc import Callable
 from typing import Final
 
+from gateway.fc import names
+
 # What a field does beyond being handed on.  Plain numbers: members of an Enum cost 0.1 µs a look
 # on CPython 3.11, and each field of each request takes several.
 ORDINARY: Final = 0
@@ -24,7 +26,7 @@ _ROLES: Final = {
     b"content-type": CONTENT_TYPE,
     b"transfer-encoding": TRANSFER_ENCODING,
     b"expect": EXPECT,
-    b"x-fc-invocation-type": INVOCATION_TYPE,
+    names.INVOCATION_TYPE.lower().encode(): INVOCATION_TYPE,
 }
 
 _MOST_REMEMBERED: Final = 512

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from gateway.errors import BadResponse
+from gateway.fc import names
 from gateway.http import grammar
 from gateway.http.response import Status
 
@@ -154,7 +155,7 @@ def _find_role(name: object) -> int:
     lower = name.lower()
     if lower in _REFUSED:
         raise ValueError(f"{name} is a hop-by-hop header, which the server sets (RFC 9110 §7.6.1)")
-    if lower in _DROPPED or lower.startswith("x-fc-"):
+    if lower in _DROPPED or lower.startswith(names.HEADER_PREFIX):
         role = _DROP
     elif lower == "content-length":
         role = _LENGTH

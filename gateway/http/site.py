@@ -110,4 +110,5 @@ class Site:
 
 def is_withheld(name: bytes) -> bool:
     """Whether a client may not tell the application this: what FC itself says in headers."""
-    return name.startswith(b"x-fc-") and name.decode("latin-1") not in names.CLIENT_CONTROLS
+    text = name.decode("latin-1")
+    return text.startswith(names.HEADER_PREFIX) and text not in names.CLIENT_CONTROLS

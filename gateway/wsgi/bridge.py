@@ -11,12 +11,12 @@ import os
 from collections.abc import Callable
 from math import ceil
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway.errors import ClientDisconnected, QueueFull, Refusal
 from gateway.fc import names
-from gateway.fc.context import FCContext, context_template
-from gateway.fc.proxy_path import parse_proxy_path
+from gateway.fc.context import ContextSource, context_template
+from gateway.fc.proxy_path import address
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
 from gateway.http.body import BodyBuffer
 from gateway.http.detached import ACCEPTED, DetachedExchange
@@ -43,15 +43,6 @@ _DRAIN_TIMEOUT: Final = 30.0
 
 _DEFAULT_MEMORY: Final = 512
 """`context.function.memory` in MB, where nobody says otherwise; told, not enforced."""
-
-
-class ContextSource(Protocol):
-    """Makes the `fc.context` of each request."""
-
-    def context(self, request_id: str) -> FCContext: ...
-    def addressed_context(
-        self, request_id: str, service: str, qualifier: str, function: str
-    ) -> FCContext: ...
 
 
 class WsgiBridge:
@@ -175,8 +166,8 @@ class WsgiBridge:
                 is_multithread=self._pool.size > 1,
             )
         path = head.path
-        if path.startswith(names.PROXY_PREFIX):
-            path, context = self._address(path, exchange.request_id)
+        if path.startswith(names.PROXY_PREFIX):  # Spares the others a call.
+            path, context = address(path, exchange.request_id, self._contexts)
         else:
             context = self._contexts.context(exchange.request_id)
         return request_environ(
@@ -186,15 +177,6 @@ class WsgiBridge:
             body=exchange.open_body(),
             content_length=exchange.content_length,
             context=context,
-        )
-
-    def _address(self, path: str, request_id: str) -> tuple[str, FCContext]:
-        """The path that the handler sees, and its context: on FC's default URL the URL's."""
-        address = parse_proxy_path(path)
-        if address is None:
-            return path, self._contexts.context(request_id)
-        return address.path, self._contexts.addressed_context(
-            request_id, address.service, address.qualifier, address.function
         )
 
     # As an ASGI application.
@@ -259,7 +241,7 @@ class WsgiBridge:
         self, exchange: HostedExchange, request: HostedRequest, scope: "HTTPScope", body: BodyBuffer
     ) -> None:
         def make_environ(_: HostedExchange | DetachedExchange) -> dict[str, Any]:
-            path, context = self._address(request.path, exchange.request_id)
+            path, context = address(request.path, exchange.request_id, self._contexts)
             return request.environ(
                 scope,
                 path=path,

@@ -32,7 +32,7 @@ from gateway.fc.context import FCContext
 from gateway.http.body import BodyBuffer
 from gateway.http.fields import FieldNames
 from gateway.http.head import RequestHead, body_too_large
-from gateway.http.response import Status, status_of
+from gateway.http.response import NO_BODY, Status, body_form, status_of
 from gateway.limits import Limits
 from gateway.wsgi.environ import connection_environ, request_environ
 
@@ -393,8 +393,7 @@ class HostedExchange:
         """Whoever ran the request needs its body no more."""
 
     def _begin(self, status: Status, fields: Sequence[tuple[str, str]], length: int | None) -> None:
-        head = self.head
-        self._is_bodiless = not status.has_body or (head is not None and head.method == "HEAD")
+        self._is_bodiless = body_form(self.head, status, length) == NO_BODY
         lines = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields]
         if length is not None and status.has_body:
             lines.append((b"content-length", str(length).encode()))
