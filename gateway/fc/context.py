@@ -87,6 +87,7 @@ class FCContext:
     """What Function Compute tells a handler about its invocation."""
 
     __slots__ = (
+        "_template",
         "account_id",
         "credentials",
         "function",
@@ -97,15 +98,24 @@ class FCContext:
         "tracing",
     )
 
+    request_id: str
+    credentials: "Credentials"
+    function: "Function"
+    service: "Service"
+    region: str
+    account_id: str
+    retry_count: int
+    tracing: "Tracing"
+
     def __init__(self, request_id: str, template: "ContextTemplate") -> None:
         self.request_id = request_id
-        self.credentials = template.credentials
-        self.function = template.function
-        self.service = template.service
-        self.region = template.region
-        self.account_id = template.account_id
-        self.retry_count = template.retry_count
-        self.tracing = template.tracing
+        self._template = template
+
+    def __getattr__(self, name: str) -> Any:
+        """What nobody has set for this request is the template's: few handlers read it."""
+        if name in _FROM_TEMPLATE:
+            return getattr(self._template, name)
+        raise AttributeError(f"fc.context has no attribute {name!r}", name=name, obj=self)
 
     @property
     def requestId(self) -> str:  # noqa: N802 - FC's spelling
@@ -161,6 +171,9 @@ class FCContext:
             f"service={self.service!r}, region={self.region!r}, account_id={self.account_id!r}, "
             f"retry_count={self.retry_count!r}, credentials={self.credentials!r})"
         )
+
+
+_FROM_TEMPLATE = frozenset(FCContext.__slots__) - {"request_id", "_template"}
 
 
 class ContextSource(Protocol):

@@ -406,6 +406,10 @@ class Connection(asyncio.Protocol):
         if exchange is None or exchange.is_done:
             timeouts = self.site.timeouts
             self._start_wait(_REQUEST, timeouts.keep_alive or timeouts.head)
+            # While it is idle, a connection keeps as little as it can.
+            self._parser.forget()
+            if exchange is not None and exchange.keep_alive:
+                self._exchange = None
         elif self._reception is not None:
             refusal = self._reception.overdue(now)
             if refusal is not None:

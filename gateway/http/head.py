@@ -7,7 +7,7 @@ refused (RFC 9112 §11.2).
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from gateway.errors import (
     BodyTooLarge,
@@ -27,10 +27,14 @@ CHUNKED: Final = -1
 
 
 class RequestHead:
-    """What is known of a request before its body."""
+    """What is known of a request before its body.
+
+    Once parsed it does not change: requests that say the same share one.
+    """
 
     __slots__ = (
         "content_length",
+        "environ",
         "expects_continue",
         "fields",
         "host",
@@ -62,6 +66,8 @@ class RequestHead:
     expects_continue: bool
     is_async: bool
     """Whether the request asks for an asynchronous invocation."""
+    environ: dict[str, Any] | None
+    """What the application keeps for further requests with this very head."""
 
     def __init__(self, method: str, is_http_1_0: bool, keep_alive: bool) -> None:
         self.method = method
@@ -69,6 +75,7 @@ class RequestHead:
         self.keep_alive = keep_alive
         self.content_length = 0
         self.expects_continue = self.is_async = False
+        self.environ = None
 
     def __repr__(self) -> str:
         version = "1.0" if self.is_http_1_0 else "1.1"

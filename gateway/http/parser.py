@@ -9,6 +9,10 @@ what follows an upgrade is another protocol), and a trailer section never reache
 The parser joins the pieces of a field with a cost that grows with their square, and says nothing
 of a field that never ends: `Limits.max_head` bounds what an open head may feed.  Where a segment
 is cut and what is counted depends on the bytes alone, not on how they were split.
+
+A head that equals the one before it, byte for byte, is not parsed again: probes, pollers and
+load generators say the same thing all day.  The memory is one head, of the same connection, so
+no client can learn from it what another has sent.
 """
 
 from typing import Final
@@ -43,6 +47,8 @@ class HeadParser:
         "_counted",
         "_is_complete",
         "_keep_alive",
+        "_last",
+        "_last_raw",
         "_limits",
         "_lines",
         "_names",
@@ -65,6 +71,9 @@ class HeadParser:
         self._size = self._counted = 0
         """Names and values of the first `_counted` lines, in bytes: no line is counted twice."""
         self._is_complete = self._keep_alive = False
+        self._last_raw = b""
+        """The bytes of the head before this one; empty: forgotten."""
+        self._last: RequestHead | None = None
         self.rest = b""
         self.refused: RequestHead | None = None
         """What is known of the request that was refused, if it came so far."""
@@ -73,6 +82,11 @@ class HeadParser:
     def is_open(self) -> bool:
         """Whether a head has begun and not ended; empty lines before it are none of it."""
         return bool(self._raw.strip(b"\r\n"))
+
+    def forget(self) -> None:
+        """Give up what is remembered of the last head: none may come for a while."""
+        self._last_raw = b""
+        self._last = None
 
     def close(self) -> None:
         """Forget the parser, which refers back to this object."""
@@ -91,6 +105,8 @@ class HeadParser:
                 piece, self.rest = data[:end], data[end:]
             else:
                 piece, self.rest = data, b""
+            if piece == self._last_raw and not self._raw:
+                return self._last
             self._feed_parser(piece)
             if self._is_complete:
                 return self._take_head(self._raw + piece if self._raw else piece)
@@ -170,6 +186,8 @@ class HeadParser:
         self._lines = []
         self._size = self._counted = 0
         self._is_complete = False
+        self._last_raw = raw
+        self._last = head
         return head
 
     # Called by httptools; what they raise would come back wrapped, so they only take notes.

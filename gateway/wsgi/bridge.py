@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from io import BytesIO
 from math import ceil
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -24,13 +25,16 @@ from gateway.http.exchange import Exchange
 from gateway.http.fields import FieldNames
 from gateway.http.site import is_withheld
 from gateway.limits import Limits
-from gateway.wsgi.environ import connection_environ, request_environ
+from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 from gateway.wsgi.hosted import HostedExchange, HostedRequest, read_body
 from gateway.wsgi.invocation import Invocation, Rules
 from gateway.wsgi.pool import ThreadPool
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+
+    from gateway.http.connection import Connection
+    from gateway.http.head import RequestHead
 
 log = logging.getLogger("gateway.bridge")
 
@@ -156,7 +160,22 @@ class WsgiBridge:
     def _make_environ(self, exchange: Exchange) -> dict[str, Any]:
         head = exchange.head
         assert head is not None  # What has none was refused.
-        connection = exchange.connection
+        request_id = exchange.request_id
+        if head.path.startswith(names.PROXY_PREFIX):  # Spares the others a call.
+            path, context = address(head.path, request_id, self._contexts)
+        else:
+            path, context = head.path, self._contexts.context(request_id)
+        of_head = head.environ
+        if of_head is None:
+            of_head = head.environ = self._head_environ(exchange.connection, head, path)
+        body = exchange.body
+        if body is None:
+            return request_environ(of_head, BytesIO(), None, context)
+        return request_environ(of_head, body.open(), body.length, context)
+
+    def _head_environ(
+        self, connection: "Connection", head: "RequestHead", path: str
+    ) -> dict[str, Any]:
         shared = connection.environ
         if shared is None:
             shared = connection.environ = connection_environ(
@@ -165,19 +184,7 @@ class WsgiBridge:
                 scheme="http",
                 is_multithread=self._pool.size > 1,
             )
-        path = head.path
-        if path.startswith(names.PROXY_PREFIX):  # Spares the others a call.
-            path, context = address(path, exchange.request_id, self._contexts)
-        else:
-            context = self._contexts.context(exchange.request_id)
-        return request_environ(
-            shared,
-            head,
-            path=path,
-            body=exchange.open_body(),
-            content_length=exchange.content_length,
-            context=context,
-        )
+        return head_environ(shared, head, path=path)
 
     # As an ASGI application.
 

@@ -50,25 +50,15 @@ def connection_environ(
     return environ
 
 
-def request_environ(
-    shared: dict[str, Any],
-    head: RequestHead,
-    *,
-    path: str,
-    body: IO[bytes],
-    content_length: int | None,
-    context: FCContext,
-) -> dict[str, Any]:
-    """A fresh environ for one request.
+def head_environ(shared: dict[str, Any], head: RequestHead, *, path: str) -> dict[str, Any]:
+    """What a request head adds to `shared`: a fresh environ, complete but for body and context.
 
-    `path` is what becomes PATH_INFO, still percent-encoded; `content_length` the body's real
-    length in bytes, `None` for a body that is still arriving: then it is what the client declared,
-    if it did.
+    `path` is what becomes PATH_INFO, still percent-encoded.
     """
     environ = shared.copy()
     environ["REQUEST_METHOD"] = head.method
     environ["SERVER_PROTOCOL"] = "HTTP/1.0" if head.is_http_1_0 else "HTTP/1.1"
-    environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+    environ["PATH_INFO"] = path_info(path)
     environ["QUERY_STRING"] = head.query
     for name, value in head.fields:
         key = name.environ_key
@@ -78,16 +68,33 @@ def request_environ(
         environ[key] = text
     if head.host:
         environ["HTTP_HOST"] = head.host
-    if content_length is not None:
-        environ["CONTENT_LENGTH"] = str(content_length) if content_length else "0"
     if head.content_length == CHUNKED:
         del environ["HTTP_TRANSFER_ENCODING"]  # The body in wsgi.input has none any more.
-    elif content_length is None:
-        environ["CONTENT_LENGTH"] = str(head.content_length)
-    environ["wsgi.input"] = body
+    else:
+        environ["CONTENT_LENGTH"] = str(head.content_length) if head.content_length else "0"
     environ[names.ENVIRON_REQUEST_URI] = head.target
+    return environ
+
+
+def request_environ(
+    of_head: dict[str, Any], body: IO[bytes], content_length: int | None, context: FCContext
+) -> dict[str, Any]:
+    """A fresh environ for one request; `of_head` is what `head_environ` made.
+
+    `content_length` is the body's real length in bytes; `None`: what the head says of it stands,
+    because there is no body, or it is still arriving.
+    """
+    environ = of_head.copy()
+    if content_length is not None:
+        environ["CONTENT_LENGTH"] = str(content_length)
+    environ["wsgi.input"] = body
     environ[names.ENVIRON_CONTEXT] = context
     return environ
+
+
+def path_info(path: str) -> str:
+    """PATH_INFO of a percent-encoded path."""
+    return unquote_to_bytes(path).decode("latin-1") if "%" in path else path
 
 
 def _join(key: str, first: str, second: str) -> str:

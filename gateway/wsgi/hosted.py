@@ -34,7 +34,7 @@ from gateway.http.fields import FieldNames
 from gateway.http.head import RequestHead, body_too_large
 from gateway.http.response import NO_BODY, Status, body_form, status_of
 from gateway.limits import Limits
-from gateway.wsgi.environ import connection_environ, request_environ
+from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
@@ -108,14 +108,8 @@ class HostedRequest:
             is_multithread=is_multithread,
         )
         shared["SCRIPT_NAME"] = self.root
-        return request_environ(
-            shared,
-            self.head,
-            path=path,
-            body=body.open(),
-            content_length=body.length,
-            context=context,
-        )
+        of_head = head_environ(shared, self.head, path=path)
+        return request_environ(of_head, body.open(), body.length, context)
 
 
 def _raw_path(scope: "HTTPScope") -> bytes:

@@ -64,7 +64,8 @@ def parse(data, limits=LIMITS):
 
 def facts(head):
     """All that a head says."""
-    values = {name: getattr(head, name) for name in head.__slots__ if name != "fields"}
+    kept = ("fields", "environ")
+    values = {name: getattr(head, name) for name in head.__slots__ if name not in kept}
     return values | {"fields": [(name.lower, value) for name, value in head.fields]}
 
 
@@ -507,3 +508,61 @@ def test_a_parser_can_be_thrown_away():
     parser = new_parser()
     parser.feed(b"GET")
     parser.close()
+
+
+# --- the same head again -------------------------------------------------------------------------
+
+PLAIN = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
+
+
+@pytest.mark.parametrize("first", [PLAIN, POST])
+@pytest.mark.parametrize("behind", [b"", b"body"])
+def test_the_same_head_again_is_not_parsed_again(first, behind):
+    parser = new_parser()
+    head = parser.feed(first)
+    assert parser.feed(first + behind) is head
+    assert parser.rest == behind
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        PLAIN.replace(b"/a", b"/b"),
+        PLAIN.replace(b"Host: a", b"Host: b"),
+        PLAIN.replace(b"GET", b"HEAD"),
+        PLAIN.replace(b"Host: a\r\n", b"Host: a\r\nX-A: \r\n"),
+    ],
+)
+def test_another_head_is_parsed(second):
+    parser = new_parser()
+    first = parser.feed(PLAIN)
+    assert facts(parser.feed(second)) == facts(new_parser().feed(second))
+    assert facts(parser.feed(PLAIN)) == facts(first)
+
+
+def test_the_end_of_a_head_is_no_head():
+    """The second segment alone equals the head before it."""
+    parser = new_parser()
+    parser.feed(PLAIN)
+    assert parser.feed(b"GET /b HTTP/1.1\r\nX-A: ") is None
+    assert parser.feed(PLAIN).target == "/b"
+
+
+@pytest.mark.parametrize("taken", range(1, len(PLAIN)))
+def test_the_same_head_in_two_segments(taken):
+    parser = new_parser()
+    first = parser.feed(PLAIN)
+    assert parser.feed(PLAIN[:taken]) is None
+    assert facts(parser.feed(PLAIN[taken:] + b"more")) == facts(first)
+    assert parser.rest == b"more"
+    assert facts(parser.feed(PLAIN)) == facts(first)
+
+
+def test_the_last_head_can_be_forgotten():
+    parser = new_parser()
+    first = parser.feed(PLAIN)
+    parser.forget()
+    second = parser.feed(PLAIN)
+    assert second is not first
+    assert facts(second) == facts(first)

@@ -12,7 +12,7 @@ from gateway.fc.context import FCContext, context_template
 from gateway.http.fields import FieldNames
 from gateway.http.parser import HeadParser
 from gateway.limits import Limits
-from gateway.wsgi.environ import connection_environ, request_environ
+from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 from gateway.wsgi.file_wrapper import FileWrapper
 
 
@@ -32,14 +32,8 @@ def make_environ(context):
         shared = connection_environ(
             ("192.0.2.1", 8000), ("203.0.113.9", 50123), scheme="http", is_multithread=True
         )
-        return request_environ(
-            shared,
-            head,
-            path=head.path if path is None else path,
-            body=BytesIO(body),
-            content_length=content_length,
-            context=context,
-        )
+        of_head = head_environ(shared, head, path=head.path if path is None else path)
+        return request_environ(of_head, BytesIO(body), content_length, context)
 
     return make
 
@@ -156,9 +150,7 @@ def test_a_path_of_the_caller_s_choice(make_environ):
 def test_http_1_0_without_host(context):
     head = HeadParser(FieldNames(lambda _: False), Limits()).feed(b"GET / HTTP/1.0\r\n\r\n")
     shared = connection_environ(None, None, scheme="http", is_multithread=False)
-    environ = request_environ(
-        shared, head, path="/", body=BytesIO(), content_length=0, context=context
-    )
+    environ = request_environ(head_environ(shared, head, path="/"), BytesIO(), 0, context)
     assert environ["SERVER_PROTOCOL"] == "HTTP/1.0"
     assert "HTTP_HOST" not in environ
 
@@ -176,12 +168,15 @@ def test_requests_of_a_connection_do_not_share_their_environ(make_environ, conte
         b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\r\n"
     )
     shared = connection_environ(None, None, scheme="http", is_multithread=False)
-    arguments = {"path": "/", "body": BytesIO(), "content_length": 0, "context": context}
     before = dict(shared)
-    first = request_environ(shared, head, **arguments)
+    of_head = head_environ(shared, head, path="/")
+    first = request_environ(of_head, BytesIO(), 0, context)
     first["wsgi.x"] = 1
+    first["HTTP_X_A"] = "c"
     assert shared == before
-    assert request_environ(shared, head, **arguments)["HTTP_X_A"] == "b"
+    second = request_environ(of_head, BytesIO(), 0, context)
+    assert second["HTTP_X_A"] == "b"
+    assert "wsgi.x" not in second
 
 
 @pytest.mark.parametrize(("scheme", "port"), [("http", "80"), ("https", "443")])
