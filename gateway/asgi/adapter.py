@@ -25,7 +25,12 @@ from gateway.http.body_stream import BodyStream
 from gateway.http.detached import ACCEPTED, DetachedExchange
 from gateway.http.exchange import Exchange
 from gateway.http.response import status_of
-from gateway.http.response_head import ResponseHead, response_header_too_large
+from gateway.http.response_head import (
+    FAULT,
+    ResponseHead,
+    refusal_head,
+    response_header_too_large,
+)
 
 if TYPE_CHECKING:
     from asgiref.typing import (
@@ -108,7 +113,7 @@ class AsgiApplication:
         head = exchange.head
         if head is not None and head.is_async:
             run = _Run(self, exchange, DetachedExchange(exchange))
-            exchange.respond_soon(ACCEPTED, (), b"")
+            exchange.respond_soon(ACCEPTED, b"")
         else:
             run = _Run(self, exchange, exchange)
             exchange.on_disconnect = run.notice_change
@@ -196,7 +201,7 @@ class _Run:
             seconds,
         )
         body = fc_errors.timeout_body(seconds)
-        self._answer.expire(status_of(fc_errors.STATUS), fc_errors.HEADERS, body)
+        self._answer.expire(FAULT, body)
         self.cancel()
 
     def notice_change(self) -> None:
@@ -367,11 +372,11 @@ class _Run:
             self._answer.finish_soon()
         else:
             self._has_begun = True
-            self._answer.respond_soon(head.status, head.fields, body)
+            self._answer.respond_soon(head, body)
 
     def _begin(self, head: ResponseHead) -> None:
         self._has_begun = True
-        self._answer.start_soon(head.status, head.fields, head.content_length)
+        self._answer.start_soon(head, head.content_length)
 
     def _note_completion(self, head: ResponseHead) -> None:
         self._is_complete = True
@@ -396,7 +401,7 @@ class _Run:
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, BadResponse):
             log.error("%s: %s", self._exchange.request_id, refusal.message)
-        self._answer_fault(refusal.status, refusal.headers(), refusal.body())
+        self._answer_fault(refusal_head(refusal), refusal.body())
 
     def _fail(self, error: BaseException) -> None:
         request_id = self._exchange.request_id
@@ -407,12 +412,12 @@ class _Run:
             return
         log.error("%s: the application failed", request_id, exc_info=error)
         body = fc_errors.exception_body(error, has_stack=self._application.shows_stack)
-        self._answer_fault(fc_errors.STATUS, fc_errors.HEADERS, body)
+        self._answer_fault(FAULT, body)
 
-    def _answer_fault(self, status: int, fields: Iterable[tuple[str, str]], body: bytes) -> None:
+    def _answer_fault(self, head: ResponseHead, body: bytes) -> None:
         """Answer with an error; where an answer was begun, the connection is cut at the end."""
         if not self._has_begun:
-            self._answer.respond_soon(status_of(status), list(fields), body)
+            self._answer.respond_soon(head, body)
 
 
 def _as_text(headers: Iterable[Iterable[bytes]]) -> Iterable[tuple[str, str]]:

@@ -1,16 +1,16 @@
 """What an asynchronous invocation answers to: nobody.  Its client has its 202 already."""
 
 import logging
-from collections.abc import Sequence
 from typing import Final, Protocol
 
 from gateway.http.head import RequestHead
-from gateway.http.response import Status
+from gateway.http.response import Status, status_of
+from gateway.http.response_head import ResponseHead
 
 log = logging.getLogger("gateway.function")
 
-ACCEPTED: Final = Status(202, "202 Accepted")
-"""What the client gets in place of the answer."""
+ACCEPTED: Final = ResponseHead.of(status_of(202), ())
+"""Of what the client gets in place of the answer."""
 
 
 class Request(Protocol):
@@ -50,25 +50,14 @@ class DetachedExchange:
 
     # From a pool thread.
 
-    def respond(
-        self,
-        status: Status,
-        fields: Sequence[tuple[str, str]],  # noqa: ARG002 - nobody reads them
-        body: bytes,  # noqa: ARG002
-        length: int,  # noqa: ARG002
-    ) -> None:
+    def respond(self, response: ResponseHead, body: bytes, length: int) -> None:  # noqa: ARG002
         """Note the outcome."""
         self.is_done = True
-        self._note(status)
+        self._note(response.status)
 
-    def start(
-        self,
-        status: Status,
-        fields: Sequence[tuple[str, str]],  # noqa: ARG002
-        length: int | None,  # noqa: ARG002
-    ) -> None:
+    def start(self, response: ResponseHead, length: int | None) -> None:  # noqa: ARG002
         """Note the outcome."""
-        self._note(status)
+        self._note(response.status)
 
     def write(self, data: bytes) -> None:
         """Drop a part."""
@@ -84,20 +73,18 @@ class DetachedExchange:
 
     # From the loop.
 
-    def respond_soon(self, status: Status, fields: Sequence[tuple[str, str]], body: bytes) -> bool:
+    def respond_soon(self, response: ResponseHead, body: bytes) -> bool:
         """Note the outcome; False when there was one."""
         if self.is_done:
             return False
-        self.respond(status, fields, body, len(body))
+        self.respond(response, body, len(body))
         return True
 
-    def start_soon(
-        self, status: Status, fields: Sequence[tuple[str, str]], length: int | None
-    ) -> bool:
+    def start_soon(self, response: ResponseHead, length: int | None) -> bool:
         """Note the outcome; False when there was one."""
         if self.is_done:
             return False
-        self.start(status, fields, length)
+        self.start(response, length)
         return True
 
     def write_soon(self, data: bytes) -> None:
@@ -111,6 +98,6 @@ class DetachedExchange:
         """The application failed."""
         self.is_done = True
 
-    def expire(self, status: Status, fields: Sequence[tuple[str, str]], body: bytes) -> None:
+    def expire(self, response: ResponseHead, body: bytes) -> None:
         """The handler is past its time."""
-        self.respond_soon(status, fields, body)
+        self.respond_soon(response, body)

@@ -14,7 +14,7 @@ build, and costs a tenth of a lock.)
    So no wake-up is lost, and none is made that nobody needs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from io import BytesIO
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Final
@@ -29,12 +29,10 @@ from gateway.http.response import (
     LENGTH,
     NO_BODY,
     UNTIL_CLOSE,
-    Status,
     body_form,
     encode_chunk,
-    encode_head,
-    status_of,
 )
+from gateway.http.response_head import ResponseHead, refusal_head
 
 if TYPE_CHECKING:
     from gateway.http.connection import Connection
@@ -108,9 +106,7 @@ class Exchange:
 
     # From a pool thread.
 
-    def respond(
-        self, status: Status, fields: Sequence[tuple[str, str]], body: bytes, length: int
-    ) -> None:
+    def respond(self, response: ResponseHead, body: bytes, length: int) -> None:
         """Answer completely, from a pool thread.
 
         `length` is the body's in bytes, which differs from `len(body)` for HEAD only.
@@ -119,19 +115,19 @@ class Exchange:
             ClientDisconnected: somebody else answered, or nobody is there to read.
         """
         self._claim_in_thread()
-        head = self._encode_head(status, fields, length)
+        head = self._encode_head(response, length)
         if self._form == NO_BODY:
             body = b""
         self.bytes_sent = len(body)
         self._send_last(head, body)
 
-    def start(self, status: Status, fields: Sequence[tuple[str, str]], length: int | None) -> None:
+    def start(self, response: ResponseHead, length: int | None) -> None:
         """Begin an answer in parts, from a pool thread; the head leaves with the first part.
 
         `length` is the body's in bytes where it is known.  Raises as `respond` does.
         """
         self._claim_in_thread()
-        self._head_bytes = self._encode_head(status, fields, length)
+        self._head_bytes = self._encode_head(response, length)
 
     def write(self, data: bytes) -> None:
         """Send the next part, from a pool thread; waits while the client takes nothing.
@@ -202,11 +198,11 @@ class Exchange:
 
     # From the loop.
 
-    def respond_soon(self, status: Status, fields: Sequence[tuple[str, str]], body: bytes) -> bool:
+    def respond_soon(self, response: ResponseHead, body: bytes) -> bool:
         """Answer completely, from the loop; False when somebody else has claimed the answer."""
         if not self.claim():
             return False
-        head = self._encode_head(status, fields, len(body))
+        head = self._encode_head(response, len(body))
         if self._form == NO_BODY:
             body = b""
         self.bytes_sent = len(body)
@@ -217,23 +213,21 @@ class Exchange:
         """Answer with a refusal, from the loop; False when somebody else has claimed."""
         if refusal.closes:
             self.keep_alive = False
-        return self.respond_soon(status_of(refusal.status), refusal.headers(), refusal.body())
+        return self.respond_soon(refusal_head(refusal), refusal.body())
 
-    def expire(self, status: Status, fields: Sequence[tuple[str, str]], body: bytes) -> None:
+    def expire(self, response: ResponseHead, body: bytes) -> None:
         """Answer in place of a thread that takes too long, from the loop.
 
         Where the thread has begun to answer, the connection is closed under its hands.
         """
-        if not self.respond_soon(status, fields, body) and not self.is_done:
+        if not self.respond_soon(response, body) and not self.is_done:
             self.connection.cut()
 
-    def start_soon(
-        self, status: Status, fields: Sequence[tuple[str, str]], length: int | None
-    ) -> bool:
+    def start_soon(self, response: ResponseHead, length: int | None) -> bool:
         """Begin an answer in parts, from the loop; False when somebody else has claimed."""
         if not self.claim():
             return False
-        self._head_bytes = self._encode_head(status, fields, length)
+        self._head_bytes = self._encode_head(response, length)
         return True
 
     def write_soon(self, data: bytes) -> None:
@@ -300,10 +294,9 @@ class Exchange:
         if self.head is not None and self.head.is_http_1_0:
             self.connection.writer.reset_on_close()
 
-    def _encode_head(
-        self, status: Status, fields: Sequence[tuple[str, str]], length: int | None
-    ) -> bytes:
+    def _encode_head(self, response: ResponseHead, length: int | None) -> bytes:
         """The response head; sets what the framing of the body needs."""
+        status = response.status
         self.status = status.code
         head = self.head
         form = self._form = body_form(head, status, length)
@@ -311,14 +304,8 @@ class Exchange:
         connection = self.connection
         if form == UNTIL_CLOSE or not connection.may_persist():
             self.keep_alive = False
-        return encode_head(
-            head,
-            status,
-            fields,
-            length,
-            self.keep_alive,
-            connection.site.constant_fields + self.request_id,
-        )
+        constant = connection.site.constant_fields + self.request_id
+        return response.encode(head, length, self.keep_alive, constant)
 
     def _frame(self, data: bytes) -> bytes:
         """`data` as the wire wants it, behind the head if that has not been sent."""

@@ -1,12 +1,5 @@
-"""Response heads: what a handler set, checked and framed, as bytes.
+"""Statuses, and how the body behind a response head is delimited (RFC 9112 §6)."""
 
-Theory of operation: the framing of a response (RFC 9112 §6) is decided here and nowhere else,
-from four facts: the request's method and version, the status, whether the length of the body is
-known, and whether the connection stays.  Date, request id and framing are the gateway's; whoever
-calls has taken the handler's own fields of those names out.
-"""
-
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -26,10 +19,10 @@ class Status(NamedTuple):
     @property
     def has_body(self) -> bool:
         """Whether a response of this status may carry content."""
-        return self.code not in _BODILESS
+        return self.code not in BODILESS
 
 
-_BODILESS: Final = frozenset({204, 304})
+BODILESS: Final = frozenset({204, 304})
 """Statuses whose responses never carry content (RFC 9110 §6.4.1), besides 1xx."""
 
 
@@ -54,45 +47,13 @@ def body_form(request: RequestHead | None, status: Status, length: int | None) -
 
     `length` is the body's in bytes, or `None` where it is not known beforehand.
     """
-    if status.code in _BODILESS or (request is not None and request.method == "HEAD"):
+    if status.code in BODILESS or (request is not None and request.method == "HEAD"):
         return NO_BODY
     if length is not None:
         return LENGTH
     if request is None or request.is_http_1_0:
         return UNTIL_CLOSE
     return CHUNKED
-
-
-def encode_head(
-    request: RequestHead | None,
-    status: Status,
-    fields: Sequence[tuple[str, str]],
-    length: int | None,
-    keep_alive: bool,
-    constant: str,
-) -> bytes:
-    """Status line and header section.
-
-    `fields` are checked names and values; `constant` are ready-made field lines, without the last
-    line end.  `keep_alive` is whether the connection stays behind this response; the caller has
-    made it false for `UNTIL_CLOSE`.
-    """
-    if status.code in _BODILESS:
-        framing = ""
-    elif length is not None:
-        framing = f"Content-Length: {length}\r\n"
-    elif request is None or request.is_http_1_0:
-        framing = ""
-    else:
-        framing = "Transfer-Encoding: chunked\r\n"
-    if not keep_alive:
-        framing += "Connection: close\r\n"
-    elif request is not None and request.is_http_1_0:
-        framing += "Connection: keep-alive\r\n"
-    lines = ""
-    for name, value in fields:
-        lines += f"{name}: {value}\r\n"  # Few and short: quicker than to join a list.
-    return f"HTTP/1.1 {status.line}\r\n{lines}{framing}{constant}\r\n\r\n".encode("latin-1")
 
 
 def encode_chunk(data: bytes) -> bytes:

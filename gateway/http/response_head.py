@@ -3,16 +3,18 @@
 Theory of operation: a header is kept, dropped because the gateway sets it, or refused because it
 is about the connection and not the response; which one is decided once per name.  A fault that
 is the application's is raised where the application stands, so that its own traceback shows the
-line.
+line.  Date, request id and framing are the gateway's, which adds them when it encodes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from gateway.errors import BadResponse
+from gateway.errors import BadResponse, Refusal
+from gateway.fc import errors as fc_errors
 from gateway.fc import names
 from gateway.http import grammar
-from gateway.http.response import Status
+from gateway.http.head import RequestHead
+from gateway.http.response import BODILESS, Status, status_of
 
 _MOST_REMEMBERED: Final = 512
 
@@ -65,7 +67,7 @@ _REFUSED: Final = frozenset(
 class ResponseHead:
     """Status and headers of an application's response, checked."""
 
-    __slots__ = ("content_length", "dropped", "fields", "size", "status")
+    __slots__ = ("content_length", "dropped", "fields", "is_steady", "lines", "size", "status")
 
     status: Status
     fields: list[tuple[str, str]]
@@ -76,6 +78,10 @@ class ResponseHead:
     """Names of those that are the gateway's to set."""
     size: int
     """Sum of the lengths of all names and values, the dropped ones included."""
+    lines: str
+    """Status and fields as lines, each with its end."""
+    is_steady: bool
+    """Whether the application may well say the very same again."""
 
     def __init__(self, status: Status, headers: Iterable[tuple[str, str]]) -> None:
         """Check what an application says of its response's header.
@@ -84,6 +90,7 @@ class ResponseHead:
             TypeError, ValueError: a server may not send that; the message says what.
         """
         self.status = status
+        self.is_steady = True
         self.content_length = None
         self.dropped = ()
         self.fields = fields = []
@@ -99,6 +106,44 @@ class ResponseHead:
             else:
                 size += self._check(item)
         self.size = size
+        self._join_lines()
+
+    @classmethod
+    def of(cls, status: Status, fields: Sequence[tuple[str, str]]) -> "ResponseHead":
+        """One that the gateway itself has made: nothing is checked, nothing dropped."""
+        head = cls(status, ())
+        head.fields.extend(fields)
+        head._join_lines()
+        return head
+
+    def _join_lines(self) -> None:
+        lines = f"{self.status.line}\r\n"
+        for name, value in self.fields:
+            lines += f"{name}: {value}\r\n"  # Few and short: quicker than to join a list.
+        self.lines = lines
+
+    def encode(
+        self, request: RequestHead | None, length: int | None, keep_alive: bool, constant: str
+    ) -> bytes:
+        """Status line and header section of the response to `request`.
+
+        `length` is the body's in bytes, `None` where it is not known beforehand; `constant` are
+        ready-made field lines, without the last line end; `keep_alive` is whether the connection
+        stays behind this response: the caller has made it false for `UNTIL_CLOSE`.
+        """
+        if self.status.code in BODILESS:
+            framing = ""
+        elif length is not None:
+            framing = f"Content-Length: {length}\r\n"
+        elif request is None or request.is_http_1_0:
+            framing = ""
+        else:
+            framing = "Transfer-Encoding: chunked\r\n"
+        if not keep_alive:
+            framing += "Connection: close\r\n"
+        elif request is not None and request.is_http_1_0:
+            framing += "Connection: keep-alive\r\n"
+        return f"HTTP/1.1 {self.lines}{framing}{constant}\r\n\r\n".encode("latin-1")
 
     def _check(self, item: tuple[str, str]) -> int:
         """Take a header that is not known; the length of its name and value."""
@@ -121,10 +166,12 @@ class ResponseHead:
             self.fields.append(item)
             if size <= _LONGEST_KNOWN and len(_known) < _MOST_REMEMBERED:
                 _known[item] = size
+                return size
         elif role == _DROP:
             self.dropped = (*self.dropped, name)
         else:
             self._set_content_length(value)
+        self.is_steady = False
         return size
 
     def _set_content_length(self, value: str) -> None:
@@ -134,6 +181,15 @@ class ResponseHead:
         if self.content_length not in (None, length):
             raise ValueError("Content-Length is there twice, with different values")
         self.content_length = length
+
+
+FAULT: Final = ResponseHead.of(status_of(fc_errors.STATUS), fc_errors.HEADERS)
+"""Of the answer for an application that failed."""
+
+
+def refusal_head(refusal: Refusal) -> ResponseHead:
+    """Of the answer that is a refusal."""
+    return ResponseHead.of(status_of(refusal.status), refusal.headers())
 
 
 def response_header_too_large(limit: int) -> BadResponse:

@@ -149,7 +149,7 @@ class WsgiBridge:
 
         detached = DetachedExchange(exchange)
         if self._pool.submit(Invocation(self._rules, detached, make_environ)):
-            exchange.respond_soon(ACCEPTED, (), b"")
+            exchange.respond_soon(ACCEPTED, b"")
         else:
             self._refuse(exchange)
 
@@ -262,7 +262,7 @@ class WsgiBridge:
         if not self._pool.submit(Invocation(self._rules, answers_to, make_environ)):
             raise _queue_full()
         if is_async:
-            exchange.respond_soon(ACCEPTED, (), b"")
+            exchange.respond_soon(ACCEPTED, b"")
 
     def _next_request_id(self) -> str:
         if self._request_ids is None:

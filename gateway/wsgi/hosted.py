@@ -14,7 +14,6 @@ thread that waited sees it.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -32,7 +31,8 @@ from gateway.fc.context import FCContext
 from gateway.http.body import BodyBuffer
 from gateway.http.fields import FieldNames
 from gateway.http.head import RequestHead, body_too_large
-from gateway.http.response import NO_BODY, Status, body_form, status_of
+from gateway.http.response import NO_BODY, body_form
+from gateway.http.response_head import ResponseHead, refusal_head
 from gateway.limits import Limits
 from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 
@@ -221,18 +221,16 @@ class HostedExchange:
 
     # From a pool thread.
 
-    def respond(
-        self, status: Status, fields: Sequence[tuple[str, str]], body: bytes, length: int
-    ) -> None:
+    def respond(self, response: ResponseHead, body: bytes, length: int) -> None:
         """Answer completely; raises ClientDisconnected when it is too late."""
         self._claim_in_thread()
-        self._begin(status, fields, length)
+        self._begin(response, length)
         self._end_with(b"" if self._is_bodiless else body)
 
-    def start(self, status: Status, fields: Sequence[tuple[str, str]], length: int | None) -> None:
+    def start(self, response: ResponseHead, length: int | None) -> None:
         """Begin an answer in parts; raises as `respond` does."""
         self._claim_in_thread()
-        self._begin(status, fields, length)
+        self._begin(response, length)
         self._missing = None if self._is_bodiless else length
 
     def write(self, data: bytes) -> None:
@@ -292,11 +290,11 @@ class HostedExchange:
 
     # From the loop.
 
-    def respond_soon(self, status: Status, fields: Sequence[tuple[str, str]], body: bytes) -> bool:
+    def respond_soon(self, response: ResponseHead, body: bytes) -> bool:
         """Answer completely; False when somebody else has claimed the answer."""
         if not self.claim():
             return False
-        self._begin(status, fields, len(body))
+        self._begin(response, len(body))
         self.is_done = True
         assert self._start_event is not None  # `_begin` has made it.
         event = _body_event(b"" if self._is_bodiless else body, more_body=False)
@@ -305,11 +303,11 @@ class HostedExchange:
 
     def refuse(self, refusal: Refusal) -> bool:
         """Answer with a refusal; False when somebody else has claimed the answer."""
-        return self.respond_soon(status_of(refusal.status), refusal.headers(), refusal.body())
+        return self.respond_soon(refusal_head(refusal), refusal.body())
 
-    def expire(self, status: Status, fields: Sequence[tuple[str, str]], body: bytes) -> None:
+    def expire(self, response: ResponseHead, body: bytes) -> None:
         """Answer in place of a thread that takes too long, or cut off what it has begun."""
-        if not self.respond_soon(status, fields, body) and not self.is_done:
+        if not self.respond_soon(response, body) and not self.is_done:
             self._parts.clear()
             self._stop()
 
@@ -386,9 +384,12 @@ class HostedExchange:
     def release(self) -> None:
         """Whoever ran the request needs its body no more."""
 
-    def _begin(self, status: Status, fields: Sequence[tuple[str, str]], length: int | None) -> None:
+    def _begin(self, response: ResponseHead, length: int | None) -> None:
+        status = response.status
         self._is_bodiless = body_form(self.head, status, length) == NO_BODY
-        lines = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields]
+        lines = [
+            (name.lower().encode(), value.encode("latin-1")) for name, value in response.fields
+        ]
         if length is not None and status.has_body:
             lines.append((b"content-length", str(length).encode()))
         lines.append((_REQUEST_ID, self.request_id.encode()))

@@ -6,7 +6,7 @@ settled into a head, and leave with it.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -14,9 +14,13 @@ from typing import Any, Protocol, TypeVar
 from gateway.errors import BadResponse, ClientDisconnected, QueueTimeout, Refusal
 from gateway.fc import errors as fc_errors
 from gateway.http.head import RequestHead
-from gateway.http.response import Status, status_of
-from gateway.http.response_head import ResponseHead, response_header_too_large
-from gateway.wsgi.result import known_statuses, parse_status
+from gateway.http.response_head import (
+    FAULT,
+    ResponseHead,
+    refusal_head,
+    response_header_too_large,
+)
+from gateway.wsgi.result import response_head
 
 log = logging.getLogger("gateway.function")
 
@@ -33,17 +37,13 @@ class Responder(Protocol):
     def head(self) -> RequestHead | None: ...
     @property
     def is_done(self) -> bool: ...
-    def respond(
-        self, status: Status, fields: Sequence[tuple[str, str]], body: bytes, length: int
-    ) -> None: ...
-    def start(
-        self, status: Status, fields: Sequence[tuple[str, str]], length: int | None
-    ) -> None: ...
+    def respond(self, response: ResponseHead, body: bytes, length: int) -> None: ...
+    def start(self, response: ResponseHead, length: int | None) -> None: ...
     def write(self, data: bytes) -> None: ...
     def finish(self) -> bool: ...
     def abandon(self) -> None: ...
     def release(self) -> None: ...
-    def expire(self, status: Status, fields: Sequence[tuple[str, str]], body: bytes) -> None: ...
+    def expire(self, response: ResponseHead, body: bytes) -> None: ...
 
 
 ExchangeT = TypeVar("ExchangeT", bound=Responder)
@@ -124,7 +124,7 @@ class Invocation:
     def expire(self) -> None:
         """Answer in the handler's place, on the loop: it is past its time."""
         body = fc_errors.timeout_body(self._rules.handler_timeout)
-        self.exchange.expire(status_of(fc_errors.STATUS), fc_errors.HEADERS, body)
+        self.exchange.expire(FAULT, body)
 
     def _invoke(self) -> None:
         result = None
@@ -166,8 +166,7 @@ class Invocation:
                 exc_info = None  # PEP 3333: avoid a circular reference through the traceback.
         elif self._head is not None:
             raise RuntimeError("start_response was called a second time without exc_info")
-        known_status = known_statuses.get(status) or parse_status(status)
-        self._head = ResponseHead(known_status, response_headers)
+        self._head = response_head(status, response_headers)
         return self._write
 
     def _close(self, result: object) -> None:
@@ -241,12 +240,12 @@ class Invocation:
         elif declared is not None and declared != length and head.status.has_body:
             self._log_mismatch("shorter" if length < declared else "longer")
         self._has_written = True
-        self.exchange.respond(head.status, head.fields, body, length)
+        self.exchange.respond(head, body, length)
 
     def _start(self) -> None:
         head = self._settled_head()
         self._has_written = True
-        self.exchange.start(head.status, head.fields, head.content_length)
+        self.exchange.start(head, head.content_length)
 
     def _write(self, data: bytes) -> None:
         """PEP 3333's `write` callable."""
@@ -283,18 +282,18 @@ class Invocation:
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, BadResponse):
             log.error("%s: %s", self.exchange.request_id, refusal.message)
-        self._answer_fault(status_of(refusal.status), refusal.headers(), refusal.body())
+        self._answer_fault(refusal_head(refusal), refusal.body())
 
     def _fail(self, error: BaseException) -> None:
         log.error("%s: the handler failed", self.exchange.request_id, exc_info=error)
         body = fc_errors.exception_body(error, has_stack=self._rules.shows_stack)
-        self._answer_fault(status_of(fc_errors.STATUS), fc_errors.HEADERS, body)
+        self._answer_fault(FAULT, body)
 
-    def _answer_fault(self, status: Status, fields: Iterable[tuple[str, str]], body: bytes) -> None:
+    def _answer_fault(self, head: ResponseHead, body: bytes) -> None:
         """Answer with an error; where an answer was begun, its end is all that can be told."""
         try:
             if not self._has_written and not self.exchange.is_done:
-                self.exchange.respond(status, list(fields), body, len(body))
+                self.exchange.respond(head, body, len(body))
                 return
         except ClientDisconnected:
             pass

@@ -1,14 +1,45 @@
-"""The status that a handler gives `start_response` (PEP 3333, "The start_response() Callable")."""
+"""What a handler gives `start_response` (PEP 3333, "The start_response() Callable")."""
 
 from typing import Final
 
 from gateway.http import grammar
 from gateway.http.response import Status, status_of
+from gateway.http.response_head import ResponseHead
 
 _MOST_REMEMBERED: Final = 512
 
-known_statuses: Final[dict[object, Status]] = {}
+_known_statuses: Final[dict[object, Status]] = {}
 """Statuses by the text that handlers gave."""
+
+_known_heads: Final[dict[tuple[object, ...], ResponseHead]] = {}
+"""Whole heads by all that was given: most handlers say the same again and again."""
+
+_MOST_FIELDS: Final = 16
+"""Fields of a head that is remembered."""
+
+
+def response_head(status: str, headers: list[tuple[str, str]]) -> ResponseHead:
+    """The head that a handler asks for, checked.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    key = None
+    if type(headers) is list:
+        key = (status, *headers)
+        try:
+            return _known_heads[key]
+        except (KeyError, TypeError):
+            pass  # Not seen before, or not hashable: a fault of the handler's, told below.
+    head = ResponseHead(_known_statuses.get(status) or parse_status(status), headers)
+    if (
+        key is not None
+        and head.is_steady
+        and len(key) <= _MOST_FIELDS
+        and len(_known_heads) < _MOST_REMEMBERED
+    ):
+        _known_heads[key] = head
+    return head
 
 
 def parse_status(status: object) -> Status:
@@ -25,6 +56,6 @@ def parse_status(status: object) -> Status:
     if grammar.FORBIDDEN_IN_VALUE.search(phrase):
         raise ValueError("the phrase of the status has a forbidden character")
     parsed = Status(int(code), status) if phrase else status_of(int(code))
-    if len(known_statuses) < _MOST_REMEMBERED:
-        known_statuses[status] = parsed
+    if len(_known_statuses) < _MOST_REMEMBERED:
+        _known_statuses[status] = parsed
     return parsed

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) [\t\x20-\x7e\x80-\xff]*")
 _FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ([\x20-\x7e\x80-\xff]*)")
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CHUNK = re.compile(rb"([1-9a-f][0-9a-f]*|0)\r\n")
 
 
@@ -34,6 +35,9 @@ class AnswerReader:
     def read_all(self, methods: Iterable[str | None]) -> list[Answer]:
         """One answer for each method (`None`: not understood), and nothing behind them."""
         answers = [self._read_one(method) for method in methods]
+        if self._data == _CONTINUE:  # The body that it asks for never came.
+            self._data = b""
+            self.interims += 1
         assert self._data == b"", f"bytes that belong to no answer: {self._data!r}"
         assert not any(answer.closes for answer in answers[:-1]), "an answer after the last"
         if answers and answers[-1].closes:

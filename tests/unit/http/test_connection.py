@@ -14,10 +14,11 @@ from gateway.errors import ClientDisconnected
 from gateway.http import connection as module
 from gateway.http.body import BodyBudget
 from gateway.http.response import status_of
+from gateway.http.response_head import ResponseHead
 from gateway.http.site import Timeouts
 from gateway.limits import Limits
 
-OK = status_of(200)
+OK = ResponseHead.of(status_of(200), [])
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -25,7 +26,7 @@ BAD = b"GET / HTTP/1.1\r\nHost a\r\n\r\n"
 
 
 def answer(exchange, body=b"ok"):
-    exchange.respond(OK, [], body, len(body))
+    exchange.respond(OK, body, len(body))
     exchange.release()
 
 
@@ -83,7 +84,7 @@ def test_pipelined_requests_run_one_after_the_other(wire, application, records):
 
 
 def test_thousands_of_pipelined_requests_are_no_deep_recursion(wire, application):
-    application.handle = lambda exchange: exchange.respond_soon(OK, [], b"")
+    application.handle = lambda exchange: exchange.respond_soon(OK, b"")
     wire.send(GET * 3000)
     assert statuses(wire, ["GET"] * 3000) == [200] * 3000
 
@@ -372,7 +373,7 @@ def test_a_streamed_body_that_breaks_a_rule(make_site, application, records, is_
     wire.send(CHUNKED + b"8\r\n12345678\r\n")
     (exchange,) = application
     if is_claimed:
-        exchange.start(OK, [], None)
+        exchange.start(OK, None)
         exchange.write(b"part")
     assert exchange.body.take(8) == b"12345678"
     wire.loop.run()

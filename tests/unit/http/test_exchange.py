@@ -6,9 +6,10 @@ from unit.http.wire import Wire
 
 from gateway.errors import ClientDisconnected, MalformedRequest, QueueFull
 from gateway.http.response import status_of
+from gateway.http.response_head import FAULT, ResponseHead
 from gateway.http.site import Timeouts
 
-OK = status_of(200)
+OK = ResponseHead.of(status_of(200), [])
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HEAD = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
 OLD = b"GET / HTTP/1.0\r\n\r\n"
@@ -26,7 +27,7 @@ def exchange(wire, application):
 
 
 def test_a_whole_answer(wire, exchange, records):
-    exchange.respond(OK, [("X-A", "b")], b"hello", 5)
+    exchange.respond(ResponseHead.of(status_of(200), [("X-A", "b")]), b"hello", 5)
     assert exchange.is_done
     (answer,) = read_answers(wire.take(), is_closed=wire.is_closed)
     assert (answer.status, answer.body, answer.fields["x-a"]) == (200, b"hello", "b")
@@ -36,7 +37,7 @@ def test_a_whole_answer(wire, exchange, records):
 
 
 def test_an_answer_in_parts_of_unknown_length(wire, exchange, records):
-    exchange.start(OK, [], None)
+    exchange.start(OK, None)
     assert wire.take() == b"", "the head leaves with the first part"
     exchange.write(b"one")
     first = wire.take()
@@ -53,7 +54,7 @@ def test_an_answer_in_parts_of_unknown_length(wire, exchange, records):
 
 
 def test_an_answer_in_parts_ends_with_its_length(wire, exchange, records):
-    exchange.start(OK, [], 6)
+    exchange.start(OK, 6)
     exchange.write(b"one")
     assert not exchange.is_done
     exchange.write(b"twothree")
@@ -66,7 +67,7 @@ def test_an_answer_in_parts_ends_with_its_length(wire, exchange, records):
 
 
 def test_an_answer_shorter_than_announced_is_cut_visibly(wire, exchange, records):
-    exchange.start(OK, [], 6)
+    exchange.start(OK, 6)
     exchange.write(b"one")
     assert not exchange.finish()
     wire.loop.run()
@@ -79,7 +80,7 @@ def test_an_answer_shorter_than_announced_is_cut_visibly(wire, exchange, records
 def test_head_has_no_body_in_parts(wire, application, length):
     wire.send(HEAD)
     (exchange,) = application
-    exchange.start(OK, [], length)
+    exchange.start(OK, length)
     exchange.write(b"body")
     assert exchange.finish()
     (answer,) = read_answers(wire.take(), ["HEAD"], is_closed=wire.is_closed)
@@ -90,7 +91,7 @@ def test_head_has_no_body_in_parts(wire, application, length):
 
 def test_head_tells_the_length_that_get_would_have(wire, application):
     wire.send(HEAD)
-    application[0].respond(OK, [], b"", 1234)
+    application[0].respond(OK, b"", 1234)
     (answer,) = read_answers(wire.take(), ["HEAD"], is_closed=wire.is_closed)
     assert answer.fields["content-length"] == "1234"
 
@@ -98,7 +99,7 @@ def test_head_tells_the_length_that_get_would_have(wire, application):
 def test_http_1_0_gets_an_unknown_length_until_close(wire, application):
     wire.send(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
     exchange = application[0]
-    exchange.start(OK, [], None)
+    exchange.start(OK, None)
     exchange.write(b"one")
     exchange.write(b"two")
     assert exchange.finish()
@@ -109,7 +110,7 @@ def test_http_1_0_gets_an_unknown_length_until_close(wire, application):
 
 @pytest.mark.parametrize("code", [204, 304])
 def test_a_status_without_body_keeps_none(wire, exchange, code):
-    exchange.respond(status_of(code), [], b"body", 4)
+    exchange.respond(ResponseHead.of(status_of(code), []), b"body", 4)
     (answer,) = read_answers(wire.take(), is_closed=wire.is_closed)
     assert answer.body == b""
     assert exchange.bytes_sent == 0
@@ -120,7 +121,7 @@ def test_a_status_without_body_keeps_none(wire, exchange, code):
 
 def test_the_loop_sends_what_the_kernel_did_not_take(wire, exchange, records):
     wire.stop_reading(room=100)
-    exchange.respond(OK, [], b"x" * 1000, 1000)
+    exchange.respond(OK, b"x" * 1000, 1000)
     assert not exchange.is_done, "the rest is not with the transport yet"
     assert records == []
     wire.loop.run()
@@ -134,7 +135,7 @@ def test_the_loop_sends_what_the_kernel_did_not_take(wire, exchange, records):
 def test_a_large_answer_is_not_copied_and_not_torn(wire, exchange, room):
     body = bytes(range(256)) * 400
     wire.stop_reading(room)
-    exchange.respond(OK, [], body, len(body))
+    exchange.respond(OK, body, len(body))
     wire.loop.run()
     wire.read_on()
     assert read_answers(wire.take(), is_closed=wire.is_closed)[0].body == body
@@ -147,7 +148,7 @@ def test_a_thread_that_goes_on_behind_its_last_part_ends_nothing_twice(
     """The last part of a known length did not fit: it is the loop's, and so is the end."""
     wire.send(GET)
     exchange = application[0]
-    exchange.start(OK, [], 1000)
+    exchange.start(OK, 1000)
     wire.stop_reading(room=300)
     exchange.write(b"x" * 1000)
     if ending == "finish":
@@ -171,18 +172,18 @@ def test_a_thread_that_goes_on_behind_its_last_part_ends_nothing_twice(
 def test_only_one_claims(exchange):
     assert exchange.claim()
     assert not exchange.claim()
-    assert not exchange.respond_soon(OK, [], b"")
-    assert not exchange.start_soon(OK, [], None)
+    assert not exchange.respond_soon(OK, b"")
+    assert not exchange.start_soon(OK, None)
     with pytest.raises(ClientDisconnected):
-        exchange.respond(OK, [], b"", 0)
+        exchange.respond(OK, b"", 0)
     with pytest.raises(ClientDisconnected):
-        exchange.start(OK, [], None)
+        exchange.start(OK, None)
 
 
 def test_the_loop_answers_first(wire, exchange, records):
     assert exchange.refuse(QueueFull("full"))
     with pytest.raises(ClientDisconnected):
-        exchange.respond(OK, [], b"late", 4)
+        exchange.respond(OK, b"late", 4)
     exchange.abandon()
     wire.loop.run()
     (answer,) = read_answers(wire.take(), is_closed=wire.is_closed)
@@ -192,18 +193,18 @@ def test_the_loop_answers_first(wire, exchange, records):
 
 
 def test_a_timeout_answers_for_a_thread_that_has_not_begun(wire, exchange, records):
-    exchange.expire(status_of(502), [], b"late")
+    exchange.expire(FAULT, b"late")
     wire.loop.run()
     assert read_answers(wire.take(), is_closed=wire.is_closed)[0].body == b"late"
     with pytest.raises(ClientDisconnected):
-        exchange.respond(OK, [], b"", 0)
+        exchange.respond(OK, b"", 0)
     assert records == [exchange]
 
 
 def test_a_timeout_cuts_a_thread_that_has_begun(wire, exchange, records):
-    exchange.start(OK, [], None)
+    exchange.start(OK, None)
     exchange.write(b"part")
-    exchange.expire(status_of(502), [], b"late")
+    exchange.expire(FAULT, b"late")
     wire.loop.run()
     assert wire.transport.is_lost
     with pytest.raises(ClientDisconnected):
@@ -217,8 +218,8 @@ def test_a_timeout_cuts_a_thread_that_has_begun(wire, exchange, records):
 
 
 def test_a_timeout_behind_the_answer_does_nothing(wire, exchange, records):
-    exchange.respond(OK, [], b"", 0)
-    exchange.expire(status_of(502), [], b"late")
+    exchange.respond(OK, b"", 0)
+    exchange.expire(FAULT, b"late")
     wire.loop.run()
     assert not wire.is_closed
     assert records == [exchange]
@@ -228,7 +229,7 @@ def test_a_timeout_behind_the_answer_does_nothing(wire, exchange, records):
 
 
 def test_a_kept_connection_is_not_woken_for_nothing(wire, exchange):
-    exchange.respond(OK, [], b"", 0)
+    exchange.respond(OK, b"", 0)
     assert not wire.loop._ready
 
 
@@ -236,15 +237,15 @@ def test_a_kept_connection_is_not_woken_for_nothing(wire, exchange):
 def test_the_next_request_is_found_in_either_order(wire, application, records, first):
     wire.send(GET)
     if first == "thread":
-        application[0].respond(OK, [], b"1", 1)
+        application[0].respond(OK, b"1", 1)
         wire.send(GET)
     else:
         wire.send(GET)
         assert len(application) == 1
-        application[0].respond(OK, [], b"1", 1)
+        application[0].respond(OK, b"1", 1)
         wire.loop.run()
     assert len(application) == 2
-    application[1].respond(OK, [], b"2", 1)
+    application[1].respond(OK, b"2", 1)
     answers = read_answers(wire.take(), ["GET"] * 2, is_closed=wire.is_closed)
     assert [answer.body for answer in answers] == [b"1", b"2"]
     assert records == application
@@ -253,13 +254,13 @@ def test_the_next_request_is_found_in_either_order(wire, application, records, f
 def test_wait_for_end_before_and_behind_the_end(exchange):
     assert not exchange.wait_for_end(), "the thread will wake the loop"
     assert not exchange.wait_for_end(), "still so"
-    exchange.respond(OK, [], b"", 0)
+    exchange.respond(OK, b"", 0)
     assert exchange.wait_for_end(), "nobody will wake the loop any more"
 
 
 def test_a_connection_not_to_be_kept_is_woken_to_close(wire, application):
     wire.send(OLD)
-    application[0].respond(OK, [], b"x", 1)
+    application[0].respond(OK, b"x", 1)
     assert not wire.is_closed
     wire.loop.run()
     assert wire.is_closed
@@ -269,7 +270,7 @@ def test_a_connection_not_to_be_kept_is_woken_to_close(wire, application):
 
 
 def test_parts_from_the_loop(wire, exchange, records):
-    assert exchange.start_soon(OK, [], None)
+    assert exchange.start_soon(OK, None)
     exchange.write_soon(b"one")
     exchange.write_soon(b"")
     exchange.write_soon(b"two")
@@ -281,7 +282,7 @@ def test_parts_from_the_loop(wire, exchange, records):
 
 
 def test_parts_from_the_loop_shorter_than_announced(wire, exchange):
-    exchange.start_soon(OK, [], 6)
+    exchange.start_soon(OK, 6)
     exchange.write_soon(b"one")
     assert not exchange.finish_soon()
     wire.loop.run()
@@ -306,14 +307,14 @@ def test_a_client_that_leaves_while_the_request_waits(wire, exchange, records):
     assert (records, exchange.status, gone) == ([exchange], 499, [1])
     assert wire.duplicate.times_closed
     with pytest.raises(ClientDisconnected):
-        exchange.respond(OK, [], b"", 0)
+        exchange.respond(OK, b"", 0)
     exchange.abandon()
     wire.loop.run()
     assert records == [exchange]
 
 
 def test_a_client_that_leaves_while_a_thread_writes(wire, exchange, records):
-    exchange.start(OK, [], None)
+    exchange.start(OK, None)
     exchange.write(b"one")
     wire.reset()
     assert not wire.duplicate.times_closed, "the thread may be writing to it"
@@ -328,7 +329,7 @@ def test_a_client_that_leaves_while_a_thread_writes(wire, exchange, records):
 
 def test_a_client_that_leaves_before_the_loop_sends_the_rest(wire, exchange, records):
     wire.stop_reading(room=10)
-    exchange.respond(OK, [], b"x" * 100, 100)
+    exchange.respond(OK, b"x" * 100, 100)
     wire.transport._lose(None)
     assert not wire.duplicate.times_closed
     wire.loop.run()
@@ -350,7 +351,7 @@ def test_no_wake_up_reaches_a_closed_loop(wire, exchange, monkeypatch):
 
     monkeypatch.setattr(wire.loop, "call_soon_threadsafe", closed)
     exchange.keep_alive = False
-    exchange.respond(OK, [], b"", 0)
+    exchange.respond(OK, b"", 0)
     assert exchange.is_done
 
 
@@ -358,6 +359,6 @@ def test_no_wake_up_reaches_a_closed_loop(wire, exchange, monkeypatch):
 def test_connections_are_not_kept_without_a_keep_alive_timeout(make_site, application, keep_alive):
     wire = Wire(make_site(timeouts=Timeouts(keep_alive=keep_alive)))
     wire.send(GET)
-    application[0].respond(OK, [], b"", 0)
+    application[0].respond(OK, b"", 0)
     wire.loop.run()
     assert wire.is_closed == (keep_alive == 0)

@@ -15,8 +15,11 @@ from gateway.http.body import BodyBudget
 from gateway.http.body_stream import BodyStream
 from gateway.http.exchange import Exchange
 from gateway.http.response import status_of
+from gateway.http.response_head import ResponseHead
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
+
+OK = ResponseHead.of(status_of(200), [("Content-Type", "text/plain")])
 
 LIMITS = Limits(
     max_header_bytes=160, max_path_bytes=40, max_body=90, max_async_body=20, body_buffer=48
@@ -139,12 +142,12 @@ class Echo:
         getattr(self, "_" + self._way)(exchange, head.target.encode("latin-1") + body)
 
     def _from_loop(self, exchange: Exchange, body: bytes) -> None:
-        exchange.respond_soon(status_of(200), (), body)
+        exchange.respond_soon(OK, body)
         exchange.release()
 
     def _from_thread(self, exchange: Exchange, body: bytes) -> None:
         try:
-            exchange.respond(status_of(200), [("Content-Type", "text/plain")], body, len(body))
+            exchange.respond(OK, body, len(body))
         except ClientDisconnected:
             exchange.abandon()
         exchange.release()
@@ -154,7 +157,7 @@ class Echo:
 
     def _in_parts(self, exchange: Exchange, body: bytes) -> None:
         try:
-            exchange.start(status_of(200), (), len(body) if len(body) % 2 else None)
+            exchange.start(OK, len(body) if len(body) % 2 else None)
             exchange.write(body[:3])
             exchange.write(body[3:])
             assert exchange.finish()
@@ -163,7 +166,7 @@ class Echo:
         exchange.release()
 
     def _in_parts_from_loop(self, exchange: Exchange, body: bytes) -> None:
-        if exchange.start_soon(status_of(200), (), None):
+        if exchange.start_soon(OK, None):
             exchange.write_soon(body[:3])
             exchange.write_soon(body[3:])
             assert exchange.finish_soon()

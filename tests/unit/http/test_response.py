@@ -11,9 +11,9 @@ from gateway.http.response import (
     Status,
     body_form,
     encode_chunk,
-    encode_head,
     status_of,
 )
+from gateway.http.response_head import ResponseHead
 
 CONSTANT = "Date: now\r\nX-Fc-Request-Id: 1"
 
@@ -54,7 +54,7 @@ def test_framing(row, keep_alive):
     head = request(method, version)
     status = status_of(code)
     assert body_form(head, status, length) == form
-    encoded = encode_head(head, status, [("A", "b")], length, keep_alive, CONSTANT)
+    encoded = ResponseHead.of(status, [("A", "b")]).encode(head, length, keep_alive, CONSTANT)
     lines = encoded.decode().split("\r\n")
     assert lines[0] == f"HTTP/1.1 {status.line}"
     assert lines[-2:] == ["", ""]
@@ -70,7 +70,7 @@ def test_framing(row, keep_alive):
 
 @pytest.mark.parametrize("length", [0, 1, 10**12])
 def test_lengths(length):
-    encoded = encode_head(request(), status_of(200), [], length, True, "A: b")
+    encoded = ResponseHead.of(status_of(200), []).encode(request(), length, True, "A: b")
     assert f"\r\nContent-Length: {length}\r\n".encode() in encoded
 
 
@@ -89,7 +89,9 @@ def test_which_statuses_have_a_body(code, has_body):
 
 
 def test_latin_1_values():
-    assert b"A: \xe4\r\n" in encode_head(request(), status_of(200), [("A", "ä")], 0, True, "")
+    assert b"A: \xe4\r\n" in ResponseHead.of(status_of(200), [("A", "ä")]).encode(
+        request(), 0, True, ""
+    )
 
 
 @pytest.mark.parametrize("size", [1, 9, 10, 16, 255, 65536])

@@ -1,12 +1,9 @@
 """What an invocation answers to, in memory: notes each call in its order."""
 
-from collections.abc import Sequence
-
 from gateway.errors import ClientDisconnected
 from gateway.http.head import RequestHead
 from gateway.http.response import Status
-
-Fields = Sequence[tuple[str, str]]
+from gateway.http.response_head import ResponseHead
 
 
 class RecordingResponder:
@@ -36,19 +33,19 @@ class RecordingResponder:
         if self.leaves_before == call:
             raise ClientDisconnected("gone")
 
-    def _set_head(self, status: Status, fields: Fields, length: int | None) -> None:
+    def _set_head(self, response: ResponseHead, length: int | None) -> None:
         assert self.status is None, "a second head"
-        self.status, self.fields, self.length = status, dict(fields), length
+        self.status, self.fields, self.length = response.status, dict(response.fields), length
 
-    def respond(self, status: Status, fields: Fields, body: bytes, length: int) -> None:
+    def respond(self, response: ResponseHead, body: bytes, length: int) -> None:
         self._note("respond")
-        self._set_head(status, fields, length)
+        self._set_head(response, length)
         self.parts.append(body)
         self.is_done = True
 
-    def start(self, status: Status, fields: Fields, length: int | None) -> None:
+    def start(self, response: ResponseHead, length: int | None) -> None:
         self._note("start")
-        self._set_head(status, fields, length)
+        self._set_head(response, length)
 
     def write(self, data: bytes) -> None:
         self._note("write")
@@ -72,7 +69,7 @@ class RecordingResponder:
     def release(self) -> None:
         self.times_released += 1
 
-    def expire(self, status: Status, fields: Fields, body: bytes) -> None:
+    def expire(self, response: ResponseHead, body: bytes) -> None:
         self._note("expire")
-        self._set_head(status, fields, len(body))
+        self._set_head(response, len(body))
         self.parts.append(body)

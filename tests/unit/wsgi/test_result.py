@@ -1,11 +1,11 @@
-"""The status that a handler gives."""
+"""The status and the header fields that a handler gives."""
 
 from http import HTTPStatus
 
 import pytest
 
 from gateway.wsgi import result
-from gateway.wsgi.result import parse_status
+from gateway.wsgi.result import parse_status, response_head
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,73 @@ def test_statuses_of_another_type(status):
 
 
 def test_the_memory_of_statuses_is_bounded(monkeypatch):
-    monkeypatch.setattr(result, "known_statuses", {})
+    monkeypatch.setattr(result, "_known_statuses", {})
     for number in range(1000):
         parse_status(f"200 {number}")
-    assert len(result.known_statuses) == 512
+    assert len(result._known_statuses) == 512
+
+
+STEADY = [("Content-Type", "text/plain"), ("Vary", "Accept")]
+
+
+def facts(head):
+    return head.status, head.fields, head.content_length, head.dropped, head.size, head.lines
+
+
+def test_a_head_that_was_given_before_is_not_made_again():
+    head = response_head("200 Again", list(STEADY))
+    assert response_head("200 Again", list(STEADY)) is head
+    assert head.fields == STEADY
+    assert head.lines == "200 Again\r\nContent-Type: text/plain\r\nVary: Accept\r\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        ("200 Other", STEADY),
+        ("200 Again", STEADY[:1]),
+        ("200 Again", STEADY[::-1]),
+        ("200 Again", [*STEADY, ("Vary", "Accept")]),
+        ("200 Again", [("Content-Type", "text/html"), STEADY[1]]),
+    ],
+)
+def test_another_head_is_made(status, headers):
+    first = response_head("200 Again", list(STEADY))
+    assert facts(response_head(status, headers)) != facts(first)
+    assert response_head("200 Again", list(STEADY)) is first
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Set-Cookie", "a=b")],
+        [("Content-Length", "3")],
+        [("Date", "today")],
+        [("Content-Type", "x" * 300)],
+        STEADY * 8,
+        tuple(STEADY),
+    ],
+)
+def test_what_changes_is_not_remembered(headers):
+    first = response_head("200 OK", headers)
+    second = response_head("200 OK", headers)
+    assert first is not second
+    assert facts(first) == facts(second)
+
+
+@pytest.mark.parametrize("headers", [[["Content-Type", "text/plain"]], [{}], [("A", ["b"])], [1]])
+def test_what_is_no_header_is_refused_each_time(headers):
+    for _ in range(2):
+        with pytest.raises(TypeError, match="header"):
+            response_head("200 OK", headers)
+
+
+def test_headers_from_an_iterator_are_taken_once():
+    assert response_head("200 OK", iter(STEADY)).fields == STEADY
+
+
+def test_the_memory_of_heads_is_bounded(monkeypatch):
+    monkeypatch.setattr(result, "_known_heads", {})
+    for number in range(1000):
+        response_head(f"200 {number}", list(STEADY))
+    assert len(result._known_heads) == 512
