@@ -3,18 +3,24 @@
 An id is a random part drawn once per process and a counter.  The random part keeps processes
 apart and cannot be guessed; the counter makes ids unique within one, at a tenth of the price of
 drawing each at random.  Ids are names, not secrets: who sees one can tell its neighbours.
+
+They are made in batches, of which only the last two digits differ: a quarter of the price of
+formatting each.
 """
 
 from itertools import count
+from typing import Final
 
 SEED_SIZE = 16
 """Bytes of entropy that one `RequestIds` takes."""
+
+_LAST_DIGITS: Final = [f"{number:02x}" for number in reversed(range(256))]
 
 
 class RequestIds:
     """An endless supply of request ids.  Make one per process, after it has forked."""
 
-    __slots__ = ("_form", "_numbers")
+    __slots__ = ("_batches", "_form", "_ready")
 
     def __init__(self, seed: bytes) -> None:
         """`seed` is `SEED_SIZE` fresh random bytes (`os.urandom`); ValueError on another size."""
@@ -23,11 +29,17 @@ class RequestIds:
         digits = seed.hex()
         # RFC 9562 §4: the version is the thirteenth digit, the variant the top of the seventeenth.
         variant = "89ab"[seed[8] >> 6]
-        self._form = f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-%012x"
+        self._form = f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-%010x"
         # A random start hides how many requests were served; its top bit stays clear, which
-        # leaves 2**47 ids before the last group could overflow.
-        self._numbers = count(int(digits[20:], 16) >> 1)
+        # leaves 2**39 batches before the last group could overflow.
+        self._batches = count(int(digits[20:30], 16) >> 1)
+        self._ready: list[str] = []
 
     def next(self) -> str:
-        """The next id.  Safe from any thread: the one changing step is a single C call."""
-        return self._form % next(self._numbers)
+        """The next id.  Safe from any thread: each step that changes something is one C call."""
+        while True:
+            try:
+                return self._ready.pop()
+            except IndexError:
+                start = self._form % next(self._batches)
+                self._ready.extend([start + digits for digits in _LAST_DIGITS])

@@ -241,7 +241,7 @@ class Connection(asyncio.Protocol):
                 self._close()
         elif self.site.is_draining and not self._parser.is_open:
             self._close()
-        if self._flow.reasons & flow.PIPELINE and len(self._pending) <= _MAX_PENDING:
+        if self._flow.reasons and len(self._pending) <= _MAX_PENDING:
             self._flow.resume(flow.PIPELINE)
 
     def _feed_head(self, data: bytes) -> None:

@@ -89,7 +89,6 @@ class Exchange:
         self.status = self.bytes_sent = 0
         self._claim = [True]
         self._turn = [True]
-        self._head_bytes = b""
 
     def __repr__(self) -> str:
         state = "done" if self.is_done else "open" if self._claim else "claimed"
@@ -127,7 +126,7 @@ class Exchange:
         `length` is the body's in bytes where it is known.  Raises as `respond` does.
         """
         self._claim_in_thread()
-        self._head_bytes = self._encode_head(response, length)
+        self._begin(response, length)
 
     def write(self, data: bytes) -> None:
         """Send the next part, from a pool thread; waits while the client takes nothing.
@@ -168,11 +167,11 @@ class Exchange:
         self.is_done = True
         try:
             self._turn.pop()
+            if self.keep_alive:
+                return  # Nobody waits.
         except IndexError:
-            self.connection.call_soon(self.connection.resume)
-        else:
-            if not self.keep_alive:
-                self.connection.call_soon(self.connection.resume)
+            pass
+        self.connection.call_soon(self.connection.resume)
 
     def abandon(self) -> None:
         """Give up, from the pool thread that has claimed, or that nobody came before."""
@@ -227,7 +226,7 @@ class Exchange:
         """Begin an answer in parts, from the loop; False when somebody else has claimed."""
         if not self.claim():
             return False
-        self._head_bytes = self._encode_head(response, length)
+        self._begin(response, length)
         return True
 
     def write_soon(self, data: bytes) -> None:
@@ -294,18 +293,22 @@ class Exchange:
         if self.head is not None and self.head.is_http_1_0:
             self.connection.writer.reset_on_close()
 
+    def _begin(self, response: ResponseHead, length: int | None) -> None:
+        """Make ready for an answer in parts."""
+        self._head_bytes = self._encode_head(response, length)
+        self._missing = length if self._form == LENGTH and length else 0
+
     def _encode_head(self, response: ResponseHead, length: int | None) -> bytes:
-        """The response head; sets what the framing of the body needs."""
+        """The response head; sets how the body behind it is framed."""
         status = response.status
-        self.status = status.code
-        head = self.head
-        form = self._form = body_form(head, status, length)
-        self._missing = length if form == LENGTH and length else 0
+        request = self.head
         connection = self.connection
+        self.status = status.code
+        form = self._form = body_form(request, status, length)
         if form == UNTIL_CLOSE or not connection.may_persist():
             self.keep_alive = False
         constant = connection.site.constant_fields + self.request_id
-        return response.encode(head, length, self.keep_alive, constant)
+        return response.encode(request, length, self.keep_alive, constant)
 
     def _frame(self, data: bytes) -> bytes:
         """`data` as the wire wants it, behind the head if that has not been sent."""

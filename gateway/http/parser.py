@@ -98,6 +98,9 @@ class HeadParser:
         Raises:
             Refusal: the head is none that may be served.
         """
+        if data == self._last_raw and not self._raw:
+            self.rest = b""
+            return self._last
         while True:
             start = -1 if self._raw else data.find(_HEAD_END)
             end = start + 4 if start >= 0 else self._find_end(data)

@@ -26,6 +26,8 @@ from gateway.errors import ClientDisconnected
 _MAX_JOINED: Final = 64 * 1024
 """Bytes of body up to which copying it behind its head is cheaper than a second buffer."""
 
+_NO_SIGNAL: Final = socket.MSG_NOSIGNAL
+
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 """`SO_LINGER` (socket(7)): on, for no time."""
 
@@ -54,7 +56,7 @@ class SocketWriter:
         view: bytes | memoryview = data
         while True:
             try:
-                sent = self._send(view, socket.MSG_NOSIGNAL)
+                sent = self._send(view, _NO_SIGNAL)
             except BlockingIOError:
                 self._await_room()
                 continue
@@ -72,12 +74,12 @@ class SocketWriter:
         """
         try:
             if len(body) > _MAX_JOINED:
-                sent = self._socket.sendmsg((head, body), (), socket.MSG_NOSIGNAL) - len(head)
+                sent = self._socket.sendmsg((head, body), (), _NO_SIGNAL) - len(head)
                 return memoryview(body)[sent:] if sent >= 0 else head[sent:] + body
-            data = head + body if body else head
+            data = head + body
             if not data:
                 return b""
-            sent = self._send(data, socket.MSG_NOSIGNAL)
+            sent = self._send(data, _NO_SIGNAL)
         except BlockingIOError:
             return head + body
         except OSError as error:

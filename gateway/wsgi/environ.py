@@ -73,6 +73,8 @@ def head_environ(shared: dict[str, Any], head: RequestHead, *, path: str) -> dic
     else:
         environ["CONTENT_LENGTH"] = str(head.content_length) if head.content_length else "0"
     environ[names.ENVIRON_REQUEST_URI] = head.target
+    # Their places: to make room for two more keys costs as much as the copy itself.
+    environ["wsgi.input"] = environ[names.ENVIRON_CONTEXT] = None
     return environ
 
 

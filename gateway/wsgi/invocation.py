@@ -6,7 +6,7 @@ settled into a head, and leave with it.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -181,21 +181,20 @@ class Invocation:
 
     def _send(self, result: Any) -> None:
         kind = type(result)
+        if kind is list and len(result) == 1 and not self._has_written:  # As most do.
+            self._respond(self._as_bytes(result[0]))
+            return
         if kind is bytes or kind is str:
             self._rules.warn_once("the handler returned bare bytes or text instead of an iterable")
             result, kind = (result,), tuple
         if (kind is list or kind is tuple) and not self._has_written:
-            is_plain = len(result) == 1 and type(result[0]) is bytes
-            self._respond(result[0] if is_plain else self._join(result))
+            self._respond(b"".join([self._as_bytes(item) for item in result]))
             return
         try:
             iterator = iter(result)
         except TypeError:
             raise TypeError(f"the handler returned {kind.__name__}, not an iterable") from None
         self._stream(iterator)
-
-    def _join(self, items: Sequence[Any]) -> bytes:
-        return b"".join([self._as_bytes(item) for item in items])
 
     def _as_bytes(self, item: Any) -> bytes:
         if type(item) is bytes:
@@ -227,10 +226,13 @@ class Invocation:
             self._respond(b"")
 
     def _respond(self, body: bytes) -> None:
-        head = self._settled_head()
+        head = self._head
+        if head is None or head.dropped or head.size > self._rules.max_response_header_bytes:
+            head = self._settled_head()
         length = len(body)
         declared = head.content_length
-        if self._is_head_request():
+        request = self.exchange.head
+        if request is not None and request.method == "HEAD":
             if declared is None and not body:
                 # RFC 9110 §8.6: no Content-Length but GET's, and an empty body does not tell that.
                 self._start()
