@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check docs clean
+.PHONY: run test check docs bench clean
 
 run: $(VENV)/.installed
 	$(BIN)/gateway serve
@@ -19,6 +19,11 @@ check: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m docs.generate
+
+# Ten minutes on two cores. The full suite: `$(BIN)/python -m bench run --suite full`.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m bench install
+	$(BIN)/python -m bench run --suite short --overhead --page docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
