@@ -34,12 +34,6 @@ def stopping(environ: dict[str, Any], start_response: Callable[..., Any]) -> Ite
         raise RuntimeError("half of it")
 
 
-def closing(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Closes the connection after each answer."""
-    start_response("200 OK", [("Content-Length", "13"), ("Connection", "close")])
-    return [b"Hello world!\n"]
-
-
 _gate = threading.Event()
 
 

@@ -252,8 +252,12 @@ def test_the_outcome_does_not_depend_on_how_the_client_reads(data, places, way, 
     assert converse(segments, way, ends=ends, reads=reads) == converse(segments, way, ends=ends)
 
 
+# Every request names its protocol with a "/", and hypothesis knows to try whole ones.
+GARBAGE = st.binary(min_size=1, max_size=60).map(lambda data: data.replace(b"/", b"_"))
+
+
 @settings(max_examples=300)
-@given(st.lists(st.binary(min_size=1, max_size=60), max_size=8), st.sampled_from(WAYS))
+@given(st.lists(GARBAGE, max_size=8), st.sampled_from(WAYS))
 def test_garbage_gets_at_most_one_answer(segments, way):
     outcome = converse(segments, way, ends=True)
     assert outcome.requests == []
