@@ -76,6 +76,9 @@ class TakingSocket:
     def dup(self) -> "TakingSocket":
         return self
 
+    def fileno(self) -> int:
+        return -1
+
     def setblocking(self, flag: bool) -> None:
         pass
 

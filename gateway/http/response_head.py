@@ -171,6 +171,7 @@ class ResponseHead:
             self.dropped = (*self.dropped, name)
         else:
             self._set_content_length(value)
+            return size
         self.is_steady = False
         return size
 

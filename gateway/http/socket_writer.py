@@ -13,8 +13,14 @@ other bytes:
    thread has the claim the loop writes nothing but what the thread hands it last.  So at any time
    one side writes.
 4. The next exchange is parsed only when the one before is done.
+
+A small answer is sent without giving up the interpreter lock.  The call does not block, so nothing
+is won by giving it up; and what waits for it, the loop or another thread, would take it, so that
+each answer would cost two switches (with Flask's hello: a fifth of the CPU, and a p99 of 15 ms
+instead of 3).
 """
 
+import ctypes
 import select
 import socket
 import struct
@@ -28,6 +34,11 @@ _MAX_JOINED: Final = 64 * 1024
 
 _NO_SIGNAL: Final = socket.MSG_NOSIGNAL
 
+_AT_ONCE: Final = socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
+
+_send_holding_lock: Final = ctypes.PyDLL(None).send
+"""send(2), in a call that keeps the interpreter lock; without `argtypes`, which cost 0.2 µs."""
+
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 """`SO_LINGER` (socket(7)): on, for no time."""
 
@@ -38,12 +49,13 @@ class SocketWriter:
     `stall_timeout`, in seconds, is how long the client may take nothing.
     """
 
-    __slots__ = ("_send", "_socket", "_stall_timeout")
+    __slots__ = ("_descriptor", "_send", "_socket", "_stall_timeout")
 
     def __init__(self, sock: socket.socket, stall_timeout: float) -> None:
         """Take over `sock`."""
         sock.setblocking(False)
         self._socket = sock
+        self._descriptor = sock.fileno()
         self._send = sock.send
         self._stall_timeout = stall_timeout
 
@@ -79,7 +91,9 @@ class SocketWriter:
             data = head + body
             if not data:
                 return b""
-            sent = self._send(data, _NO_SIGNAL)
+            sent = _send_holding_lock(self._descriptor, data, len(data), _AT_ONCE)
+            if sent < 0:
+                sent = self._send(data, _NO_SIGNAL)  # It tells the error, if there still is one.
         except BlockingIOError:
             return head + body
         except OSError as error:
@@ -104,4 +118,5 @@ class SocketWriter:
 
     def close(self) -> None:
         """Close the duplicate; no thread may have the claim."""
+        self._descriptor = -1
         self._socket.close()

@@ -213,6 +213,10 @@ class Invocation:
             if not data:
                 continue
             if not self._has_written:
+                if self._head is not None and self._head.content_length == len(data):
+                    self._respond(data)  # As frameworks do it: one item, of a known length.
+                    self._exhaust(iterator)
+                    return
                 self._start()
             if exchange.is_done:
                 self._log_mismatch("longer")
@@ -224,6 +228,13 @@ class Invocation:
             self._finish()
         else:
             self._respond(b"")
+
+    def _exhaust(self, iterator: Iterator[Any]) -> None:
+        """Let the handler come to its end behind a complete answer."""
+        for item in iterator:
+            if self._as_bytes(item):
+                self._log_mismatch("longer")
+                return
 
     def _respond(self, body: bytes) -> None:
         head = self._head

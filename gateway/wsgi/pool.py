@@ -1,9 +1,9 @@
 """The threads that run handlers, and the bounded queue in front of them.
 
-Theory of operation: the queue is the interpreter's own `SimpleQueue`, which wakes one waiting
-thread per item.  Jobs are handed over once per turn of the loop, together: a thread that is woken
-in the middle of a turn can only wait for the interpreter lock (handing over each at once served a
-fifth fewer requests, 32 connections on one core).
+Theory of operation: jobs are handed over once per turn of the loop, together: a thread that is
+woken in the middle of a turn can only wait for the interpreter lock (handing over each at once
+served a fifth fewer requests, 32 connections on one core).  `wsgi.job_queue` says how threads are
+woken.
 
 Each thread notes what it runs and since when; a watch on the loop reads the notes.  A thread
 cannot be killed, so one that runs for too long is written off: another takes its place, and it ends
@@ -14,10 +14,11 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
-from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from time import monotonic
 from typing import Protocol
+
+from gateway.wsgi.job_queue import JobQueue
 
 log = logging.getLogger("gateway.pool")
 
@@ -46,8 +47,10 @@ class PoolThread(Thread):
 
     def run(self) -> None:
         get = self._pool.queue.get
+        lock = Lock()
+        lock.acquire()
         while not self.is_written_off:
-            item = get()
+            item = get(lock)
             if item is None:
                 return
             job, queued_at = item
@@ -68,7 +71,7 @@ class ThreadPool:
     def __init__(self, threads: int, limit_queue: int, *, handler_timeout: float = 0.0) -> None:
         """`handler_timeout` in seconds; 0: none."""
         self.size = threads
-        self.queue: SimpleQueue[tuple[Job, float] | None] = SimpleQueue()
+        self.queue: JobQueue[tuple[Job, float] | None] = JobQueue()
         self._batch: list[Job] = []
         self._call_soon: Callable[[Callable[[], None]], object] | None = None
         self.limit_queue = limit_queue
@@ -82,7 +85,7 @@ class ThreadPool:
     def __repr__(self) -> str:
         return (
             f"<ThreadPool {self.busy}/{self.size} busy, "
-            f"{self.queue.qsize() + len(self._batch)} queued, "
+            f"{len(self.queue) + len(self._batch)} queued, "
             f"{len(self.written_off)} written off>"
         )
 
@@ -110,7 +113,7 @@ class ThreadPool:
     def submit(self, job: Job) -> bool:
         """Queue a job; False when the queue is full."""
         batch = self._batch
-        waiting = self.queue.qsize() + len(batch)
+        waiting = len(self.queue) + len(batch)
         if waiting >= self.limit_queue and waiting >= self.limit_queue + self._idle:
             return False
         if not self._threads:
@@ -124,11 +127,11 @@ class ThreadPool:
         return True
 
     def _hand_over(self) -> None:
-        put = self.queue.put
-        now = monotonic()
-        for job in self._batch:
-            put((job, now))
-        self._batch.clear()
+        batch = self._batch
+        if batch:
+            now = monotonic()
+            self.queue.put([(job, now) for job in batch])
+            batch.clear()
 
     @property
     def is_idle(self) -> bool:
@@ -142,8 +145,7 @@ class ThreadPool:
     def stop(self) -> None:
         """Let each thread end behind the jobs that are queued."""
         self._hand_over()
-        for _ in self._threads:
-            self.queue.put(None)
+        self.queue.put([None] * len(self._threads))
 
     def check_deadlines(self, now: float) -> None:
         """Write off the threads whose job is past its time; `now` is `time.monotonic()`."""

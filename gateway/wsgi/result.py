@@ -32,12 +32,9 @@ def response_head(status: str, headers: list[tuple[str, str]]) -> ResponseHead:
         except (KeyError, TypeError):
             pass  # Not seen before, or not hashable: a fault of the handler's, told below.
     head = ResponseHead(_known_statuses.get(status) or parse_status(status), headers)
-    if (
-        key is not None
-        and head.is_steady
-        and len(key) <= _MOST_FIELDS
-        and len(_known_heads) < _MOST_REMEMBERED
-    ):
+    if key is not None and head.is_steady and len(key) <= _MOST_FIELDS:
+        if len(_known_heads) >= _MOST_REMEMBERED:
+            _known_heads.clear()  # Lengths of bodies differ without end: begin anew.
         _known_heads[key] = head
     return head
 

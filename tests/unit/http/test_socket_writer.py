@@ -96,6 +96,9 @@ class Reluctant:
         self.room = room
         self.sent = b""
 
+    def fileno(self):
+        return -1
+
     def setblocking(self, flag):
         pass
 

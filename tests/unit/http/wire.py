@@ -101,6 +101,9 @@ class FakeSocket:
         self.duplicates.append(FakeSocket(self.kernel))
         return self.duplicates[-1]
 
+    def fileno(self) -> int:
+        return -1
+
     def setblocking(self, flag: bool) -> None:
         assert flag is False
 

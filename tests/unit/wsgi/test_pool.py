@@ -132,7 +132,7 @@ def test_jobs_of_a_turn_are_handed_over_together_and_in_order(make_pool):
     turn = Turn()
     pool = make_pool(1, 10, turn)
     jobs = [make_pool.submit(pool) for _ in range(3)]
-    assert pool.queue.empty()
+    assert not pool.queue
     assert not pool.is_idle
     turn.end()
     for job in jobs:
@@ -185,7 +185,7 @@ def test_stopping_lets_what_is_queued_run(make_pool):
         assert not thread.is_alive()
     assert all(job.ended.is_set() for job in jobs)
     turn.end()
-    assert pool.queue.empty()
+    assert not pool.queue
 
 
 def test_idleness(make_pool):
