@@ -139,6 +139,8 @@ def _run_worker(
     interface: Literal["wsgi", "asgi"],
     sock: socket.socket,
 ) -> None:
+    # Python's 5 ms make each step of the loop wait as long while handlers compute.
+    sys.setswitchinterval(config.switch_interval)
     access_log = None if config.access_log == "off" else AccessLog(config.access_log, sys.stdout)
 
     async def main() -> None:

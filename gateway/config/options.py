@@ -144,6 +144,13 @@ class Config:
         group=POOL,
         help="A handler that runs longer is answered for with 502; 0 lets it run for ever.",
     )
+    switch_interval: float = option(
+        0.0005,
+        kind=duration(minimum=0.0001),
+        group=POOL,
+        help="A handler that computes lets other threads and the event loop run at least this "
+        "often.",
+    )
 
     max_header_bytes: int = option(
         _FC.max_header_bytes,

@@ -415,3 +415,19 @@ def test_a_handler_does_not_hold_up_the_loop(serve: Serve, gates: Gates, stack: 
             assert client.ask("/quick").status == 200
     gates.open("first")
     assert slow.read_response().status == 200
+
+
+@pytest.mark.parametrize(("options", "seconds"), [((), "0.0005"), (("2ms",), "0.002")])
+def test_the_switch_interval_is_the_interpreter_s(
+    start_gateway: Callable[..., Gateway], options: tuple[str, ...], seconds: str
+) -> None:
+    source = (
+        "import sys\n"
+        "def handler(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [f'{sys.getswitchinterval():g}'.encode()]\n"
+    )
+    given = [f"--switch-interval={value}" for value in options]
+    gateway = start_gateway("app:handler", *given, source=source)
+    with gateway.connect() as client:
+        assert client.ask("/").body.decode() == seconds
