@@ -99,6 +99,9 @@ class AsgiApplication:
                 if now - run.started_at > self.handler_timeout:
                     run.expire()
 
+    def relieve(self) -> None:
+        """Nothing: no thread answers."""
+
     def stop(self) -> None:
         """Cancel what still runs."""
         for run in list(self._runs):

@@ -126,7 +126,9 @@ class Connection(asyncio.Protocol):
             self.peer = (transport.get_extra_info("peername") or ("", 0))[:2]
             self.local = transport.get_extra_info("sockname")[:2]
         self._flow = ReadFlow(self.site.loop, self._transport)
-        self.writer = SocketWriter(duplicate, self.site.timeouts.write)
+        self.writer = SocketWriter(
+            duplicate, self.site.timeouts.write, self.site.application.relieve
+        )
         self._transport.set_write_buffer_limits(high=0)
         self.site.connections.add(self)
 

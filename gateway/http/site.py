@@ -24,6 +24,9 @@ class Application(Protocol):
     def handle(self, exchange: "Exchange") -> None:
         """Answer `exchange`, now or later.  Called on the loop; must neither block nor raise."""
 
+    def relieve(self) -> None:
+        """The calling thread, which answers an exchange, is held up by its slow client."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:

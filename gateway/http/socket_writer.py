@@ -24,6 +24,7 @@ import ctypes
 import select
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -31,6 +32,9 @@ from gateway.errors import ClientDisconnected
 
 _MAX_JOINED: Final = 64 * 1024
 """Bytes of body up to which copying it behind its head is cheaper than a second buffer."""
+
+_MOMENT: Final = 10
+"""Milliseconds in which a client that reads as fast as it can makes room again."""
 
 _NO_SIGNAL: Final = socket.MSG_NOSIGNAL
 
@@ -46,18 +50,22 @@ _NO_LINGER: Final = struct.pack("ii", 1, 0)
 class SocketWriter:
     """The duplicate, and how to write to it.  `send…` are for pool threads, the rest for the loop.
 
-    `stall_timeout`, in seconds, is how long the client may take nothing.
+    `stall_timeout`, in seconds, is how long the client may take nothing.  `on_held_up` is called in
+    the thread that waits for it, each time that it does so for more than a moment.
     """
 
-    __slots__ = ("_descriptor", "_send", "_socket", "_stall_timeout")
+    __slots__ = ("_descriptor", "_on_held_up", "_send", "_socket", "_stall_timeout")
 
-    def __init__(self, sock: socket.socket, stall_timeout: float) -> None:
+    def __init__(
+        self, sock: socket.socket, stall_timeout: float, on_held_up: Callable[[], None]
+    ) -> None:
         """Take over `sock`."""
         sock.setblocking(False)
         self._socket = sock
         self._descriptor = sock.fileno()
         self._send = sock.send
         self._stall_timeout = stall_timeout
+        self._on_held_up = on_held_up
 
     def send(self, data: bytes) -> None:
         """Send all of `data`, waiting while the client is slow.
@@ -103,6 +111,9 @@ class SocketWriter:
     def _await_room(self) -> None:
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT)
+        if poll.poll(_MOMENT):
+            return
+        self._on_held_up()
         if not poll.poll(self._stall_timeout * 1000):
             raise ClientDisconnected("the client takes nothing")
 

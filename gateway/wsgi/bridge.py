@@ -125,6 +125,10 @@ class WsgiBridge:
         """Give up handlers that are past their time; `now` is `time.monotonic()`."""
         self._pool.check_deadlines(now)
 
+    def relieve(self) -> None:
+        """Replace the calling thread of the pool, which is held up by a slow client."""
+        self._pool.relieve()
+
     def stop(self) -> None:
         """Let the threads end behind what is queued."""
         self._is_running = False
@@ -232,7 +236,7 @@ class WsgiBridge:
         loop = asyncio.get_running_loop()
         self._start_hosted()
         self._watch(loop)
-        exchange = HostedExchange(self._next_request_id(), loop)
+        exchange = HostedExchange(self._next_request_id(), loop, self.relieve)
         try:
             request = HostedRequest(scope, self._names, self._limits)
             exchange.head = request.head

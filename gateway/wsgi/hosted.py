@@ -14,6 +14,7 @@ thread that waited sees it.
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -187,6 +188,7 @@ class HostedExchange:
         "_loop",
         "_missing",
         "_parts",
+        "_relieve",
         "_room",
         "_start_event",
         "_waiter",
@@ -200,12 +202,16 @@ class HostedExchange:
     is_done: bool
     """Whether the response is complete, or never will be."""
 
-    def __init__(self, request_id: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, request_id: str, loop: asyncio.AbstractEventLoop, relieve: Callable[[], None]
+    ) -> None:
+        """`relieve` is called in a thread that a slow client holds up."""
         self.request_id = request_id
         self.head = None
         self.is_done = self._is_over = self._is_in_thread = self._is_bodiless = False
         self._loop = loop
         self._claim = [self]
+        self._relieve = relieve
         self._room = Lock()
         self._missing: int | None = None
         """Bytes of the announced length that have not come; `None`: no length was announced."""
@@ -245,13 +251,18 @@ class HostedExchange:
             data = data[: self._missing]
             self._missing -= len(data)
         if not self._is_over:
-            self._room.acquire()
+            self._await_room()
         if self._is_over:
             raise ClientDisconnected("the client has left")
         if self._missing == 0:
             self._end_with(data)
         else:
             self._hand_over(_body_event(data, more_body=True))
+
+    def _await_room(self) -> None:
+        if not self._room.acquire(timeout=_MOMENT):
+            self._relieve()
+            self._room.acquire()
 
     def finish(self) -> bool:
         """End an answer in parts; whether it had its announced length."""
@@ -404,5 +415,8 @@ class HostedExchange:
 def _body_event(data: bytes, *, more_body: bool) -> "ASGISendEvent":
     return {"type": "http.response.body", "body": data, "more_body": more_body}
 
+
+_MOMENT: Final = 0.01
+"""Seconds in which a client that reads as fast as it can makes room again."""
 
 _REQUEST_ID: Final = fc_names.REQUEST_ID.lower().encode()

@@ -7,14 +7,15 @@ woken.
 
 Each thread notes what it runs and since when; a watch on the loop reads the notes.  A thread
 cannot be killed, so one that runs for too long is written off: another takes its place, and it ends
-by itself when its handler returns.
+by itself when its handler returns.  So does one that is held up by a slow client in the middle of
+an answer: else as many such clients as there are threads would stop them all.
 """
 
 import logging
 import sys
 import traceback
 from collections.abc import Callable
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread
 from time import monotonic
 from typing import Protocol
 
@@ -40,16 +41,19 @@ class PoolThread(Thread):
         super().__init__(name=f"gateway-{number}", daemon=True)
         self.job: Job | None = None
         self.started_at = 0.0
-        self.is_written_off = False
+        self.is_replaced = False
+        """Whether another has its place: it ends with its job."""
         self.taken = 0
         """Jobs that it has begun."""
+        self.expired: Job | None = None
+        """The job that was given up, of which the watch has told."""
         self._pool = pool
 
     def run(self) -> None:
         get = self._pool.queue.get
         lock = Lock()
         lock.acquire()
-        while not self.is_written_off:
+        while not self.is_replaced:
             item = get(lock)
             if item is None:
                 return
@@ -60,13 +64,16 @@ class PoolThread(Thread):
             self.job = job
             self.taken += 1  # Behind `job`: what counts as taken is then running or done.
             job.run(now - queued_at)
-            self.job = None
+            self.job = self.expired = None
             # Or the job, its environ and its body would live until the next one comes.
             del item, job
 
 
 class ThreadPool:
-    """`threads` threads and a queue of `limit_queue` jobs.  Its methods belong to the loop."""
+    """`threads` threads and a queue of `limit_queue` jobs.
+
+    Its methods belong to the loop, but for `relieve`.
+    """
 
     def __init__(self, threads: int, limit_queue: int, *, handler_timeout: float = 0.0) -> None:
         """`handler_timeout` in seconds; 0: none."""
@@ -78,6 +85,10 @@ class ThreadPool:
         self.handler_timeout = handler_timeout
         self.written_off: list[PoolThread] = []
         self._threads: list[PoolThread] = []
+        self._held_up: list[PoolThread] = []
+        """By slow clients; replaced, but still watched."""
+        self._roster = Lock()
+        """Held by whoever moves threads between the lists."""
         self._started = 0
         self._submitted = 0
         self._taken_by_gone = 0
@@ -86,7 +97,7 @@ class ThreadPool:
         return (
             f"<ThreadPool {self.busy}/{self.size} busy, "
             f"{len(self.queue) + len(self._batch)} queued, "
-            f"{len(self.written_off)} written off>"
+            f"{len(self._held_up)} held up, {len(self.written_off)} written off>"
         )
 
     @property
@@ -101,8 +112,9 @@ class ThreadPool:
     def start(self, call_soon: Callable[[Callable[[], None]], object] | None) -> None:
         """Start the threads; `call_soon` is the loop's, `None`: each job is handed over at once."""
         self._call_soon = call_soon
-        while len(self._threads) < self.size:
-            self._start_thread()
+        with self._roster:
+            while len(self._threads) < self.size:
+                self._start_thread()
 
     def _start_thread(self) -> None:
         self._started += 1
@@ -139,8 +151,31 @@ class ThreadPool:
 
         The queue's size alone would miss a job between the queue and the notes of its thread.
         """
-        taken = sum([thread.taken for thread in (*self._threads, *self.written_off)])
-        return taken + self._taken_by_gone == self._submitted and not self.busy
+        with self._roster:
+            working = [*self._threads, *self._held_up]
+            taken = sum([thread.taken for thread in (*working, *self.written_off)])
+            is_busy = any(thread.job is not None for thread in working)
+            return taken + self._taken_by_gone == self._submitted and not is_busy
+
+    def relieve(self) -> None:
+        """Start another thread in place of the calling one, which is held up by a slow client.
+
+        A pool of one stays one: its handler counts on running alone.
+        """
+        thread = current_thread()
+        if not isinstance(thread, PoolThread):
+            return  # One of the handler's own.
+        with self._roster:
+            has_room = self.size > 1 and len(self._held_up) < self.size * _MAX_HELD_UP
+            if has_room and thread in self._threads:
+                self._replace(thread, self._held_up)
+                self._start_thread()
+
+    def _replace(self, thread: PoolThread, to: list[PoolThread]) -> None:
+        """Have the thread end with its job, and keep it in the list `to`."""
+        thread.is_replaced = True
+        (self._held_up if thread in self._held_up else self._threads).remove(thread)
+        to.append(thread)
 
     def stop(self) -> None:
         """Let each thread end behind the jobs that are queued."""
@@ -149,23 +184,37 @@ class ThreadPool:
 
     def check_deadlines(self, now: float) -> None:
         """Write off the threads whose job is past its time; `now` is `time.monotonic()`."""
-        if not self.handler_timeout:
+        if not self._started:
             return
-        for thread in list(self._threads):
-            job = thread.job
-            if job is not None and now - thread.started_at > self.handler_timeout:
-                self._write_off(thread, job)
-        for thread in list(self.written_off):
-            if not thread.is_alive():
-                self.written_off.remove(thread)
-                self._taken_by_gone += thread.taken
-        if self._started:
-            self._replace_threads()
+        with self._roster:
+            overdue = self._overdue(now - self.handler_timeout) if self.handler_timeout else []
+            for thread, _ in overdue:
+                if thread not in self.written_off:
+                    self._replace(thread, self.written_off)
+            self._forget_ended()
+            while len(self._threads) < self.size and self._may_replace:
+                self._start_thread()
+        for thread, job in overdue:
+            self._expire(thread, job)
 
-    def _write_off(self, thread: PoolThread, job: Job) -> None:
-        thread.is_written_off = True
-        self._threads.remove(thread)
-        self.written_off.append(thread)
+    def _overdue(self, latest: float) -> list[tuple[PoolThread, Job]]:
+        """Threads with jobs begun before `latest`, each job once."""
+        found = []
+        for thread in (*self._threads, *self._held_up, *self.written_off):
+            job = thread.job
+            if job is not None and job is not thread.expired and thread.started_at < latest:
+                thread.expired = job
+                found.append((thread, job))
+        return found
+
+    def _forget_ended(self) -> None:
+        for threads in (self._held_up, self.written_off):
+            for thread in list(threads):
+                if not thread.is_alive():
+                    threads.remove(thread)
+                    self._taken_by_gone += thread.taken
+
+    def _expire(self, thread: PoolThread, job: Job) -> None:
         log.error(
             "%s: handler runs for more than %g s; its thread is given up%s",
             job,
@@ -184,13 +233,12 @@ class ThreadPool:
     def _may_replace(self) -> bool:
         return len(self.written_off) <= self.size * _MAX_WRITTEN_OFF
 
-    def _replace_threads(self) -> None:
-        while len(self._threads) < self.size and self._may_replace:
-            self._start_thread()
-
 
 _MAX_WRITTEN_OFF = 8
 """Written-off threads per thread of the pool, beyond which they are not replaced."""
+
+_MAX_HELD_UP = 32
+"""Threads held up by slow clients per thread of the pool, beyond which they are not replaced."""
 
 
 def _stack(thread: Thread) -> str:

@@ -431,3 +431,27 @@ def test_the_switch_interval_is_the_interpreter_s(
     gateway = start_gateway("app:handler", *given, source=source)
     with gateway.connect() as client:
         assert client.ask("/").body.decode() == seconds
+
+
+DEAF = """
+def handler(environ, start_response):
+    start_response("200 OK", [])
+    if environ["PATH_INFO"] == "/":
+        return [b"quick"]
+    return (b"x" * 65536 for _ in range(800))
+"""
+
+
+def test_clients_that_never_read_hold_nobody_up(
+    start_gateway: Callable[..., Gateway], stack: ExitStack
+) -> None:
+    gateway = start_gateway("app:handler", "--threads", "2", source=DEAF)
+    deaf = [stack.enter_context(gateway.connect()) for _ in range(12)]
+    for client in deaf:
+        client.send(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+    with gateway.connect() as client:
+        for _ in range(20):
+            assert client.ask("/").body == b"quick"
+    assert len(deaf[0].read_response().body) == 800 * 65536, "who reads at last gets all"
+    with gateway.connect() as client:
+        assert client.ask("/").body == b"quick"

@@ -13,6 +13,10 @@ from gateway.http.socket_writer import SocketWriter
 LARGE = bytes(range(256)) * 8192  # 2 MB: more than the buffers of both ends take.
 
 
+def new_writer(sock, stall_timeout, on_held_up=lambda: None):
+    return SocketWriter(sock, stall_timeout, on_held_up)
+
+
 @pytest.fixture
 def ends():
     """The gateway's end and the client's."""
@@ -42,13 +46,13 @@ def fill(sock):
 
 def test_the_socket_does_not_block_afterwards(ends):
     ours, _ = ends
-    SocketWriter(ours, 1)
+    new_writer(ours, 1)
     assert ours.getblocking() is False
 
 
 def test_small_things_leave_at_once(ends):
     ours, client = ends
-    writer = SocketWriter(ours, 1)
+    writer = new_writer(ours, 1)
     writer.send(b"one")
     assert writer.send_last(b"two", b"three") == b""
     assert writer.send_last(b"four", b"") == b""
@@ -58,7 +62,7 @@ def test_small_things_leave_at_once(ends):
 
 def test_sending_waits_for_a_slow_client(ends):
     ours, client = ends
-    writer = SocketWriter(ours, 10)
+    writer = new_writer(ours, 10)
     filled = fill(ours)
     sender = Thread(target=lambda: writer.send(b"late"), daemon=True)
     sender.start()
@@ -68,7 +72,7 @@ def test_sending_waits_for_a_slow_client(ends):
 
 def test_every_byte_arrives_once_and_in_order(ends):
     ours, client = ends
-    writer = SocketWriter(ours, 10)
+    writer = new_writer(ours, 10)
     sender = Thread(target=lambda: writer.send(LARGE), daemon=True)
     sender.start()
     assert read_all(client, len(LARGE)) == LARGE
@@ -79,7 +83,7 @@ def test_every_byte_arrives_once_and_in_order(ends):
 @pytest.mark.parametrize("is_full", [False, True])
 def test_the_rest_of_the_last_bytes(ends, size, is_full):
     ours, client = ends
-    writer = SocketWriter(ours, 0.01)
+    writer = new_writer(ours, 0.01)
     filled = fill(ours) if is_full else 0
     head, body = b"head" * 100, LARGE[:size]
     rest = bytes(writer.send_last(head, body))
@@ -116,20 +120,20 @@ class Reluctant:
 def test_a_head_and_a_large_body_taken_in_part(room):
     sock = Reluctant(room)
     head, body = b"head", b"b" * 70_000
-    rest = SocketWriter(sock, 1).send_last(head, body)
+    rest = new_writer(sock, 1).send_last(head, body)
     assert sock.sent + bytes(rest) == head + body
 
 
 def test_a_client_that_takes_nothing(ends):
     ours, _ = ends
-    writer = SocketWriter(ours, 0.02)
+    writer = new_writer(ours, 0.02)
     with pytest.raises(ClientDisconnected, match="takes nothing"):
         writer.send(LARGE)
 
 
 def test_a_client_that_has_gone(ends):
     ours, client = ends
-    writer = SocketWriter(ours, 1)
+    writer = new_writer(ours, 1)
     client.close()
     with pytest.raises(ClientDisconnected):
         writer.send(b"x")
@@ -144,7 +148,7 @@ def test_a_client_that_resets_a_tcp_connection():
         client = socket.create_connection(listener.getsockname())
         ours, _ = listener.accept()
     with ours:
-        writer = SocketWriter(ours, 10)
+        writer = new_writer(ours, 10)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         with pytest.raises(ClientDisconnected):
@@ -153,7 +157,7 @@ def test_a_client_that_resets_a_tcp_connection():
 
 def test_shutting_down_wakes_a_thread_that_waits(ends):
     ours, _ = ends
-    writer = SocketWriter(ours, 60)
+    writer = new_writer(ours, 60)
     fill(ours)
     caught = []
 
@@ -172,3 +176,25 @@ def test_shutting_down_wakes_a_thread_that_waits(ends):
     writer.close()
     writer.close()
     writer.shut_down()
+
+
+def test_who_is_held_up_says_so_once_for_each_wait(ends):
+    ours, client = ends
+    waits = []
+
+    def on_held_up():
+        waits.append(len(waits))
+        reader = Thread(target=read_all, args=(client, size + len(LARGE)), daemon=True)
+        reader.start()
+
+    writer = new_writer(ours, 10, on_held_up)
+    size = fill(ours)
+    writer.send(LARGE)
+    assert waits[0] == 0
+
+
+def test_who_need_not_wait_is_not_held_up(ends):
+    ours, client = ends
+    writer = new_writer(ours, 10, pytest.fail)
+    writer.send(b"small")
+    assert client.recv(100) == b"small"

@@ -157,7 +157,7 @@ def test_repr(make_pool):
     pool = make_pool(1, 5)
     begin(make_pool, pool, 1)
     make_pool.submit(pool)
-    assert repr(pool) == "<ThreadPool 1/1 busy, 1 queued, 0 written off>"
+    assert repr(pool) == "<ThreadPool 1/1 busy, 1 queued, 0 held up, 0 written off>"
 
 
 # --- life --------------------------------------------------------------------------------------
@@ -208,6 +208,96 @@ def test_a_thread_keeps_nothing_of_a_job_that_has_ended(make_pool):
     assert job.ended.wait(PATIENCE)
     del job
     assert await_true(lambda: seen() is None)
+
+
+# --- threads that are held up by slow clients --------------------------------------------------
+
+
+class HeldUpJob(HeldJob):
+    """A job whose client is slow."""
+
+    def __init__(self, pool):
+        super().__init__()
+        self.pool = pool
+
+    def run(self, waited):
+        self.pool.relieve()
+        self.pool.relieve()  # It waits a second time.
+        super().run(waited)
+
+
+def hold_up(pool, count):
+    jobs = [HeldUpJob(pool) for _ in range(count)]
+    for job in jobs:
+        assert pool.submit(job)
+        assert job.begun.wait(PATIENCE)
+    return jobs
+
+
+def test_another_thread_takes_the_place_of_one_that_is_held_up(make_pool):
+    pool = make_pool(2, 0)
+    jobs = hold_up(pool, 5)
+    assert len(pool._held_up) == 5
+    begun = begin(make_pool, pool, 2)
+    assert not pool.is_idle
+    for job in begun:
+        job.go.set()
+    assert await_true(lambda: pool.busy == 0)
+    assert not pool.is_idle, "those that are held up still work"
+    threads = list(pool._held_up)
+    for job in jobs:
+        job.go.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), "it ends with its job"
+    assert pool.is_idle
+    pool.check_deadlines(monotonic())
+    assert pool._held_up == []
+    assert pool.is_idle
+    assert len(pool._threads) == 2
+
+
+def test_a_pool_of_one_runs_one_handler_at_a_time(make_pool):
+    pool = make_pool(1, 5)
+    (job,) = hold_up(pool, 1)
+    waiting = make_pool.submit(pool)
+    assert pool._held_up == []
+    assert not waiting.begun.is_set()
+    job.go.set()
+    assert waiting.begun.wait(PATIENCE)
+    waiting.go.set()
+
+
+@pytest.mark.parametrize(("limit", "replaced"), [(1, 2), (2, 4)])
+def test_threads_that_are_held_up_are_not_replaced_for_ever(
+    make_pool, monkeypatch, limit, replaced
+):
+    monkeypatch.setattr(module, "_MAX_HELD_UP", limit)
+    pool = make_pool(2, 0)
+    jobs = hold_up(pool, replaced + 2)
+    assert (len(pool._held_up), pool.busy) == (replaced, 2)
+    assert make_pool.submit(pool) is None
+    for job in jobs:
+        job.go.set()
+
+
+def test_a_thread_that_is_held_up_for_too_long_is_given_up(make_pool):
+    pool = make_pool(2, 1, handler_timeout=5)
+    (job,) = hold_up(pool, 1)
+    (thread,) = pool._held_up
+    pool.check_deadlines(thread.started_at + 5)
+    assert job.times_expired == 0
+    for _ in range(2):
+        pool.check_deadlines(thread.started_at + 5.1)
+        assert job.times_expired == 1
+    assert (pool._held_up, pool.written_off, len(pool._threads)) == ([], [thread], 2)
+    job.go.set()
+
+
+def test_a_thread_of_the_handler_s_own_is_not_replaced(make_pool):
+    pool = make_pool(2, 1)
+    pool.relieve()
+    assert len(pool._threads) == 2
 
 
 # --- threads that are given up -----------------------------------------------------------------
