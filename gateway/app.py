@@ -1,6 +1,7 @@
 """The composition root: settings become a worker.  The only module that wires others together."""
 
 import asyncio
+import io
 import logging
 import os
 import socket
@@ -141,7 +142,7 @@ def _run_worker(
 ) -> None:
     # Python's 5 ms make each step of the loop wait as long while handlers compute.
     sys.setswitchinterval(config.switch_interval)
-    access_log = None if config.access_log == "off" else AccessLog(config.access_log, sys.stdout)
+    access_log = _access_log(config)
 
     async def main() -> None:
         if interface == "wsgi":
@@ -159,7 +160,22 @@ def _run_worker(
         run_loop(main)
     finally:
         if access_log is not None:
-            access_log.flush()
+            access_log.close()
+
+
+def _access_log(config: Config) -> AccessLog | None:
+    if config.access_log == "off":
+        return None
+    output = sys.__stdout__  # The handler may have put something else in the place of the other.
+    try:
+        # A descriptor of its own: the handler may close or redirect the one that it knows.
+        descriptor = os.dup(output.fileno())  # type: ignore[union-attr]
+    except (AttributeError, OSError, ValueError) as error:
+        raise UsageError("--access-log: there is no standard output to write to") from error
+    if isinstance(output, io.TextIOWrapper):
+        # What handlers print comes in whole lines then too, and not when a buffer is full.
+        output.reconfigure(line_buffering=True)
+    return AccessLog(config.access_log, descriptor)
 
 
 async def _serve(

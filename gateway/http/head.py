@@ -41,6 +41,7 @@ class RequestHead:
         "is_async",
         "is_http_1_0",
         "keep_alive",
+        "log_parts",
         "method",
         "path",
         "query",
@@ -68,6 +69,8 @@ class RequestHead:
     """Whether the request asks for an asynchronous invocation."""
     environ: dict[str, Any] | None
     """What the application keeps for further requests with this very head."""
+    log_parts: tuple[tuple[str, int] | None, tuple[str, ...]] | None
+    """What the access log keeps for them: the client's address, and its words on both."""
 
     def __init__(self, method: str, is_http_1_0: bool, keep_alive: bool) -> None:
         self.method = method
@@ -75,7 +78,7 @@ class RequestHead:
         self.keep_alive = keep_alive
         self.content_length = 0
         self.expects_continue = self.is_async = False
-        self.environ = None
+        self.environ = self.log_parts = None
 
     def __repr__(self) -> str:
         version = "1.0" if self.is_http_1_0 else "1.1"

@@ -1,98 +1,199 @@
-"""The access log: one line per exchange, built and written off the hot path, in batches.
+"""The access log: one line per exchange.
 
-The threads that finish exchanges only append them to a queue; the sweep on the loop turns what has
-come into lines and writes them with one call.
+The thread that ends an exchange makes its line, a microsecond's work, and keeps nothing of it:
+what is kept until later, exchange by exchange, costs more in garbage collection and cache misses
+than a line does.  What does not change from one line to the next is remembered: what a head says,
+on the head, which equal requests of a connection share; the time's text for as long as it is true.
 """
 
-import json
-from collections import deque
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from json import JSONEncoder
 from time import monotonic, time
-from typing import Literal, Protocol
+from typing import Final, Literal, NamedTuple
 
 from gateway.http.exchange import Exchange
-from gateway.observe.record import ExchangeRecord
+from gateway.http.head import RequestHead
+from gateway.observe.line_writer import LineWriter
 
-_CONTROL = {code: f"\\x{code:02x}" for code in [*range(0x20), 0x22, 0x5C, *range(0x7F, 0xA0)]}
-"""Characters that could end or forge a line, or steer a terminal, and how they are shown."""
+_CLOSE_SECONDS: Final = 2.0
+"""In which a reader may take the end of the log."""
 
 
-class Output(Protocol):
-    """Where lines go."""
+class _Said(NamedTuple):
+    """What a client said of itself and its request; empty where nothing was understood."""
 
-    def write(self, text: str, /) -> object: ...
-    def flush(self) -> object: ...
+    client: str
+    """Its address; empty on a Unix socket."""
+    method: str
+    target: str
+    version: str
+    user_agent: str
+    referer: str
+
+
+class _Form(NamedTuple):
+    """A format of lines; all that it makes is printable ASCII."""
+
+    ticks: int
+    """Texts of the time per second."""
+    stamp: Callable[[int], str]
+    """The text of a time, in ticks since 1970."""
+    escape: Callable[[str], str]
+    """Text with what could forge a part of a line as something that cannot."""
+    parts: Callable[[_Said], tuple[str, ...]]
+    """What depends on `_Said` alone, escaped, in the pieces that `line` takes."""
+    line: Callable[[Exchange, str, tuple[str, ...], float], str]
+    """The line of an exchange, from a stamp, the parts and a duration in milliseconds."""
+    dropped: Callable[[str, int], str]
+    """The line that stands for a number of lines, with a stamp."""
 
 
 class AccessLog:
-    """Writes records as text or JSON lines.  `add` may be called from any thread."""
+    """Writes a line for each exchange to a descriptor."""
 
-    def __init__(self, form: Literal["text", "json"], output: Output) -> None:
-        self._format = format_json if form == "json" else format_text
-        self._output = output
-        self._ended: deque[Exchange] = deque()
-        self.add: Callable[[Exchange], None] = self._ended.append
-        """Take an exchange that is over."""
+    def __init__(self, form: Literal["text", "json"], descriptor: int) -> None:
+        """Take over `descriptor`.  `close` has to be called."""
+        self._form = _JSON if form == "json" else _TEXT
+        self._ticks = self._form.ticks
+        self._line = self._form.line
+        self._offset = time() - monotonic()
+        self._stamp = (0, "")
+        """A time in ticks and its text: one value, for threads to change it at once."""
+        self._writer = LineWriter(descriptor, self._tell_dropped)
+        self._put = self._writer.put
+
+    def add(self, exchange: Exchange) -> None:
+        """Take an exchange that is over; from any thread."""
+        peer = exchange.connection.peer
+        head = exchange.head
+        known = None if head is None else head.log_parts
+        if known is None or known[0] is not peer:
+            known = (peer, self._form.parts(_escaped(_said(head, peer), self._form.escape)))
+            if head is not None:
+                head.log_parts = known
+        finished_at = exchange.finished_at
+        tick = int((finished_at + self._offset) * self._ticks)
+        stamp = self._stamp
+        if stamp[0] != tick:
+            stamp = self._stamp = (tick, self._form.stamp(tick))
+        duration = (finished_at - exchange.received_at) * 1000
+        if duration < 0:  # The loop's clock is coarser than the threads'.
+            duration = 0.0
+        self._put(self._line(exchange, stamp[1], known[1], duration))
 
     def flush(self) -> None:
-        """Write what has come, on the loop."""
-        if not self._ended:
-            return
-        offset = time() - monotonic()
-        lines = []
-        while self._ended:
-            exchange = self._ended.popleft()
-            lines.append(self._format(record_of(exchange), exchange.finished_at + offset))
-        self._output.write("".join(lines))
-        self._output.flush()
+        """Have the lines written that have come; the sweep calls it, a few times a second."""
+        self._offset = time() - monotonic()
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what has come; a reader that does not take it in time does without."""
+        self._writer.close(_CLOSE_SECONDS)
+
+    def _tell_dropped(self, count: int) -> str:
+        form = self._form
+        return form.dropped(form.stamp(int(time() * form.ticks)), count)
 
 
-def record_of(exchange: Exchange) -> ExchangeRecord:
-    """The record of an exchange that is over."""
-    head = exchange.head
-    peer = exchange.connection.peer
-    agent = referer = ""
-    if head is not None:
-        for name, value in head.fields:
-            if name.lower == b"user-agent":
-                agent = value.decode("latin-1")
-            elif name.lower == b"referer":
-                referer = value.decode("latin-1")
-    return ExchangeRecord(
-        request_id=exchange.request_id,
-        client=peer[0] if peer else "",
-        method=head.method if head else "",
-        target=head.target if head else "",
-        version=("HTTP/1.0" if head.is_http_1_0 else "HTTP/1.1") if head else "",
-        status=exchange.status,
-        bytes_sent=exchange.bytes_sent,
-        duration=max(0.0, exchange.finished_at - exchange.received_at),
-        user_agent=agent,
-        referer=referer,
+def _said(head: RequestHead | None, peer: tuple[str, int] | None) -> _Said:
+    client = peer[0] if peer else ""
+    if head is None:
+        return _Said(client, "", "", "", "", "")
+    agent = referer = b""
+    for name, value in head.fields:
+        if name.lower == b"user-agent":
+            agent = value
+        elif name.lower == b"referer":
+            referer = value
+    return _Said(
+        client,
+        head.method,
+        head.target,
+        "HTTP/1.0" if head.is_http_1_0 else "HTTP/1.1",
+        agent.decode("latin-1"),
+        referer.decode("latin-1"),
     )
 
 
-def format_text(record: ExchangeRecord, at: float) -> str:
-    """The line in the combined format of Apache, with request id and milliseconds behind it."""
-    when = datetime.fromtimestamp(at, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
-    request = f"{record.method} {record.target} {record.version}" if record.method else "-"
-    referer = _escape(record.referer) or "-"
-    agent = _escape(record.user_agent) or "-"
+def _escaped(said: _Said, escape: Callable[[str], str]) -> _Said:
+    text = "".join(said)
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return said
+    return _Said(*[escape(part) for part in said])
+
+
+# The combined format of Apache, with request id and milliseconds behind it.
+
+_ODD: Final = re.compile(r"[^ !#-\[\]-~]")
+
+
+def _text_escape(text: str) -> str:
+    """As Apache does: the bytes that came, and a quote and a backslash, in hexadecimal."""
+    return _ODD.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def _text_stamp(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+
+
+def _text_parts(said: _Said) -> tuple[str, ...]:
+    request = f"{said.method} {said.target} {said.version}" if said.method else "-"
     return (
-        f'{record.client or "-"} - - [{when}] "{_escape(request)}" {record.status} '
-        f'{record.bytes_sent} "{referer}" "{agent}" '
-        f"{record.request_id} {record.duration * 1000:.1f}ms\n"
+        f"{said.client or '-'} - - [",
+        f'] "{request}" ',
+        f' "{said.referer or "-"}" "{said.user_agent or "-"}" ',
     )
 
 
-def format_json(record: ExchangeRecord, at: float) -> str:
-    """The record as one JSON object; times in ISO 8601 and in milliseconds."""
-    when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-    fields = record._asdict()
-    duration = round(fields.pop("duration") * 1000, 3)
-    return json.dumps({"time": when, **fields, "duration_ms": duration}) + "\n"
+def _text_line(exchange: Exchange, stamp: str, parts: tuple[str, ...], duration: float) -> str:
+    client, request, agent = parts
+    return (
+        f"{client}{stamp}{request}{exchange.status} {exchange.bytes_sent}{agent}"
+        f"{exchange.request_id} {duration:.1f}ms\n"
+    )
 
 
-def _escape(text: str) -> str:
-    return text.translate(_CONTROL)
+def _text_dropped(stamp: str, count: int) -> str:
+    return f"[{stamp}] {count} lines are missing: the log was not read as fast as it came\n"
+
+
+_TEXT: Final = _Form(1, _text_stamp, _text_escape, _text_parts, _text_line, _text_dropped)
+
+
+# JSON objects; times in ISO 8601 and in milliseconds.
+
+_quote: Final = JSONEncoder().encode
+
+
+def _json_escape(text: str) -> str:
+    """As JSON without its quotes, in printable ASCII: JSON itself would let DEL pass."""
+    return _quote(text)[1:-1].replace("\x7f", "\\u007f")
+
+
+def _json_stamp(millisecond: int) -> str:
+    return datetime.fromtimestamp(millisecond / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def _json_parts(said: _Said) -> tuple[str, ...]:
+    return (
+        f'", "client": "{said.client}", "method": "{said.method}", "target": "{said.target}", '
+        f'"version": "{said.version}", "status": ',
+        f', "user_agent": "{said.user_agent}", "referer": "{said.referer}", "duration_ms": ',
+    )
+
+
+def _json_line(exchange: Exchange, stamp: str, parts: tuple[str, ...], duration: float) -> str:
+    request, agent = parts
+    return (
+        f'{{"time": "{stamp}", "request_id": "{exchange.request_id}{request}{exchange.status}, '
+        f'"bytes_sent": {exchange.bytes_sent}{agent}{duration:.3f}}}\n'
+    )
+
+
+def _json_dropped(stamp: str, count: int) -> str:
+    return f'{{"time": "{stamp}", "missing_lines": {count}}}\n'
+
+
+_JSON: Final = _Form(1000, _json_stamp, _json_escape, _json_parts, _json_line, _json_dropped)

@@ -52,17 +52,21 @@ class Gateway:
         chdir: Path | None = HANDLERS,
         pass_fds: tuple[int, ...] = (),
         environ: dict[str, str] | None = None,
+        stdout: int | None = None,
     ) -> None:
-        """`folder` takes the files with what it prints; options name where to listen, or port 0."""
+        """`folder` takes the files with what it prints; options name where to listen, or port 0.
+
+        `stdout` is a descriptor for standard output in place of the file.
+        """
         self._stderr = folder / "stderr.txt"
         self._stdout = folder / "stdout.txt"
         listening = () if {"--port", "--unix", "--fd"} & {*options} else ("--port", "0")
         code_folder = ("--chdir", str(chdir)) if chdir else ()
-        with self._stderr.open("wb") as stderr, self._stdout.open("wb") as stdout:
+        with self._stderr.open("wb") as stderr, self._stdout.open("wb") as output:
             self.process = subprocess.Popen(
                 command("serve", target, *code_folder, *listening, *options),
                 stdin=subprocess.DEVNULL,
-                stdout=stdout,
+                stdout=output if stdout is None else stdout,
                 stderr=stderr,
                 cwd=folder,
                 env=clean_environ(**(environ or {})),

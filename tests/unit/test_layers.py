@@ -27,7 +27,6 @@ PURE = {
     "gateway.http.response",
     "gateway.http.response_head",
     "gateway.limits",
-    "gateway.observe.record",
     "gateway.wsgi.environ",
     "gateway.wsgi.result",
 }

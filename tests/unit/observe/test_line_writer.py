@@ -1,0 +1,233 @@
+"""Lines reach their descriptor whole and in order, and nobody waits for its reader."""
+
+import errno
+import os
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+
+from gateway.observe import line_writer as module
+from gateway.observe.line_writer import LineWriter
+
+
+def tell(count):
+    return f"{count} missing\n"
+
+
+@pytest.fixture
+def pipe():
+    """A pipe: its reading end, which the test may close, and its writing end."""
+    reader, descriptor = os.pipe()
+    yield reader, descriptor
+    with suppress(OSError):
+        os.close(reader)
+
+
+def read_all(reader):
+    data = b""
+    while part := os.read(reader, 65536):
+        data += part
+    return data.decode("ascii").splitlines()
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def in_background(function, *arguments):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(function(*arguments)))
+    thread.start()
+    return thread, results
+
+
+def test_lines_wait_for_a_flush_and_leave_together(pipe):
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, tell)
+    for number in range(10):
+        writer.put(f"{number}\n")
+    time.sleep(0.02)
+    assert len(writer._lines) == 10
+    writer.flush()
+    assert os.read(reader, 4096) == b"0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"
+    writer.close(5)
+    assert os.read(reader, 1) == b""
+
+
+def test_many_lines_wait_for_no_flush(pipe):
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, tell)
+    lines = module._WAKE_BYTES // 100 + 1
+    for _ in range(lines):
+        writer.put("x" * 99 + "\n")
+    got = b""
+    while len(got) < lines * 100:
+        got += os.read(reader, 65536)
+    writer.close(5)
+
+
+def test_what_is_put_last_is_written(pipe):
+    reader, descriptor = pipe
+    thread, results = in_background(read_all, reader)
+    for _ in range(200):
+        end = os.dup(descriptor)
+        writer = LineWriter(end, tell)
+        writer.put("first\n")
+        writer.flush()
+        writer.put("last\n")
+        writer.close(5)
+    os.close(descriptor)
+    thread.join()
+    assert results == [["first", "last"] * 200]
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+def test_lines_of_many_threads_are_whole_and_in_order(pipe, blocks):
+    reader, descriptor = pipe
+    os.set_blocking(descriptor, blocks)
+    writer = LineWriter(descriptor, tell)
+    reading, results = in_background(read_all, reader)
+
+    def put(name):
+        for number in range(2000):
+            writer.put(f"{name} {number} {'x' * (number % 500)}.\n")
+
+    threads = [threading.Thread(target=put, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writer.close(30)
+    reading.join()
+    for name in "abcd":
+        own = [line for line in results[0] if line[0] == name]
+        assert own == [f"{name} {number} {'x' * (number % 500)}." for number in range(2000)]
+    assert len(results[0]) == 8000
+    assert writer._size == 0
+
+
+def test_a_reader_that_stops_is_not_waited_for(pipe, monkeypatch):
+    """Memory stays bounded; when it reads again, a line in the place of the lost tells how many."""
+    reader, descriptor = pipe
+    monkeypatch.setattr(module, "_WAKE_BYTES", 1000)
+    monkeypatch.setattr(module, "_MOST_BYTES", 100_000)
+    writer = LineWriter(descriptor, tell)
+    for number in range(20_000):
+        writer.put(f"{number:99}\n")
+        assert writer._size <= 100_000 + 100
+    assert sum(map(len, writer._lines)) <= 100_000 + 100
+    thread, results = in_background(read_all, reader)
+    wait_until(lambda: not writer._is_full)
+    writer.put("20000\n")
+    writer.close(5)
+    thread.join()
+    expected = 0
+    for line in results[0]:
+        if line.endswith("missing"):
+            expected += int(line.split()[0])
+        else:
+            assert int(line) == expected
+            expected += 1
+    assert expected == 20_001
+    assert len(results[0]) < 10_000
+
+
+def test_missing_lines_are_told_when_no_more_come(pipe, monkeypatch):
+    reader, descriptor = pipe
+    monkeypatch.setattr(module, "_WAKE_BYTES", 1000)
+    monkeypatch.setattr(module, "_MOST_BYTES", 10_000)
+    writer = LineWriter(descriptor, tell)
+    wait_until(lambda: writer._is_full or writer.put("x" * 99 + "\n"))
+    for _ in range(7):
+        writer.put("lost\n")
+    got = b""
+    while not got.endswith(b"\n7 missing\n"):
+        got += os.read(reader, 65536)
+    writer.close(5)
+
+
+@pytest.mark.parametrize("late", ["_is_full", "_dropped"])
+def test_a_mark_that_comes_late_does_not_stay(pipe, late):
+    """A thread saw the queue full, and says so when the writer has emptied it."""
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, tell)
+    wait_until(lambda: not writer._is_awake)
+    setattr(writer, late, 3)
+    writer.flush()
+    wait_until(lambda: not getattr(writer, late))
+    writer.put("line\n")
+    writer.close(5)
+    assert read_all(reader) == (["3 missing", "line"] if late == "_dropped" else ["line"])
+
+
+def test_a_full_disk_loses_nothing_when_there_is_room_again(pipe, monkeypatch, caplog):
+    reader, descriptor = pipe
+    outcomes = [3, errno.ENOSPC, errno.ENOSPC, 1]
+
+    def write(target, data):
+        outcome = outcomes.pop(0) if outcomes else None
+        if outcome == errno.ENOSPC:
+            raise OSError(outcome, os.strerror(outcome))
+        return real_write(target, data[:outcome])
+
+    real_write = os.write
+    monkeypatch.setattr(module.os, "write", write)
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.01)
+    writer = LineWriter(descriptor, tell)
+    writer.put("first\n")
+    writer.put("second\n")
+    writer.flush()
+    assert os.read(reader, 3) == b"fir"
+    wait_until(lambda: not outcomes)
+    writer.close(5)
+    assert read_all(reader) == ["st", "second"]
+    assert [record.message for record in caplog.records] == [
+        "the log cannot be written: No space left on device; trying again"
+    ]
+
+
+def test_a_reader_that_is_gone_harms_nobody(pipe, caplog):
+    reader, descriptor = pipe
+    os.close(reader)
+    writer = LineWriter(descriptor, tell)
+    writer.put("line\n")
+    writer.flush()
+    wait_until(lambda: writer._has_failed)
+    for _ in range(3):
+        writer.put("line\n")
+        writer.flush()
+    started = time.monotonic()
+    writer.close(5)
+    assert time.monotonic() - started < 1
+    assert [record.message for record in caplog.records] == [
+        "the log cannot be written: Broken pipe; trying again",
+        "the log was not taken to its end: 3 lines or more are left",
+    ]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_the_thread_ends_with_the_log(pipe):
+    writer = LineWriter(pipe[1], tell)
+    writer.close(5)
+    assert not writer._thread.is_alive()
+
+
+def test_a_reader_that_has_stopped_does_not_keep_the_end_from_coming(pipe, caplog):
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, tell)
+    for _ in range(1000):
+        writer.put("x" * 99 + "\n")
+    started = time.monotonic()
+    writer.close(0.05)
+    assert time.monotonic() - started < 1
+    assert "not taken to its end" in caplog.text
+    os.fstat(descriptor)  # A thread still writes to it.
+    thread, results = in_background(read_all, reader)
+    thread.join()
+    assert len(results[0]) == 1000
