@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
@@ -18,7 +18,9 @@ from gateway.errors import UsageError
 from gateway.fc.context import ContextTemplate, context_template
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
 from gateway.http.body import BodyBudget
+from gateway.http.connection import Connection
 from gateway.http.deadlines import DeadlineSweep, sweep_interval
+from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
 from gateway.listening import address_of, listen_on_path, listen_on_port, take_over
@@ -26,6 +28,10 @@ from gateway.loading import check_interface, detect_interface, load
 from gateway.observe.access_log import AccessLog
 from gateway.server import ServedApplication, Server, run_loop
 from gateway.wsgi.bridge import WsgiBridge
+from gateway.wsgi.pool import job_times
+
+if TYPE_CHECKING:
+    from gateway.observe.invocation_profile import InvocationProfile
 
 DEMO_TARGET = "gateway.demo:handler"
 """What is served when nothing is named."""
@@ -142,17 +148,19 @@ def _run_worker(
 ) -> None:
     # Python's 5 ms make each step of the loop wait as long while handlers compute.
     sys.setswitchinterval(config.switch_interval)
+    profile = _profile(config, interface)
     access_log = _access_log(config)
 
     async def main() -> None:
         if interface == "wsgi":
-            await _serve(config, _bridge(config, handler), access_log, sock)
+            timed = handler if profile is None else profile.wrap(handler)
+            await _serve(config, _bridge(config, timed), access_log, profile, sock)
             return
         lifespan = Lifespan(handler)
         await lifespan.startup()
         try:
             application = _asgi_application(config, handler, lifespan)
-            await _serve(config, application, access_log, sock)
+            await _serve(config, application, access_log, None, sock)
         finally:
             await lifespan.shutdown()
 
@@ -161,6 +169,21 @@ def _run_worker(
     finally:
         if access_log is not None:
             access_log.close()
+        if profile is not None and config.profile_invocations != "off":
+            sys.stderr.write(profile.report(config.profile_invocations))
+
+
+def _profile(config: Config, interface: str) -> "InvocationProfile | None":
+    if config.profile_invocations == "off":
+        return None
+    # What it needs of the standard library takes 10 ms to import.
+    from gateway.observe.invocation_profile import InvocationProfile  # noqa: PLC0415
+
+    if interface != "wsgi":
+        raise UsageError(
+            "--profile-invocations measures WSGI handlers, and this is an ASGI application"
+        )
+    return InvocationProfile(job_times)
 
 
 def _access_log(config: Config) -> AccessLog | None:
@@ -182,6 +205,7 @@ async def _serve(
     config: Config,
     application: ServedApplication,
     access_log: AccessLog | None,
+    profile: "InvocationProfile | None",
     sock: socket.socket,
 ) -> None:
     timeouts = Timeouts(
@@ -199,16 +223,35 @@ async def _serve(
         budget=BodyBudget(config.body_memory, overdraft=config.body_buffer),
         next_request_id=RequestIds(os.urandom(SEED_SIZE)).next,
         server_header=config.server_header,
-        record=None if access_log is None else access_log.add,
+        record=_record([log.add for log in (access_log, profile) if log is not None]),
     )
     checks: list[Callable[[float], None]] = [application.check_deadlines]
     if access_log is not None:
         checks.append(lambda _: access_log.flush())
     sweep = DeadlineSweep(site, sweep_interval(timeouts, config.handler_timeout), checks)
     server = Server(
-        site, application, sweep, backlog=config.backlog, drain_timeout=config.drain_timeout
+        site,
+        application,
+        sweep,
+        backlog=config.backlog,
+        drain_timeout=config.drain_timeout,
+        new_connection=Connection if profile is None else profile.connection,
     )
     await server.run(sock, lambda: _announce(config, sock))
+
+
+def _record(
+    observers: list[Callable[[Exchange], None]],
+) -> Callable[[Exchange], None] | None:
+    """What is called at the end of each exchange."""
+    if len(observers) < 2:
+        return observers[0] if observers else None
+
+    def record(exchange: Exchange) -> None:
+        for observe in observers:
+            observe(exchange)
+
+    return record
 
 
 def _bridge(config: Config, handler: Callable[..., Any]) -> WsgiBridge:

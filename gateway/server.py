@@ -51,6 +51,7 @@ class Server:
         *,
         backlog: int,
         drain_timeout: float,
+        new_connection: Callable[[Site], Connection] = Connection,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
@@ -61,6 +62,7 @@ class Server:
         self._application = application
         self._sweep = sweep
         self._drain_timeout = drain_timeout
+        self._new_connection = new_connection
         self._stop = asyncio.Event()
 
     async def run(self, sock: socket.socket, on_ready: Callable[[], None]) -> None:
@@ -81,7 +83,7 @@ class Server:
         self, loop: asyncio.AbstractEventLoop, sock: socket.socket
     ) -> asyncio.AbstractServer:
         def connection() -> Connection:
-            return Connection(self._site)
+            return self._new_connection(self._site)
 
         if sock.family != socket.AF_UNIX:
             return await loop.create_server(connection, sock=sock, backlog=self._backlog)
@@ -110,7 +112,7 @@ class Server:
         queued = accept_queued(sock)  # The end of the listener would reset them.
         listener.close()
         for accepted in queued:
-            await loop.connect_accepted_socket(lambda: Connection(site), accepted)
+            await loop.connect_accepted_socket(lambda: self._new_connection(site), accepted)
         started = loop.time()
         while site.connections or not self._application.is_idle:
             spent = loop.time() - started

@@ -253,6 +253,13 @@ class Config:
         group=LOGS,
         help="One line for each request, and its form.",
     )
+    profile_invocations: Literal["off", "table", "json"] = option(
+        "off",
+        kind=choice("off", "table", "json"),
+        group=LOGS,
+        help="At the end, print where the time of sampled invocations went, stage by stage "
+        "(WSGI handlers only).",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = option(
         "info",
         kind=choice("debug", "info", "warning", "error"),

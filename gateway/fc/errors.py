@@ -56,5 +56,5 @@ def _stack(trace: TracebackType | None) -> list[list[str]]:
 
 
 _OWN_CODE: Final = tuple(
-    __file__.rsplit("/fc/", 1)[0] + folder for folder in ("/asgi/", "/http/", "/wsgi/")
+    __file__.rsplit("/fc/", 1)[0] + folder for folder in ("/asgi/", "/http/", "/observe/", "/wsgi/")
 )

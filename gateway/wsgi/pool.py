@@ -40,7 +40,7 @@ class PoolThread(Thread):
     def __init__(self, pool: "ThreadPool", number: int) -> None:
         super().__init__(name=f"gateway-{number}", daemon=True)
         self.job: Job | None = None
-        self.started_at = 0.0
+        self.queued_at = self.started_at = 0.0
         self.is_replaced = False
         """Whether another has its place: it ends with its job."""
         self.taken = 0
@@ -57,16 +57,23 @@ class PoolThread(Thread):
             item = get(lock)
             if item is None:
                 return
-            job, queued_at = item
+            job, self.queued_at = item
             now = monotonic()
             # In this order, so that the watch never takes an old start for the new job's.
             self.started_at = now
             self.job = job
             self.taken += 1  # Behind `job`: what counts as taken is then running or done.
-            job.run(now - queued_at)
+            job.run(now - self.queued_at)
             self.job = self.expired = None
             # Or the job, its environ and its body would live until the next one comes.
             del item, job
+
+
+def job_times() -> tuple[float, float]:
+    """When the job of the calling pool thread was queued and picked up (`time.monotonic()`)."""
+    thread = current_thread()
+    assert isinstance(thread, PoolThread)
+    return thread.queued_at, thread.started_at
 
 
 class ThreadPool:

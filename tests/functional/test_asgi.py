@@ -63,6 +63,18 @@ def test_application_that_cannot_start(tmp_path: Path) -> None:
     assert result.stderr.endswith("gateway: error: the application did not start: no database\n")
 
 
+def test_profile_of_an_application(tmp_path: Path) -> None:
+    result = run_command(
+        "serve", "asgi_app:app", "--chdir", str(HANDLERS), "--port", "0",
+        "--profile-invocations", "table", folder=tmp_path,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert result.stderr == (
+        "gateway: error: --profile-invocations measures WSGI handlers, "
+        "and this is an ASGI application\n"
+    )
+
+
 def test_handler_timeout(start_gateway: StartGateway) -> None:
     gateway = start_gateway("asgi_app:app", "--handler-timeout", "0.1")
     with gateway.connect() as client:
