@@ -113,7 +113,11 @@ class Exchange:
         Raises:
             ClientDisconnected: somebody else answered, or nobody is there to read.
         """
-        self._claim_in_thread()
+        try:  # `_claim_in_thread`, without the call.
+            self._claim.pop()
+        except IndexError:
+            raise ClientDisconnected("it was answered, or its client has left") from None
+        self._is_in_thread = True
         head = self._encode_head(response, length)
         if self._form == NO_BODY:
             body = b""
@@ -300,11 +304,10 @@ class Exchange:
 
     def _encode_head(self, response: ResponseHead, length: int | None) -> bytes:
         """The response head; sets how the body behind it is framed."""
-        status = response.status
         request = self.head
         connection = self.connection
-        self.status = status.code
-        form = self._form = body_form(request, status, length)
+        self.status = response.status.code
+        form = self._form = body_form(request, response.status, length)
         if form == UNTIL_CLOSE or not connection.may_persist():
             self.keep_alive = False
         constant = connection.site.constant_fields + self.request_id

@@ -182,7 +182,8 @@ class Invocation:
     def _send(self, result: Any) -> None:
         kind = type(result)
         if kind is list and len(result) == 1 and not self._has_written:  # As most do.
-            self._respond(self._as_bytes(result[0]))
+            item = result[0]
+            self._respond(item if type(item) is bytes else self._as_bytes(item))
             return
         if kind is bytes or kind is str:
             self._rules.warn_once("the handler returned bare bytes or text instead of an iterable")

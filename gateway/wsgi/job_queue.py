@@ -16,46 +16,43 @@ to wake while another did, left it to that one, which looks again when it has wo
 import threading
 from collections import deque
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
 
-class JobQueue(Generic[T]):
+class JobQueue(deque[T]):
     """A queue for any number of producers and consumers, without a bound."""
 
-    __slots__ = ("_is_waking", "_items", "_waiting")
+    __slots__ = ("_is_waking", "_waiting")
 
     def __init__(self) -> None:
-        self._items: deque[T] = deque()
+        super().__init__()
         self._waiting: list[threading.Lock] = []
         """A locked lock for each thread that waits."""
         self._is_waking = False
         """Whether a thread has been woken and does not run yet."""
 
-    def __len__(self) -> int:
-        return len(self._items)
-
     def put(self, items: Iterable[T]) -> None:
         """Add items, and have a thread come for them."""
-        self._items.extend(items)
+        self.extend(items)
         self._wake()
 
     def get(self, lock: threading.Lock) -> T:
         """The next item, waited for; `lock` is the thread's own, and locked."""
         while True:
             try:
-                item = self._items.popleft()
+                item = self.popleft()
             except IndexError:
                 self._wait(lock)
             else:
-                if self._items and self._waiting:
+                if self and self._waiting:
                     self._wake()
                 return item
 
     def _wait(self, lock: threading.Lock) -> None:
         self._waiting.append(lock)
-        if self._items:
+        if self:
             try:
                 self._waiting.remove(lock)
             except ValueError:
@@ -72,7 +69,7 @@ class JobQueue(Generic[T]):
                 lock = self._waiting.pop()
             except IndexError:
                 self._is_waking = False
-                if self._items and self._waiting:
+                if self and self._waiting:
                     continue
                 return
             lock.release()

@@ -15,6 +15,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from threading import Lock, Thread, current_thread
 from time import monotonic
 from typing import Protocol
@@ -54,19 +55,17 @@ class PoolThread(Thread):
         lock = Lock()
         lock.acquire()
         while not self.is_replaced:
-            item = get(lock)
-            if item is None:
+            job, self.queued_at = get(lock)
+            if job is None:
                 return
-            job, self.queued_at = item
-            now = monotonic()
             # In this order, so that the watch never takes an old start for the new job's.
-            self.started_at = now
+            self.started_at = now = monotonic()
             self.job = job
             self.taken += 1  # Behind `job`: what counts as taken is then running or done.
             job.run(now - self.queued_at)
-            self.job = self.expired = None
+            self.job = None
             # Or the job, its environ and its body would live until the next one comes.
-            del item, job
+            del job
 
 
 def job_times() -> tuple[float, float]:
@@ -85,9 +84,10 @@ class ThreadPool:
     def __init__(self, threads: int, limit_queue: int, *, handler_timeout: float = 0.0) -> None:
         """`handler_timeout` in seconds; 0: none."""
         self.size = threads
-        self.queue: JobQueue[tuple[Job, float] | None] = JobQueue()
+        self.queue: JobQueue[tuple[Job | None, float]] = JobQueue()
         self._batch: list[Job] = []
-        self._call_soon: Callable[[Callable[[], None]], object] | None = None
+        self._plan: Callable[[], object] = self._hand_over
+        """Has the batch handed over, now or at the end of the loop's turn."""
         self.limit_queue = limit_queue
         self.handler_timeout = handler_timeout
         self.written_off: list[PoolThread] = []
@@ -118,7 +118,8 @@ class ThreadPool:
 
     def start(self, call_soon: Callable[[Callable[[], None]], object] | None) -> None:
         """Start the threads; `call_soon` is the loop's, `None`: each job is handed over at once."""
-        self._call_soon = call_soon
+        if call_soon is not None:
+            self._plan = partial(call_soon, self._hand_over)
         with self._roster:
             while len(self._threads) < self.size:
                 self._start_thread()
@@ -137,17 +138,15 @@ class ThreadPool:
             return False
         if not self._threads:
             return False  # All are stuck and written off: nobody would come for it.
-        self._submitted += 1
         batch.append(job)
-        if self._call_soon is None:
-            self._hand_over()
-        elif len(batch) == 1:
-            self._call_soon(self._hand_over)
+        if len(batch) == 1:
+            self._plan()
         return True
 
     def _hand_over(self) -> None:
         batch = self._batch
         if batch:
+            self._submitted += len(batch)
             now = monotonic()
             self.queue.put([(job, now) for job in batch])
             batch.clear()
@@ -162,7 +161,8 @@ class ThreadPool:
             working = [*self._threads, *self._held_up]
             taken = sum([thread.taken for thread in (*working, *self.written_off)])
             is_busy = any(thread.job is not None for thread in working)
-            return taken + self._taken_by_gone == self._submitted and not is_busy
+            done = taken + self._taken_by_gone
+            return done == self._submitted and not (is_busy or self._batch)
 
     def relieve(self) -> None:
         """Start another thread in place of the calling one, which is held up by a slow client.
@@ -187,7 +187,7 @@ class ThreadPool:
     def stop(self) -> None:
         """Let each thread end behind the jobs that are queued."""
         self._hand_over()
-        self.queue.put([None] * len(self._threads))
+        self.queue.put([_END] * len(self._threads))
 
     def check_deadlines(self, now: float) -> None:
         """Write off the threads whose job is past its time; `now` is `time.monotonic()`."""
@@ -240,6 +240,9 @@ class ThreadPool:
     def _may_replace(self) -> bool:
         return len(self.written_off) <= self.size * _MAX_WRITTEN_OFF
 
+
+_END: tuple[None, float] = (None, 0.0)
+"""What ends the thread that takes it from the queue."""
 
 _MAX_WRITTEN_OFF = 8
 """Written-off threads per thread of the pool, beyond which they are not replaced."""

@@ -119,7 +119,7 @@ def test_idle_threads_are_room_for_jobs_of_the_same_turn(make_pool, limit_queue,
     turn = Turn()
     pool = make_pool(3, limit_queue)
     begin(make_pool, pool, busy)
-    pool._call_soon = turn
+    pool._plan = lambda: turn(pool._hand_over)
     accepted = 0
     while make_pool.submit(pool) is not None:
         accepted += 1
