@@ -178,7 +178,7 @@ async def _serve(
         application=application,
         limits=_limits(config),
         timeouts=timeouts,
-        budget=BodyBudget(config.body_memory, overdraft=config.body_buffer),
+        budget=_budget(config),
         next_request_id=RequestIds(os.urandom(SEED_SIZE)).next,
         server_header=config.server_header,
         record=None if access_log is None else access_log.add,
@@ -191,6 +191,12 @@ async def _serve(
         site, application, sweep, backlog=config.backlog, drain_timeout=config.drain_timeout
     )
     await server.run(sock, lambda: _announce(config, sock))
+
+
+def _budget(config: Config) -> BodyBudget:
+    """The last part of the memory for bodies is kept for the oldest one, which is to finish."""
+    kept = min(config.body_buffer, config.body_memory // 8)
+    return BodyBudget(config.body_memory - kept, overdraft=kept)
 
 
 def _bridge(config: Config, handler: Callable[..., Any]) -> WsgiBridge:

@@ -24,6 +24,7 @@ from gateway.http import flow
 from gateway.http.exchange import Exchange
 from gateway.http.flow import ReadFlow
 from gateway.http.head import RequestHead
+from gateway.http.inflow import Inflow
 from gateway.http.parser import HeadParser
 from gateway.http.reception import Reception
 from gateway.http.response import CONTINUE
@@ -61,6 +62,7 @@ class Connection(asyncio.Protocol):
         "_exchange",
         "_flow",
         "_is_blocked",
+        "_is_direct",
         "_lingered",
         "_parser",
         "_pending",
@@ -103,6 +105,8 @@ class Connection(asyncio.Protocol):
         self._unsent = 0
         self._lingered = 0
         self._is_blocked = False
+        self._is_direct = False
+        """Whether an `Inflow` is the transport's protocol."""
         self._saw_eof = False
         self._drain_waiters: list[asyncio.Future[None]] = []
 
@@ -281,6 +285,23 @@ class Connection(asyncio.Protocol):
         except Refusal as refusal:
             self._refuse(refusal)
             return
+        self._take_up(exchange, reception, rest)
+
+    def body_room(self) -> memoryview:
+        """Where the next bytes of the body belong; asked by the `Inflow`."""
+        assert self._reception is not None
+        return self._reception.room()
+
+    def body_received(self, size: int) -> None:
+        """So many bytes are there now."""
+        exchange, reception = self._exchange, self._reception
+        assert exchange is not None
+        assert reception is not None
+        reception.filled(size)
+        self._take_up(exchange, reception, b"")
+
+    def _take_up(self, exchange: Exchange, reception: Reception, rest: bytes) -> None:
+        """See whether the body has come so far that something follows from it."""
         if reception.is_complete:
             self._reception = None
             if rest:
@@ -288,6 +309,9 @@ class Connection(asyncio.Protocol):
         elif self._saw_eof:
             self._refuse(MalformedRequest("the request body ended early"))
             return
+        if reception.is_direct != self._is_direct:
+            self._is_direct = reception.is_direct
+            self._flow.hand_to(Inflow(self) if reception.is_direct else self)
         if reception.is_ready and not exchange.is_dispatched:
             self._dispatch(exchange)
 
@@ -356,6 +380,9 @@ class Connection(asyncio.Protocol):
         reception, self._reception = self._reception, None
         if reception is not None:
             reception.fail(fault)
+            if self._is_direct:
+                self._is_direct = False
+                self._flow.hand_to(self)
 
     def _close(self) -> None:
         if self._transport is not None:

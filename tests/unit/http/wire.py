@@ -5,6 +5,7 @@ paused or closing transport delivers nothing, writing behind `write_eof` is an e
 flushes first, `abort` drops, and `connection_lost` comes once and never from within a call.
 """
 
+import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -138,7 +139,9 @@ class FakeTransport:
     """The transport of one connection, with the test for its client."""
 
     def __init__(self, loop: ManualLoop, sock: FakeSocket) -> None:
-        self.protocol: Connection | None = None
+        self.protocol: Any = None
+        self.reader: asyncio.BaseProtocol | None = None
+        """The protocol when reading was last begun: how it takes bytes is how they are read."""
         self.sock = sock
         self.kernel = sock.kernel
         self.unsent = bytearray()
@@ -166,6 +169,14 @@ class FakeTransport:
     def is_closing(self) -> bool:
         return self._is_closing
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+        if isinstance(protocol, asyncio.BufferedProtocol):
+            self._kept = (protocol.get_buffer, protocol.buffer_updated)  # As uvloop does.
+
+    def is_reading(self) -> bool:
+        return not self.is_paused
+
     def pause_reading(self) -> None:
         assert not self.is_paused, "paused twice"
         self.is_paused = True
@@ -173,6 +184,7 @@ class FakeTransport:
     def resume_reading(self) -> None:
         assert self.is_paused, "resumed without a pause"
         self.is_paused = False
+        self.reader = self.protocol
         self._loop.call_soon(self.deliver)
 
     def write(self, data: bytes) -> None:
@@ -208,8 +220,20 @@ class FakeTransport:
         """Hand on what the client has sent, as far as the gateway reads."""
         while self.incoming and not self.is_paused and not self._is_closing:
             data = self.incoming.popleft()
+            reader = self.reader or self.protocol
+            assert isinstance(reader, asyncio.BufferedProtocol) == isinstance(
+                self.protocol, asyncio.BufferedProtocol
+            ), "a protocol of another kind without a new start of reading"
             if data == _END:
                 assert self.protocol.eof_received() is True
+            elif isinstance(self.protocol, asyncio.BufferedProtocol):
+                room = self.protocol.get_buffer(65536)
+                size = min(len(room), len(data))
+                assert size
+                room[:size] = data[:size]
+                if size < len(data):
+                    self.incoming.appendleft(data[size:])
+                self.protocol.buffer_updated(size)
             else:
                 self.protocol.data_received(data)
             self._loop.run()
