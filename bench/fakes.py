@@ -76,6 +76,12 @@ class TakingSocket:
     def dup(self) -> "TakingSocket":
         return self
 
+    def getpeername(self) -> tuple[str, int]:
+        return ("127.0.0.1", 50123)
+
+    def getsockname(self) -> tuple[str, int]:
+        return ("127.0.0.1", 9000)
+
     def setblocking(self, flag: bool) -> None:
         pass
 

@@ -40,14 +40,42 @@ def statuses(wire, methods=("GET",)):
 
 
 def test_addresses(wire, make_site):
+    wire.send(GET)
     assert wire.connection.peer == ("203.0.113.9", 50123)
     assert wire.connection.local == ("192.0.2.1", 8000)
-    unix = Wire(make_site(), is_unix=True).connection
-    assert unix.peer is unix.local is None
+    unix = Wire(make_site(), is_unix=True)
+    unix.send(GET)
+    assert unix.connection.peer is unix.connection.local is None
+
+
+def test_a_refused_client_has_an_address_where_there_is_a_log(make_site):
+    for record, peer in ((lambda _: None, ("203.0.113.9", 50123)), (None, None)):
+        wire = Wire(make_site(record=record))
+        wire.send(BAD)
+        assert wire.connection.peer == peer
+        assert wire.transport.sock.duplicates == []
+    unix = Wire(make_site(), is_unix=True)
+    unix.send(BAD)
+    assert unix.connection.peer is None
+
+
+def test_a_client_that_has_reset_has_no_address(wire, application):
+    wire.kernel.is_reset = True
+    wire.send(GET)
+    assert wire.connection.peer == ("", 0)
+    assert len(application) == 1
+
+
+def test_nothing_is_got_ready_before_the_first_request(wire):
+    assert wire.transport.sock.duplicates == []
+    wire.connection.cut()
+    wire.loop.run()
+    assert wire.transport.is_lost
+    assert wire.transport.sock.duplicates == []
 
 
 def test_repr_shows_the_state(wire, application):
-    assert repr(wire.connection) == "<Connection ('203.0.113.9', 50123) nothing None pending=0>"
+    assert repr(wire.connection) == "<Connection None nothing None pending=0>"
     wire.send(GET + b"x")
     assert "GET / HTTP/1.1> open 0> pending=1" in repr(wire.connection)
     wire.reset()

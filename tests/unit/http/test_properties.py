@@ -226,7 +226,7 @@ def converse(segments: list[bytes], way: str, *, ends: bool, reads: Sequence[int
     wire.reset()
     assert len({id(record) for record in records}) == len(records)
     assert site.connections == set()
-    assert wire.duplicate.times_closed
+    assert all(duplicate.times_closed for duplicate in wire.transport.sock.duplicates)
     site.budget.settle()
     assert site.budget.used == 0
     return Outcome(

@@ -6,6 +6,7 @@ flushes first, `abort` drops, and `connection_lost` comes once and never from wi
 """
 
 import asyncio
+import errno
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -99,8 +100,16 @@ class FakeSocket:
         self.times_closed = 0
 
     def dup(self) -> "FakeSocket":
-        self.duplicates.append(FakeSocket(self.kernel))
+        self.duplicates.append(type(self)(self.kernel))
         return self.duplicates[-1]
+
+    def getpeername(self) -> tuple[str, int]:
+        if self.kernel.is_reset:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+        return ("203.0.113.9", 50123)
+
+    def getsockname(self) -> tuple[str, int]:
+        return ("192.0.2.1", 8000)
 
     def setblocking(self, flag: bool) -> None:
         assert flag is False
@@ -157,8 +166,7 @@ class FakeTransport:
     # What the gateway calls.
 
     def get_extra_info(self, name: str) -> Any:
-        addresses = {"peername": ("203.0.113.9", 50123), "sockname": ("192.0.2.1", 8000)}
-        return {"socket": self.sock, **addresses}[name]
+        return {"socket": self.sock}[name]
 
     def set_write_buffer_limits(self, *, high: int) -> None:
         assert high == 0
