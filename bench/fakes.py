@@ -82,6 +82,12 @@ class TakingSocket:
     def fileno(self) -> int:
         return -1
 
+    def getpeername(self) -> tuple[str, int]:
+        return ("127.0.0.1", 50123)
+
+    def getsockname(self) -> tuple[str, int]:
+        return ("127.0.0.1", 9000)
+
     def setblocking(self, flag: bool) -> None:
         pass
 

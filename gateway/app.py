@@ -220,7 +220,7 @@ async def _serve(
         application=application,
         limits=_limits(config),
         timeouts=timeouts,
-        budget=BodyBudget(config.body_memory, overdraft=config.body_buffer),
+        budget=_budget(config),
         next_request_id=RequestIds(os.urandom(SEED_SIZE)).next,
         server_header=config.server_header,
         record=_record([log.add for log in (access_log, profile) if log is not None]),
@@ -252,6 +252,12 @@ def _record(
             observe(exchange)
 
     return record
+
+
+def _budget(config: Config) -> BodyBudget:
+    """The last part of the memory for bodies is kept for the oldest one, which is to finish."""
+    kept = min(config.body_buffer, config.body_memory // 8)
+    return BodyBudget(config.body_memory - kept, overdraft=kept)
 
 
 def _bridge(config: Config, handler: Callable[..., Any]) -> WsgiBridge:

@@ -3,26 +3,41 @@
 from collections import deque
 from collections.abc import Callable
 from io import BytesIO
+from typing import IO, Final
+
+from gateway.http.blocks import BlockPool, Blocks
+from gateway.http.body_file import BodyFile
+
+_SMALL: Final = 128 * 1024
+"""Bytes up to which a body in pieces is put together in a `BytesIO`."""
+
+_LEAST_READ: Final = 16 * 1024
+"""Bytes that are read at once even if the budget has room for fewer."""
 
 
 class BodyBuffer:
-    """A whole body in memory, as Function Compute hands it to a handler: a `BytesIO`.
+    """A whole body in memory, as Function Compute hands it to a handler: a file in memory.
 
-    A body that came in one segment is shared with it instead of copied; a larger one grows in
-    the `BytesIO` that the handler will read, so it is in memory once.
+    A body that came in one segment is shared with its `BytesIO` instead of copied; a small one
+    grows in the `BytesIO` that the handler will read, a large one in blocks.  So it is in memory
+    once.
     """
 
-    __slots__ = ("_first", "_stream", "size")
+    __slots__ = ("_blocks", "_first", "_pool", "_stream", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, pool: BlockPool) -> None:
+        self._pool = pool
         self._first = b""
         self._stream: BytesIO | None = None
+        self._blocks: Blocks | None = None
         self.size = 0
 
     def append(self, piece: bytes | memoryview) -> None:
         """Take the next bytes of the body; `piece` may be a view of a larger segment."""
         if self.size == 0:
             self._first = bytes(piece)
+        elif self._blocks is not None or self.size + len(piece) > _SMALL:
+            self._open_blocks().append(piece)
         else:
             if self._stream is None:
                 self._stream = BytesIO()
@@ -30,6 +45,22 @@ class BodyBuffer:
                 self._first = b""
             self._stream.write(piece)
         self.size += len(piece)
+
+    def room(self, limit: int) -> memoryview:
+        """Where the next bytes belong, up to `limit` of them, for who writes them there."""
+        return self._open_blocks().room(limit)
+
+    def filled(self, size: int) -> None:
+        """So many bytes were written to what `room` gave."""
+        self._open_blocks().size += size
+        self.size += size
+
+    def _open_blocks(self) -> Blocks:
+        if self._blocks is None:
+            self._blocks = Blocks(self._pool, self.take_all())
+            self._stream = None
+            self._first = b""
+        return self._blocks
 
     @property
     def received(self) -> int:
@@ -43,10 +74,16 @@ class BodyBuffer:
 
     def take_all(self) -> bytes:
         """Everything, for one who goes on in another way."""
+        if self._blocks is not None:
+            # Not to be in memory twice for longer than this takes.
+            self._first = self._blocks.read_from(0)
+            self._blocks = None
         return self._first if self._stream is None else self._stream.getvalue()
 
-    def open(self) -> BytesIO:
+    def open(self) -> IO[bytes]:
         """The body, to be read from its beginning."""
+        if self._blocks is not None:
+            return BodyFile(self._blocks)
         if self._stream is None:
             return BytesIO(self._first)
         self._stream.seek(0)
@@ -100,6 +137,13 @@ class BodyBudget:
             return True
         self._waiting[owner] = resume
         return False
+
+    def room(self, owner: object, size: int) -> int:
+        """How many of `size` bytes the owner should read at once, not to go far over the limit."""
+        free = self._limit - self.used
+        if free >= size or self._may_overdraw(owner):
+            return size
+        return min(size, max(free, _LEAST_READ))
 
     def _may_overdraw(self, owner: object) -> bool:
         is_oldest = next(iter(self._open), None) is owner

@@ -24,6 +24,7 @@ from gateway.http import flow
 from gateway.http.exchange import Exchange
 from gateway.http.flow import ReadFlow
 from gateway.http.head import RequestHead
+from gateway.http.inflow import Inflow
 from gateway.http.parser import HeadParser
 from gateway.http.reception import Reception
 from gateway.http.response import CONTINUE
@@ -61,6 +62,8 @@ class Connection(asyncio.Protocol):
         "_exchange",
         "_flow",
         "_is_blocked",
+        "_is_direct",
+        "_is_ready",
         "_lingered",
         "_parser",
         "_pending",
@@ -77,14 +80,14 @@ class Connection(asyncio.Protocol):
         "writer",
     )
 
-    # For the life of the connection.
+    # For the life of the connection, from its first request on.
     environ: dict[str, Any] | None
     """What the application keeps for all requests of this connection."""
     site: Site
     is_lost: bool
     """Whether the transport is gone."""
     peer: tuple[str, int] | None
-    """The client's address and port; `None` on a unix socket."""
+    """The client's address and port; `None` on a unix socket, and before the first request."""
     local: tuple[str, int] | None
     """The address and port that it came to; `None` on a unix socket."""
 
@@ -103,6 +106,10 @@ class Connection(asyncio.Protocol):
         self._unsent = 0
         self._lingered = 0
         self._is_blocked = False
+        self._is_direct = False
+        """Whether an `Inflow` is the transport's protocol."""
+        self._is_ready = False
+        """Whether a request has come: addresses and writer are set."""
         self._saw_eof = False
         self._drain_waiters: list[asyncio.Future[None]] = []
 
@@ -113,22 +120,8 @@ class Connection(asyncio.Protocol):
     # Called by the loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        sock = transport.get_extra_info("socket")
-        try:
-            duplicate = sock.dup()
-        except OSError as error:  # No descriptor is left: this connection ends, others go on.
-            log.warning("a connection is refused: %s", error.strerror)
-            cast("asyncio.Transport", transport).abort()
-            return
         self._transport = cast("asyncio.Transport", transport)
-        if sock.family != socket.AF_UNIX:
-            # A client that has reset the connection already has no address any more.
-            self.peer = (transport.get_extra_info("peername") or ("", 0))[:2]
-            self.local = transport.get_extra_info("sockname")[:2]
         self._flow = ReadFlow(self.site.loop, self._transport)
-        self.writer = SocketWriter(
-            duplicate, self.site.timeouts.write, self.site.application.relieve
-        )
         self._transport.set_write_buffer_limits(high=0)
         self.site.connections.add(self)
 
@@ -176,8 +169,6 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._parser.close()
         self.is_lost = True
-        if self._transport is None:
-            return  # `connection_made` has refused it.
         self.site.connections.remove(self)
         exchange = self._exchange
         if exchange is None or not self._disconnect(exchange):
@@ -189,7 +180,8 @@ class Connection(asyncio.Protocol):
     def _forget(self) -> None:
         """Nobody writes any more.  Without the exchange, which refers back, nothing is a cycle."""
         self._exchange = None
-        self.writer.close()
+        if self._is_ready:
+            self.writer.close()
 
     def _disconnect(self, exchange: Exchange) -> bool:
         """Tell who works on the exchange; whether a thread still writes."""
@@ -259,9 +251,33 @@ class Connection(asyncio.Protocol):
         elif self._wait != _HEAD and self._parser.is_open:
             self._start_wait(_HEAD, self.site.timeouts.head)
 
+    def _get_ready(self) -> bool:
+        """Have what a request needs of its connection; whether that could be had.
+
+        Not before the first one: a quarter of a refusal's time would go for what it never uses.
+        """
+        assert self._transport is not None
+        sock = self._transport.get_extra_info("socket")
+        try:
+            duplicate = sock.dup()
+        except OSError as error:  # No descriptor is left: this connection ends, others go on.
+            log.warning("a connection is refused: %s", error.strerror)
+            self.abort()
+            return False
+        self._is_ready = True
+        self.writer = SocketWriter(
+            duplicate, self.site.timeouts.write, self.site.application.relieve
+        )
+        if duplicate.family != socket.AF_UNIX:
+            self.local = duplicate.getsockname()[:2]
+            self.peer = _peer_of(duplicate)
+        return True
+
     def _begin(self, head: RequestHead, rest: bytes) -> None:
         site = self.site
         self._wait = _NOTHING
+        if not (self._is_ready or self._get_ready()):
+            return
         exchange = Exchange(self, head, site.next_request_id(), site.loop.time())
         self._exchange = exchange
         length = head.content_length
@@ -283,6 +299,23 @@ class Connection(asyncio.Protocol):
         except Refusal as refusal:
             self._refuse(refusal)
             return
+        self._take_up(exchange, reception, rest)
+
+    def body_room(self) -> memoryview:
+        """Where the next bytes of the body belong; asked by the `Inflow`."""
+        assert self._reception is not None
+        return self._reception.room()
+
+    def body_received(self, size: int) -> None:
+        """So many bytes are there now."""
+        exchange, reception = self._exchange, self._reception
+        assert exchange is not None
+        assert reception is not None
+        reception.filled(size)
+        self._take_up(exchange, reception, b"")
+
+    def _take_up(self, exchange: Exchange, reception: Reception, rest: bytes) -> None:
+        """See whether the body has come so far that something follows from it."""
         if reception.is_complete:
             self._reception = None
             if rest:
@@ -290,6 +323,9 @@ class Connection(asyncio.Protocol):
         elif self._saw_eof:
             self._refuse(MalformedRequest("the request body ended early"))
             return
+        if reception.is_direct != self._is_direct:
+            self._is_direct = reception.is_direct
+            self._flow.hand_to(Inflow(self) if reception.is_direct else self)
         if reception.is_ready and not exchange.is_dispatched:
             self._dispatch(exchange)
 
@@ -319,6 +355,10 @@ class Connection(asyncio.Protocol):
         if exchange is None:
             site = self.site
             head = self._parser.refused
+            if site.record is not None and not self._is_ready and self._transport is not None:
+                sock = self._transport.get_extra_info("socket")
+                if sock.family != socket.AF_UNIX:
+                    self.peer = _peer_of(sock)
             exchange = Exchange(self, head, site.next_request_id(), site.loop.time())
             self._exchange = exchange
         self._end_reception(refusal)
@@ -358,6 +398,9 @@ class Connection(asyncio.Protocol):
         reception, self._reception = self._reception, None
         if reception is not None:
             reception.fail(fault)
+            if self._is_direct:
+                self._is_direct = False
+                self._flow.hand_to(self)
 
     def _close(self) -> None:
         if self._transport is not None:
@@ -370,7 +413,7 @@ class Connection(asyncio.Protocol):
 
     def cut(self) -> None:
         """Close at once, also under the hands of a thread that is writing."""
-        if not self.is_lost:
+        if self._is_ready and not self.is_lost:
             self.writer.shut_down()
         self.abort()
 
@@ -479,3 +522,11 @@ class Connection(asyncio.Protocol):
         """Have the loop call `callback`, unless the worker has ended."""
         with suppress(RuntimeError):  # The loop is closed: nobody is left to be told.
             self.site.loop.call_soon_threadsafe(callback, *arguments)
+
+
+def _peer_of(sock: socket.socket) -> tuple[str, int]:
+    """The client's address and port; a client that has reset the connection has none any more."""
+    try:
+        return cast("tuple[str, int]", sock.getpeername()[:2])
+    except OSError:
+        return ("", 0)

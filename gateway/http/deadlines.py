@@ -45,5 +45,6 @@ class DeadlineSweep:
         for connection in list(self._site.connections):
             connection.check_deadline(now)
         self._site.budget.settle()
+        self._site.blocks.trim()
         for check in self._checks:
             check(now)

@@ -26,6 +26,17 @@ class ReadFlow:
         self.time_paused = 0.0
         """Seconds of all pauses that are over: they do not count against the client."""
 
+    def hand_to(self, protocol: asyncio.BaseProtocol) -> None:
+        """Have `protocol` take what is read from now on."""
+        transport = self._transport
+        if transport.is_closing():
+            return
+        transport.set_protocol(protocol)
+        if transport.is_reading():
+            # How a protocol takes bytes, the transport asks when it begins to read.
+            transport.pause_reading()
+            transport.resume_reading()
+
     def pause(self, reason: int) -> None:
         """Stop reading, for one more reason."""
         if not self.reasons:

@@ -45,24 +45,30 @@ class Framing(Protocol):
 class FixedLength:
     """A body of as many bytes as Content-Length said."""
 
-    __slots__ = ("_missing", "is_complete", "sink")
+    __slots__ = ("is_complete", "missing", "sink")
 
     def __init__(self, length: int, sink: Callable[[bytes | memoryview], None]) -> None:
-        self._missing = length
+        self.missing = length
+        """Bytes that have not come yet."""
         self.sink = sink
         self.is_complete = length == 0
 
     def feed(self, data: bytes) -> bytes:
-        missing = self._missing
+        missing = self.missing
         if len(data) > missing:
-            self._missing = 0
+            self.missing = 0
             self.is_complete = True
             self.sink(memoryview(data)[:missing])
             return data[missing:]
-        self._missing = missing - len(data)
+        self.missing = missing - len(data)
         self.is_complete = len(data) == missing
         self.sink(data)
         return b""
+
+    def pass_by(self, size: int) -> None:
+        """Count bytes of the body, up to `missing`, that went to their place without the sink."""
+        self.missing -= size
+        self.is_complete = self.missing == 0
 
 
 class Chunked:

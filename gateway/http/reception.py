@@ -2,15 +2,20 @@
 
 import sys
 from functools import partial
+from typing import Final
 
 from gateway.errors import BudgetTimeout, Refusal, RequestTimeout
 from gateway.http import flow as reasons
+from gateway.http.blocks import BLOCK
 from gateway.http.body import BodyBuffer
 from gateway.http.body_stream import BodyStream
 from gateway.http.exchange import Exchange
 from gateway.http.flow import ReadFlow
 from gateway.http.framing import Chunked, FixedLength, Framing
 from gateway.http.head import CHUNKED, RequestHead, body_too_large
+
+_FEW: Final = 128 * 1024
+"""Bytes that must have come before blocks are taken for more: who sends slowly gets none."""
 
 
 class Reception:
@@ -28,6 +33,7 @@ class Reception:
         "_flow",
         "_framing",
         "_paid",
+        "is_direct",
         "is_ready",
     )
 
@@ -35,19 +41,22 @@ class Reception:
         site = exchange.connection.site
         self._exchange = exchange
         self._flow = flow
-        self._body: BodyBuffer | BodyStream = BodyBuffer()
-        exchange.body = self._body
+        body = BodyBuffer(site.blocks)
+        self._body: BodyBuffer | BodyStream = body
+        exchange.body = body
         limits = site.limits
         # A body that may not outgrow the buffer is never streamed, not even when it fills it.
         # Nor an asynchronous one: the answer ends the connection's part before the body would.
         is_whole = head.is_async or head.body_limit(limits) <= limits.body_buffer
         self._bound = sys.maxsize if is_whole else limits.body_buffer
-        self._framing = _framing(head, self._body, exchange)
+        self._framing = _framing(head, body, exchange)
         self._deadline = site.loop.time() - flow.time_paused + site.timeouts.body
         """By a clock that stands while the gateway does not read."""
         self._paid = 0
         """Bytes that have moved the deadline."""
         self.is_ready = False
+        self.is_direct = False
+        """Whether the next bytes are best read straight to where `room` says."""
         site.budget.enter(self)
 
     @property
@@ -62,28 +71,57 @@ class Reception:
             Refusal: the body breaks a rule or a limit.
         """
         body = self._body
-        before = body.received
-        site = self._exchange.connection.site
+        if isinstance(body, BodyStream):
+            rest = self._framing.feed(data)
+            if self._framing.is_complete:
+                body.end()
+            elif body.is_full:
+                self._flow.pause(reasons.HANDLER)
+            return rest
+        before = body.size
         may_read = True
         try:
             rest = self._framing.feed(data)
         finally:  # Also what came before a fault is kept, and given back with the rest.
-            if isinstance(body, BodyBuffer):
-                size = body.received - before
-                may_read = site.budget.take(self, size, self._resume_for_budget)
-        if isinstance(body, BodyBuffer):
-            if self._framing.is_complete:
-                self.is_ready = True
-                site.budget.leave(self)
-            elif body.size >= self._bound:
-                self._stream(body)
-            elif not may_read:
-                self._flow.pause(reasons.BUDGET)
-        elif self._framing.is_complete:
-            body.end()
-        elif body.is_full:
-            self._flow.pause(reasons.HANDLER)
+            may_read = self._count(body.size - before)
+        self._go_on(body, may_read=may_read)
         return rest
+
+    def room(self) -> memoryview:
+        """Where the next bytes belong, while `is_direct`."""
+        body, framing = self._body, self._framing
+        assert isinstance(body, BodyBuffer)
+        assert isinstance(framing, FixedLength)
+        budget = self._exchange.connection.site.budget
+        return body.room(budget.room(self, min(framing.missing, self._bound - body.size, BLOCK)))
+
+    def filled(self, size: int) -> None:
+        """As `feed`, for `size` bytes that were written to `room`."""
+        body, framing = self._body, self._framing
+        assert isinstance(body, BodyBuffer)
+        assert isinstance(framing, FixedLength)
+        body.filled(size)
+        framing.pass_by(size)
+        self._go_on(body, may_read=self._count(size))
+
+    def _count(self, size: int) -> bool:
+        """Account for bytes that are kept; whether more may be read."""
+        budget = self._exchange.connection.site.budget
+        return budget.take(self, size, self._resume_for_budget)
+
+    def _go_on(self, body: BodyBuffer, *, may_read: bool) -> None:
+        framing = self._framing
+        if framing.is_complete:
+            self.is_ready = True
+            self.is_direct = False
+            self._exchange.connection.site.budget.leave(self)
+        elif body.size >= self._bound:
+            self._stream(body)
+        else:
+            if not may_read:
+                self._flow.pause(reasons.BUDGET)
+            if not self.is_direct and body.size >= _FEW and isinstance(framing, FixedLength):
+                self.is_direct = framing.missing >= BLOCK
 
     def _stream(self, body: BodyBuffer) -> None:
         """Let the handler read while the rest arrives: the body has filled its bound."""
@@ -94,6 +132,7 @@ class Reception:
         self._body = self._exchange.body = stream
         self._framing.sink = stream.append
         self.is_ready = True
+        self.is_direct = False
         connection.site.budget.leave(self)
         self._flow.pause(reasons.HANDLER)
 

@@ -7,6 +7,7 @@ from time import time
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.fc import names
+from gateway.http.blocks import BlockPool
 from gateway.http.body import BodyBudget
 from gateway.http.fields import FieldNames
 from gateway.limits import Limits
@@ -58,6 +59,7 @@ class Site:
         "_second",
         "_server_field",
         "application",
+        "blocks",
         "budget",
         "connections",
         "constant_fields",
@@ -91,6 +93,7 @@ class Site:
         self.next_request_id = next_request_id
         self.record = record
         self.names = FieldNames(is_withheld)
+        self.blocks = BlockPool()
         self.connections: set[Connection] = set()
         self.is_draining = False
         self._server_field = f"Server: {server_header}\r\n" if server_header else ""

@@ -29,6 +29,7 @@ from gateway.errors import (
 )
 from gateway.fc import names as fc_names
 from gateway.fc.context import FCContext
+from gateway.http.blocks import BlockPool
 from gateway.http.body import BodyBuffer
 from gateway.http.fields import FieldNames
 from gateway.http.head import RequestHead, body_too_large
@@ -159,7 +160,7 @@ async def read_body(receive: "ASGIReceiveCallable", limit: int) -> BodyBuffer:
         BodyTooLarge: it has more.
         ClientDisconnected: it will not be complete.
     """
-    body = BodyBuffer()
+    body = BodyBuffer(BlockPool())
     while True:
         event = await receive()
         if event["type"] != "http.request":

@@ -6,27 +6,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.http import blocks as blocks_module
+from gateway.http import body as body_module
+from gateway.http.blocks import BlockPool
 from gateway.http.body import BodyBudget, BodyBuffer
 
 # --- one body ----------------------------------------------------------------------------------
 
 
 def test_an_empty_body():
-    body = BodyBuffer()
+    body = BodyBuffer(BlockPool())
     assert (body.size, body.length, body.received) == (0, 0, 0)
     assert body.open().read() == body.take_all() == b""
 
 
 def test_a_single_segment_is_shared():
     segment = b"x" * 1000
-    body = BodyBuffer()
+    body = BodyBuffer(BlockPool())
     body.append(segment)
     assert body.take_all() is segment
     assert body.open().getvalue() is segment
 
 
 def test_a_view_of_a_larger_segment_does_not_keep_the_rest():
-    body = BodyBuffer()
+    body = BodyBuffer(BlockPool())
     body.append(memoryview(b"hello, world")[:5])
     assert body.take_all() == b"hello"
 
@@ -34,7 +37,7 @@ def test_a_view_of_a_larger_segment_does_not_keep_the_rest():
 @pytest.mark.parametrize("pieces", [[b"a"], [b"a", b"b"], [b"ab", memoryview(b"cd"), b"e"]])
 def test_pieces(pieces):
     whole = b"".join(pieces)
-    body = BodyBuffer()
+    body = BodyBuffer(BlockPool())
     for piece in pieces:
         body.append(piece)
     assert body.size == body.length == body.received == len(whole)
@@ -43,6 +46,42 @@ def test_pieces(pieces):
     assert file.tell() == 0
     assert file.read(1) == whole[:1]
     assert file.read() == whole[1:]
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(blocks_module, "BLOCK", 8)
+    monkeypatch.setattr(body_module, "_SMALL", 4)
+
+
+def test_a_large_body_lies_in_blocks(small_blocks):
+    pool = BlockPool()
+    body = BodyBuffer(pool)
+    for piece in (b"ab", b"cd", b"efghijklm"):
+        body.append(piece)
+    room = body.room(100)
+    room[:2] = b"no"
+    body.filled(2)
+    body.append(memoryview(b"pq"))
+    assert body.size == body.length == body.received == 17
+    first, second = body.open(), body.open()
+    assert first.read() == b"abcdefghijklmnopq"
+    assert second.readline(3) == b"abc"
+    del body, first
+    assert len(pool) == 0
+    del second, room
+    assert len(pool) == 2
+
+
+def test_a_body_that_is_taken_is_not_in_memory_twice(small_blocks):
+    pool = BlockPool()
+    body = BodyBuffer(pool)
+    body.append(b"head")
+    body.append(b"the rest of it")
+    assert body.take_all() == b"headthe rest of it"
+    assert len(pool) == 2
+    assert body.take_all() is body.take_all()
+    assert body.open().read() == b"headthe rest of it"
 
 
 # --- all bodies --------------------------------------------------------------------------------
@@ -90,6 +129,18 @@ def test_the_limit_is_inclusive():
     assert budget.has_waiting
     first.read(50)
     assert first.may_read, "the oldest may always go on"
+
+
+def test_how_much_to_read_at_once():
+    budget = BodyBudget(100_000, overdraft=100_000)
+    first, second = Upload(budget, 300_000), Upload(budget, 300_000)
+    second.read(50_000)
+    assert budget.room(second, 40_000) == 40_000
+    assert budget.room(second, 60_000) == 50_000
+    second.read(40_000)
+    assert budget.room(second, 60_000) == 16 * 1024, "a little at least"
+    assert budget.room(second, 10) == 10
+    assert budget.room(first, 60_000) == 60_000, "the oldest goes on"
 
 
 def test_the_next_oldest_goes_on_when_the_oldest_has_ended():

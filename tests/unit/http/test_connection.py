@@ -11,8 +11,10 @@ from unit.http.answers import AnswerReader, read_answers
 from unit.http.wire import FakeSocket, Wire
 
 from gateway.errors import ClientDisconnected
+from gateway.http import blocks, reception
 from gateway.http import connection as module
 from gateway.http.body import BodyBudget
+from gateway.http.inflow import Inflow
 from gateway.http.response import status_of
 from gateway.http.response_head import ResponseHead
 from gateway.http.site import Timeouts
@@ -38,14 +40,42 @@ def statuses(wire, methods=("GET",)):
 
 
 def test_addresses(wire, make_site):
+    wire.send(GET)
     assert wire.connection.peer == ("203.0.113.9", 50123)
     assert wire.connection.local == ("192.0.2.1", 8000)
-    unix = Wire(make_site(), is_unix=True).connection
-    assert unix.peer is unix.local is None
+    unix = Wire(make_site(), is_unix=True)
+    unix.send(GET)
+    assert unix.connection.peer is unix.connection.local is None
+
+
+def test_a_refused_client_has_an_address_where_there_is_a_log(make_site):
+    for record, peer in ((lambda _: None, ("203.0.113.9", 50123)), (None, None)):
+        wire = Wire(make_site(record=record))
+        wire.send(BAD)
+        assert wire.connection.peer == peer
+        assert wire.transport.sock.duplicates == []
+    unix = Wire(make_site(), is_unix=True)
+    unix.send(BAD)
+    assert unix.connection.peer is None
+
+
+def test_a_client_that_has_reset_has_no_address(wire, application):
+    wire.kernel.is_reset = True
+    wire.send(GET)
+    assert wire.connection.peer == ("", 0)
+    assert len(application) == 1
+
+
+def test_nothing_is_got_ready_before_the_first_request(wire):
+    assert wire.transport.sock.duplicates == []
+    wire.connection.cut()
+    wire.loop.run()
+    assert wire.transport.is_lost
+    assert wire.transport.sock.duplicates == []
 
 
 def test_repr_shows_the_state(wire, application):
-    assert repr(wire.connection) == "<Connection ('203.0.113.9', 50123) nothing None pending=0>"
+    assert repr(wire.connection) == "<Connection None nothing None pending=0>"
     wire.send(GET + b"x")
     assert "GET / HTTP/1.1> open 0> pending=1" in repr(wire.connection)
     wire.reset()
@@ -308,6 +338,150 @@ def test_a_full_body_budget_pauses_reading(make_site, application):
     answer(application[1])
     site.budget.settle()
     assert site.budget.used == 0
+
+
+# --- bodies that are read straight to their place ----------------------------------------------
+
+BIG = POST.replace(b": 5", b": 40")
+BODY = bytes(range(65, 105))
+
+
+@pytest.fixture
+def direct_wire(monkeypatch, make_site):
+    """Reads directly what lacks 8 bytes and more, behind the first 4."""
+    monkeypatch.setattr(blocks, "BLOCK", 8)
+    monkeypatch.setattr(reception, "BLOCK", 8)
+    monkeypatch.setattr(reception, "_FEW", 4)
+    return Wire(make_site(limits=Limits(body_buffer=1000)))
+
+
+def is_direct(wire):
+    return isinstance(wire.transport.protocol, Inflow)
+
+
+def test_a_large_body_is_read_directly(direct_wire, application):
+    wire = direct_wire
+    for _ in range(3):
+        wire.send(BIG + BODY[:3])
+        assert not is_direct(wire), "too little has come"
+        wire.send(BODY[3:4])
+        assert is_direct(wire)
+        wire.send(BODY[4:39])
+        assert is_direct(wire)
+        wire.send(BODY[39:] + GET)
+        assert not is_direct(wire)
+        exchange = application.pop()
+        assert exchange.open_body().read() == BODY
+        answer(exchange)
+        wire.loop.run()
+        answer(application.pop())
+        wire.loop.run()
+        assert statuses(wire, ["POST", "GET"]) == [200, 200]
+
+
+def test_the_rest_of_a_body_is_not_worth_it(direct_wire, application):
+    direct_wire.send(BIG + BODY[:33])
+    assert not is_direct(direct_wire)
+    direct_wire.send(BODY[33:])
+    assert application[0].open_body().read() == BODY
+
+
+def test_nobody_keeps_a_body_that_was_read_directly(direct_wire, application, site):
+    wire = direct_wire
+    pool = wire.connection.site.blocks
+    wire.send(BIG + BODY[:4])
+    wire.send(BODY[4:])
+    assert len(pool) == 0
+    answer(application.pop())
+    wire.loop.run()
+    assert len(pool) == 5
+
+
+@pytest.mark.parametrize("size", [4, 12, 30])
+def test_a_body_that_ends_early_while_it_is_read_directly(direct_wire, application, size):
+    wire = direct_wire
+    wire.send(BIG + BODY[:4])
+    if size > 4:
+        wire.send(BODY[4:size])
+    assert is_direct(wire)
+    wire.end()
+    assert statuses(wire) == [400]
+    assert application == []
+    assert not is_direct(wire)
+    assert wire.transport.is_closing()
+
+
+def test_a_client_that_leaves_while_its_body_is_read_directly(direct_wire, application, records):
+    wire = direct_wire
+    wire.send(BIG + BODY[:4])
+    wire.send(BODY[4:20])
+    wire.reset()
+    assert [record.status for record in records] == [499]
+    budget = wire.connection.site.budget
+    budget.settle()
+    assert budget.used == 0
+    assert application == []
+
+
+def test_a_body_that_is_late_while_it_is_read_directly(direct_wire, records):
+    wire = direct_wire
+    wire.send(BIG + BODY[:4])
+    wire.send(BODY[4:20])
+    wire.loop.now += 31
+    wire.connection.check_deadline(wire.loop.now)
+    assert statuses(wire) == [408]
+    assert not is_direct(wire)
+    wire.send(BODY[20:])
+    assert len(records) == 1
+    wire.end()
+    assert wire.transport.is_lost
+
+
+def test_a_body_read_directly_waits_for_the_budget(monkeypatch, direct_wire, application):
+    wire = direct_wire
+    site = wire.connection.site
+    site.budget = BodyBudget(16)
+    other = Wire(site)
+    other.send(BIG)
+    wire.send(BIG + BODY[:4])
+    wire.send(BODY[4:])
+    assert wire.transport.is_paused
+    assert is_direct(wire)
+    other.send(BODY)
+    answer(application.pop())
+    other.loop.run()
+    assert not is_direct(wire)
+    exchange = application.pop()
+    assert exchange.open_body().read() == BODY
+    answer(exchange)
+
+
+def test_a_body_that_was_read_directly_and_is_then_streamed(direct_wire, application):
+    wire = direct_wire
+    object.__setattr__(wire.connection.site.limits, "body_buffer", 21)
+    wire.send(BIG + BODY[:4])
+    wire.send(BODY[4:20])
+    assert is_direct(wire)
+    wire.send(BODY[20:30])
+    assert not is_direct(wire)
+    (exchange,) = application
+    assert exchange.body.take(100) == BODY[:21], "not a byte more was read"
+    wire.loop.run()
+    wire.send(BODY[30:])
+    assert exchange.open_body().read() == BODY[21:]
+
+
+def test_continue_leaves_late_while_the_body_is_read_directly(direct_wire, application):
+    wire = direct_wire
+    wire.stop_reading()
+    wire.send(BIG.replace(b"Host: a", b"Host: a\r\nExpect: 100-continue"))
+    wire.send(BODY[:4])
+    wire.send(BODY[4:20])
+    assert is_direct(wire)
+    wire.read_on()
+    wire.stop_reading()
+    wire.send(BODY[20:])
+    answer(application[0])
 
 
 # --- streamed bodies ---------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Reasons not to read, and the one switch."""
 
+import asyncio
+
 import pytest
 from unit.http.wire import FakeSocket, FakeTransport, Kernel
 
@@ -28,6 +30,24 @@ def test_reading_goes_on_when_the_last_reason_is_gone(loop, transport):
     assert reading.time_paused == 5
     reading.resume(flow.HANDLER)
     assert reading.time_paused == 5
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_another_protocol_takes_over(loop, transport, is_paused):
+    class Other(asyncio.BufferedProtocol):
+        pass
+
+    reading = ReadFlow(loop, transport)
+    if is_paused:
+        reading.pause(flow.BUDGET)
+    reading.hand_to(other := Other())
+    assert transport.protocol is other
+    assert transport.is_paused is is_paused
+    reading.resume(flow.BUDGET)
+    assert transport.reader is other
+    transport.close()
+    reading.hand_to(asyncio.Protocol())
+    assert transport.protocol is other, "it is not read from any more"
 
 
 def test_a_closing_transport_is_left_alone(loop, transport):

@@ -1,6 +1,6 @@
 """Any bytes, in any split: only well-formed answers, and the same outcome however they are cut."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count, pairwise
 from typing import NamedTuple
 
@@ -11,13 +11,27 @@ from unit.http.answers import AnswerReader
 from unit.http.wire import ManualLoop, Wire
 
 from gateway.errors import ClientDisconnected, Refusal
+from gateway.http import blocks, body, reception
 from gateway.http.body import BodyBudget
 from gateway.http.body_stream import BodyStream
+from gateway.http.connection import Connection
 from gateway.http.exchange import Exchange
 from gateway.http.response import status_of
 from gateway.http.response_head import ResponseHead
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tiny_blocks() -> Iterator[None]:
+    """Bodies of some bytes go every way that bodies of megabytes go."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", 4)
+        patch.setattr(body, "_SMALL", 3)
+        patch.setattr(reception, "BLOCK", 4)
+        patch.setattr(reception, "_FEW", 2)
+        yield
+
 
 OK = ResponseHead.of(status_of(200), [("Content-Type", "text/plain")])
 
@@ -211,10 +225,11 @@ def converse(segments: list[bytes], way: str, *, ends: bool, reads: Sequence[int
     assert len({id(record) for record in records}) == len(records)
     assert wire.is_closed or not ends
     is_closed = wire.is_closed
+    assert isinstance(wire.transport.protocol, Connection) or not wire.is_closed
     wire.reset()
     assert len({id(record) for record in records}) == len(records)
     assert site.connections == set()
-    assert wire.duplicate.times_closed
+    assert all(duplicate.times_closed for duplicate in wire.transport.sock.duplicates)
     site.budget.settle()
     assert site.budget.used == 0
     return Outcome(

@@ -5,6 +5,8 @@ paused or closing transport delivers nothing, writing behind `write_eof` is an e
 flushes first, `abort` drops, and `connection_lost` comes once and never from within a call.
 """
 
+import asyncio
+import errno
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -98,11 +100,19 @@ class FakeSocket:
         self.times_closed = 0
 
     def dup(self) -> "FakeSocket":
-        self.duplicates.append(FakeSocket(self.kernel))
+        self.duplicates.append(type(self)(self.kernel))
         return self.duplicates[-1]
 
     def fileno(self) -> int:
         return -1
+
+    def getpeername(self) -> tuple[str, int]:
+        if self.kernel.is_reset:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+        return ("203.0.113.9", 50123)
+
+    def getsockname(self) -> tuple[str, int]:
+        return ("192.0.2.1", 8000)
 
     def setblocking(self, flag: bool) -> None:
         assert flag is False
@@ -141,7 +151,9 @@ class FakeTransport:
     """The transport of one connection, with the test for its client."""
 
     def __init__(self, loop: ManualLoop, sock: FakeSocket) -> None:
-        self.protocol: Connection | None = None
+        self.protocol: Any = None
+        self.reader: asyncio.BaseProtocol | None = None
+        """The protocol when reading was last begun: how it takes bytes is how they are read."""
         self.sock = sock
         self.kernel = sock.kernel
         self.unsent = bytearray()
@@ -157,8 +169,7 @@ class FakeTransport:
     # What the gateway calls.
 
     def get_extra_info(self, name: str) -> Any:
-        addresses = {"peername": ("203.0.113.9", 50123), "sockname": ("192.0.2.1", 8000)}
-        return {"socket": self.sock, **addresses}[name]
+        return {"socket": self.sock}[name]
 
     def set_write_buffer_limits(self, *, high: int) -> None:
         assert high == 0
@@ -169,6 +180,14 @@ class FakeTransport:
     def is_closing(self) -> bool:
         return self._is_closing
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+        if isinstance(protocol, asyncio.BufferedProtocol):
+            self._kept = (protocol.get_buffer, protocol.buffer_updated)  # As uvloop does.
+
+    def is_reading(self) -> bool:
+        return not self.is_paused
+
     def pause_reading(self) -> None:
         assert not self.is_paused, "paused twice"
         self.is_paused = True
@@ -176,6 +195,7 @@ class FakeTransport:
     def resume_reading(self) -> None:
         assert self.is_paused, "resumed without a pause"
         self.is_paused = False
+        self.reader = self.protocol
         self._loop.call_soon(self.deliver)
 
     def write(self, data: bytes) -> None:
@@ -211,8 +231,20 @@ class FakeTransport:
         """Hand on what the client has sent, as far as the gateway reads."""
         while self.incoming and not self.is_paused and not self._is_closing:
             data = self.incoming.popleft()
+            reader = self.reader or self.protocol
+            assert isinstance(reader, asyncio.BufferedProtocol) == isinstance(
+                self.protocol, asyncio.BufferedProtocol
+            ), "a protocol of another kind without a new start of reading"
             if data == _END:
                 assert self.protocol.eof_received() is True
+            elif isinstance(self.protocol, asyncio.BufferedProtocol):
+                room = self.protocol.get_buffer(65536)
+                size = min(len(room), len(data))
+                assert size
+                room[:size] = data[:size]
+                if size < len(data):
+                    self.incoming.appendleft(data[size:])
+                self.protocol.buffer_updated(size)
             else:
                 self.protocol.data_received(data)
             self._loop.run()
