@@ -31,7 +31,7 @@ from typing import Final
 from gateway.errors import ClientDisconnected
 
 _MAX_JOINED: Final = 64 * 1024
-"""Bytes of body up to which copying it behind its head is cheaper than a second buffer."""
+"""Bytes up to which a body is copied behind its head, and sent holding the interpreter lock."""
 
 _MOMENT: Final = 10
 """Milliseconds in which a client that reads as fast as it can makes room again."""
@@ -97,16 +97,20 @@ class SocketWriter:
                 sent = self._socket.sendmsg((head, body), (), _NO_SIGNAL) - len(head)
                 return memoryview(body)[sent:] if sent >= 0 else head[sent:] + body
             data = head + body
-            if not data:
-                return b""
-            sent = _send_holding_lock(self._descriptor, data, len(data), _AT_ONCE)
+            size = len(data)
+            if size <= _MAX_JOINED:
+                sent = _send_holding_lock(self._descriptor, data, size, _AT_ONCE)
+                if sent == size:
+                    return b""
+            else:
+                sent = -1
             if sent < 0:
                 sent = self._send(data, _NO_SIGNAL)  # It tells the error, if there still is one.
         except BlockingIOError:
             return head + body
         except OSError as error:
             raise ClientDisconnected(str(error)) from error
-        return b"" if sent == len(data) else memoryview(data)[sent:]
+        return b"" if sent == size else memoryview(data)[sent:]
 
     def _await_room(self) -> None:
         poll = select.poll()

@@ -241,9 +241,10 @@ class Invocation:
         head = self._head
         if head is None or head.dropped or head.size > self._rules.max_response_header_bytes:
             head = self._settled_head()
+        exchange = self.exchange
         length = len(body)
         declared = head.content_length
-        request = self.exchange.head
+        request = exchange.head
         if request is not None and request.method == "HEAD":
             if declared is None and not body:
                 # RFC 9110 §8.6: no Content-Length but GET's, and an empty body does not tell that.
@@ -254,7 +255,7 @@ class Invocation:
         elif declared is not None and declared != length and head.status.has_body:
             self._log_mismatch("shorter" if length < declared else "longer")
         self._has_written = True
-        self.exchange.respond(head, body, length)
+        exchange.respond(head, body, length)
 
     def _start(self) -> None:
         head = self._settled_head()
