@@ -150,6 +150,11 @@ class BodyBudget:
         is_held = self.used > self._arriving
         return is_oldest and (not is_held or self.used <= self._limit + self._overdraft)
 
+    def hold(self, size: int) -> None:
+        """Count the bytes of a body that has come at once."""
+        self._collect()
+        self.used += size
+
     def leave(self, owner: object) -> None:
         """The owner's body is complete, or will not be; its bytes stay counted."""
         self._arriving -= self._open.pop(owner, 0)

@@ -21,6 +21,7 @@ from typing import Any, Final, cast
 
 from gateway.errors import ClientDisconnected, MalformedRequest, Refusal, RequestTimeout
 from gateway.http import flow
+from gateway.http.body import BodyBuffer
 from gateway.http.exchange import Exchange
 from gateway.http.flow import ReadFlow
 from gateway.http.head import RequestHead
@@ -281,12 +282,21 @@ class Connection(asyncio.Protocol):
         exchange = Exchange(self, head, site.next_request_id(), site.loop.time())
         self._exchange = exchange
         length = head.content_length
-        if length == 0:
-            if rest:
-                self._stash(exchange, rest)
-            exchange.is_dispatched = True
-            site.application.handle(exchange)
-            return
+        if length:
+            if not 0 < length <= len(rest):
+                self._receive(exchange, head, rest)
+                return
+            body = exchange.body = BodyBuffer(site.blocks)
+            body.append(rest[:length])
+            site.budget.hold(length)
+            rest = rest[length:]
+        if rest:
+            self._stash(exchange, rest)
+        exchange.is_dispatched = True
+        site.application.handle(exchange)
+
+    def _receive(self, exchange: Exchange, head: RequestHead, rest: bytes) -> None:
+        """Begin with a body of which `rest` is there."""
         reception = self._reception = Reception(exchange, head, self._flow)
         if rest or self._saw_eof:
             self._feed_body(exchange, reception, rest)

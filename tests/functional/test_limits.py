@@ -342,6 +342,53 @@ def test_memory_is_given_back(start_gateway: StartGateway) -> None:
         assert first.read_response().status == 200
 
 
+# Large bodies, which are read straight to their place.
+
+
+def test_large_bodies_in_a_row_and_a_request_behind(start_gateway: StartGateway) -> None:
+    """Pipelined on one connection: no byte is lost, and none goes to another's body."""
+    gateway = start_gateway("reading:handler")
+    bodies = [random.Random(size).randbytes(size) for size in (3 * MIB, 5, 700_001, 6 * MIB + 1)]
+    with gateway.connect(timeout=30) as client:
+
+        def send() -> None:
+            for body in bodies:
+                head = b"POST /blocks/70000 HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+                client.send(head % len(body) + body)
+            client.send(b"GET /all HTTP/1.1\r\nHost: a\r\n\r\n")
+
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(send)
+            for body in bodies:
+                found = client.read_response().json()
+                assert found["sha256"] == hashlib.sha256(body).hexdigest()
+            sending.result()
+        assert client.read_response().json()["length"] == 0
+
+
+@pytest.mark.parametrize("way", ["again", "lines", "iterate", "bounded-lines/1000"])
+def test_a_large_body_is_a_file_like_a_small_one(start_gateway: StartGateway, way: str) -> None:
+    body = b"".join(b"line %d\n" % number for number in range(100_000))
+    with start_gateway("reading:handler").connect() as client:
+        found = client.ask(f"/{way}", "POST", body=body).json()
+    assert found["sha256"] == hashlib.sha256(body).hexdigest()
+    assert found.get("again", True)
+
+
+def test_a_large_body_that_ends_early(start_gateway: StartGateway) -> None:
+    head = b"POST /all HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (4 * MIB)
+    gateway = start_gateway("reading:handler")
+    with gateway.connect() as client:
+        client.send(head + bytes(3 * MIB))
+        client.half_close()
+        assert client.read_response().status == 400
+    with gateway.connect() as client:
+        client.send(head + bytes(3 * MIB))
+        client.reset()
+    with gateway.connect() as client:
+        assert client.ask("/all", "POST", body=bytes(4 * MIB)).json()["length"] == 4 * MIB
+
+
 # Bodies larger than the buffer.
 
 

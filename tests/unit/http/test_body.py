@@ -143,6 +143,21 @@ def test_how_much_to_read_at_once():
     assert budget.room(first, 60_000) == 60_000, "the oldest goes on"
 
 
+def test_bodies_that_come_at_once_make_others_wait():
+    budget = BodyBudget(10, overdraft=5)
+    budget.hold(8)
+    first, second = Upload(budget, 20), Upload(budget, 20)
+    second.read(3)
+    assert not second.may_read
+    first.read(5)
+    assert not first.may_read, "a handler holds a complete one"
+    budget.give_back(8)
+    budget.settle()
+    assert first.may_read
+    assert second.may_read
+    assert budget.used == 8
+
+
 def test_the_next_oldest_goes_on_when_the_oldest_has_ended():
     budget = BodyBudget(10, overdraft=100)
     uploads = [Upload(budget, 20) for _ in range(3)]

@@ -340,6 +340,20 @@ def test_a_full_body_budget_pauses_reading(make_site, application):
     assert site.budget.used == 0
 
 
+def test_bodies_that_come_with_their_heads_are_counted(wire, application, site):
+    wire.send(POST + b"hello" + POST + b"again")
+    assert site.budget.used == 5
+    assert application[0].open_body().read() == b"hello"
+    answer(application[0])
+    wire.loop.run()
+    assert application[1].open_body().read() == b"again"
+    answer(application[1])
+    wire.loop.run()
+    site.budget.settle()
+    assert site.budget.used == 0
+    assert statuses(wire, ["POST"] * 2) == [200, 200]
+
+
 # --- bodies that are read straight to their place ----------------------------------------------
 
 BIG = POST.replace(b": 5", b": 40")
