@@ -128,7 +128,9 @@ def test_failures_are_listed_once_with_their_log(page: str) -> None:
 def test_overhead_and_stages(page: str) -> None:
     overhead = section(page, "Overhead of an invocation").replace(DASH, "..")
     assert "| hello | whole server | granian | 17.2 (17.1..17.3) | 16.5 (16.5..16.5) |" in overhead
-    assert "| head parsed → queued | 3.40 |" in overhead
+    assert "| stage | µs, median | mean | p99 |" in overhead
+    assert "| head parsed → queued | 3.40 | 4.40 | 34.0 |" in overhead
+    assert "| read → head parsed | 1.20 | — | — |" in overhead
     assert "1,234 requests were sampled, at 0.710 µs each." in overhead
 
 

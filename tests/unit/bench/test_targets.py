@@ -116,9 +116,7 @@ def test_overhead_is_of_our_hello() -> None:
 
 
 def test_the_targets_are_numbered() -> None:
-    assert [target.number for target in TARGETS] == [
-        *("1", "1b", *map(str, range(2, 13)))
-    ]
+    assert [target.number for target in TARGETS] == [*("1", "1b", *map(str, range(2, 13)))]
 
 
 def test_targets_ask_for_scenarios_and_figures_that_there_are() -> None:
