@@ -5,8 +5,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.environment import UsageError
-from bench.instructions import UsageError as UnknownRevision
 from bench.instructions import unpack
 from bench.peers import ROOT, Peer
 from bench.report.figures import number as in_digits
@@ -30,10 +28,7 @@ def gateway_of(revision: str | None, stack: ExitStack) -> Peer:
     if revision is None:
         return _from(ROOT, WORKING_TREE)
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
-    try:
-        unpack(revision, folder)
-    except UnknownRevision as error:
-        raise UsageError(str(error)) from None
+    unpack(revision, folder)
     return _from(folder, revision)
 
 

@@ -12,6 +12,8 @@ MET = "met"
 NOT_MET = "not met"
 AT_THE_BOUND = "at the bound"
 NOT_MEASURED = "not measured"
+TOLD = "told"
+"""Of a figure that nothing is promised of."""
 
 OURS = "gateway"
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -34,7 +36,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Bound:
-    """A range that is kept when the whole interval lies inside."""
+    """A range that is kept when the whole interval lies inside; without ends it judges nothing."""
 
     unit: str
     at_least: float = -math.inf
@@ -42,6 +44,8 @@ class Bound:
 
     def verdict(self, measured: Estimate) -> str:
         """By the interval; a single run has none and is judged by its figure."""
+        if self.at_least == -math.inf and self.at_most == math.inf:
+            return TOLD
         low, high = measured.interval or (measured.value, measured.value)
         if self.at_least <= low and high <= self.at_most:
             return MET

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.environment import UsageError
 from bench.instructions_script import KINDS
 
 ROOT = Path(__file__).parents[1]
@@ -34,10 +35,6 @@ _TOTAL = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
 class FailedCount(Exception):
     """There is no count, because `count` could not do its work; the text says why, in a line."""
-
-
-class UsageError(Exception):
-    """Something that the user can mend; the text says what, in a line."""
 
 
 def main(argv: Sequence[str]) -> int:

@@ -14,7 +14,6 @@ server's own from `hello`.
 """
 
 import argparse
-import json
 import random
 import sys
 import time
@@ -25,11 +24,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench import messages
+from bench import messages, stages
 from bench.fakes import Client
 from bench.loads.wrk import Wrk
 from bench.peers import PEERS, ROOT
 from bench.process import FailedRun, free_port, serving
+from bench.stages import STAGES, Row, stage_rows, stage_table
 from bench.statistics import Samples, difference, median
 
 GATEWAY = "gateway"
@@ -45,7 +45,6 @@ _BATCH = 100
 """Calls between two looks at the clock."""
 
 Handler = Callable[..., Any]
-Row = dict[str, Any]
 
 
 class Way(NamedTuple):
@@ -57,9 +56,10 @@ class Way(NamedTuple):
 
 
 def measure(rounds: int, seconds: float) -> list[Row]:
-    """Measure all ways in turns, in another order each round, each for `seconds`.
+    """Measure all ways in turns, in another order each round, each for `seconds`; then the stages.
 
-    The rows are those of `rows`. A run that fails is told on standard error and missing there.
+    The rows are those of `rows` and of `stages`. A run that fails is told on standard error and
+    missing there.
     """
     samples: dict[Way, list[tuple[int, float]]] = defaultdict(list)
     ways = _ways()
@@ -69,7 +69,15 @@ def measure(rounds: int, seconds: float) -> list[Row]:
                 samples[way].append((number, _cpu_us(way, seconds)))
             except FailedRun as failure:
                 print(f"FAILED {' '.join(way)}: {failure}", file=sys.stderr)
-    return rows({way: samples[way] for way in ways if samples[way]})
+    return rows({way: samples[way] for way in ways if samples[way]}) + _stages(seconds)
+
+
+def _stages(seconds: float) -> list[Row]:
+    try:
+        return stages.measure(seconds)
+    except FailedRun as failure:
+        print(f"FAILED {STAGES}: {failure}", file=sys.stderr)
+        return []
 
 
 def rows(samples: dict[Way, Samples]) -> list[Row]:
@@ -96,33 +104,6 @@ def rows(samples: dict[Way, Samples]) -> list[Row]:
             }
         )
     return found
-
-
-def stage_rows(report: str) -> list[Row]:
-    """Rows of what the gateway's `--profile-invocations` reported, as JSON.
-
-    `us` is a stage's median; `price_us` is what sampling one request of the `sampled` costs.
-
-    Raises:
-        ValueError: it is no such report; the message says what.
-    """
-    try:
-        content = json.loads(report)
-        common = {"sampled": int(content["sampled"]), "price_us": float(content["price_us"])}
-        return [{**_stage(stage), **common} for stage in content["stages"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"no report of stages: {error!r}") from error
-
-
-def _stage(stage: dict[str, Any]) -> Row:
-    times = stage["microseconds"]
-    return {
-        "path": "stages",
-        "stage": str(stage["name"]),
-        "us": float(times["p50"]),
-        "mean_us": float(times["mean"]),
-        "p99_us": float(times["p99"]),
-    }
 
 
 def _ways() -> list[Way]:
@@ -216,9 +197,13 @@ def main(argv: Sequence[str]) -> int:
             return 2
         return 0
     found = measure(options.rounds, options.seconds)
-    print(table(found))
-    is_complete = sum(len(row["samples"]) for row in found) == options.rounds * len(_ways())
-    return 0 if is_complete else 1
+    of_ways = [row for row in found if row["path"] != STAGES]
+    of_stages = [row for row in found if row["path"] == STAGES]
+    print(table(of_ways))
+    if of_stages:
+        print("\n" + stage_table(of_stages))
+    made = sum(len(row["samples"]) for row in of_ways)
+    return 0 if of_stages and made == options.rounds * len(_ways()) else 1
 
 
 def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
@@ -239,14 +224,4 @@ def table(found: Sequence[Row]) -> str:
         if row["path"] != DIRECT:
             line += f" {row['overhead_us']:12.2f}  {row['low']:.2f} to {row['high']:.2f}"
         lines.append(line)
-    return "\n".join(lines)
-
-
-def stage_table(found: Sequence[Row]) -> str:
-    """Rows of `stage_rows`, for people."""
-    lines = [f"{'stage':24} {'p50 µs':>8} {'mean µs':>8} {'p99 µs':>8}"]
-    for row in found:
-        lines.append(
-            f"{row['stage']:24} {row['us']:8.2f} {row['mean_us']:8.2f} {row['p99_us']:8.2f}"
-        )
     return "\n".join(lines)

@@ -8,14 +8,16 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 SERVER_CORE = "0"
 CLIENT_CORE = "1"
 
 READY_SECONDS = 15.0
+_STOP_SECONDS = 10.0
 _LOG_TAIL = 800
 """Bytes of a peer's log that go into the report of its failure."""
 
@@ -105,22 +107,24 @@ def serving(
     cwd: Path | None = None,
     environ: Mapping[str, str] | None = None,
     ready_seconds: float = READY_SECONDS,
+    log: IO[bytes] | None = None,
 ) -> Iterator[Server]:
     """A server that answers `GET /`, killed with all its children at the end.
 
     `cores` is a list for taskset(1); `environ` is added to the process environment, without what
-    would set options of the gateway.
+    would set options of the gateway. With `log`, a file, its output goes there, and in the
+    end it is asked to stop, and may write its last words.
 
     Raises:
         FailedRun: it did not answer within `ready_seconds` or with an error, or the block raised
-            one or lost its connection; with the end of the server's log.
+            one or lost its connection, or it did not stop when asked to; with the end of its log.
     """
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() if log is None else nullcontext(log) as output:
         process = subprocess.Popen(
             ["taskset", "-c", cores, *argv],
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
             cwd=cwd,
             env=_without_options(os.environ) | dict(environ or {}),
@@ -128,9 +132,11 @@ def serving(
         try:
             _await_answer(process, port, ready_seconds)
             yield Server(process.pid, port, cores)
+            if log is not None:
+                _stop(process)
         except (FailedRun, ConnectionError, TimeoutError) as failure:
-            log.seek(0)
-            tail = log.read()[-_LOG_TAIL:].decode(errors="replace").strip()
+            output.seek(0)
+            tail = output.read()[-_LOG_TAIL:].decode(errors="replace").strip()
             reason = str(failure) or type(failure).__name__
             raise FailedRun(f"{reason}\n{tail}" if tail else reason) from failure
         finally:
@@ -167,6 +173,14 @@ def _status(port: int, patience: float) -> bytes:
                 return answer.readline(64)[9:12]
     except OSError:
         return b""
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise FailedRun(f"it did not end within {_STOP_SECONDS:g} s of SIGTERM") from None
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

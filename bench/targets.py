@@ -1,5 +1,6 @@
 """What the gateway promises of its speed."""
 
+import math
 from dataclasses import dataclass
 
 from bench.criteria import TIMES, Alone, Bound, Criterion, Figure, Overhead, Pair
@@ -16,7 +17,7 @@ _BUDGET_MB = 256 * 1.048576
 class Target:
     """A promise, in words and as what has to hold for it."""
 
-    number: int
+    number: str
     text: str
     criteria: tuple[Criterion, ...]
 
@@ -55,26 +56,33 @@ _SLEEPING_RATE = THREADS / 0.05
 
 TARGETS = (
     Target(
-        1,
+        "1",
         "A bare WSGI handler is served at least as fast as by granian, 10 times as fast as by "
         "gunicorn's threads, 20 times as fast as by uvicorn with asgiref.",
         tuple(
             _rate(scenario, peer, at_least)
-            for scenario in ("hello-32", "hello-256")
-            for peer, at_least in (
-                ("granian", 1),
-                ("gunicorn-gthread", 10),
-                ("uvicorn-asgiref", 20),
+            for scenario, peer, at_least in (
+                ("hello-32", "granian", 1),
+                ("hello-32", "gunicorn-gthread", 10),
+                # Too slow for the short suite to have it at 256 connections as well.
+                ("hello-32", "uvicorn-asgiref", 20),
+                ("hello-256", "granian", 1),
+                ("hello-256", "gunicorn-gthread", 10),
             )
         ),
     ),
     Target(
-        2,
+        "1b",
+        "Raw WSGI with heads that never repeat, against granian: told, no target.",
+        (_rate("varied-32", "granian", -math.inf),),
+    ),
+    Target(
+        "2",
         "An invocation costs at most 18 µs of CPU time more than calling the handler.",
         (Overhead("whole server, less the direct call", Bound("µs", at_most=18)),),
     ),
     Target(
-        3,
+        "3",
         "Flask is served at least as fast as by granian; a lone client waits at most 1.2 times as "
         "long as with granian.",
         (
@@ -88,9 +96,10 @@ TARGETS = (
         ),
     ),
     Target(
-        4,
+        "4",
         "Uploads run at least as fast as with granian and twice as fast as with gunicorn's "
-        "threads; a hundred at once stay within the memory for bodies and 64 MB.",
+        "threads. Memory stays near the bytes in flight, which `uploads-100` judges: a hundred at "
+        "once stay within the memory for bodies and 64 MB.",
         (
             *(
                 _volume(scenario, peer, at_least)
@@ -106,17 +115,17 @@ TARGETS = (
         ),
     ),
     Target(
-        5,
+        "5",
         "Clients that send or read slowly do not hold up the others.",
         (_undisturbed("slow-beside-quick"), _undisturbed("deaf-beside-quick")),
     ),
     Target(
-        6,
+        "6",
         "Requests over a limit are refused cheaply.",
         (_alone("refusals", "requests_per_second", "refusals/s", Bound("/s", at_least=20_000)),),
     ),
     Target(
-        7,
+        "7",
         "10,000 idle connections hold at most 6 KiB each, beyond what the kernel holds.",
         (
             _alone(
@@ -128,7 +137,7 @@ TARGETS = (
         ),
     ),
     Target(
-        8,
+        "8",
         f"{THREADS} threads of a handler that sleeps 50 ms answer {_SLEEPING_RATE:.0f} requests a "
         "second; one that burns CPU time leaves the rest within 20 ms.",
         (
@@ -153,7 +162,7 @@ TARGETS = (
         ),
     ),
     Target(
-        9,
+        "9",
         "Starting takes at most 60 ms longer than importing the handler; `gateway --help` 100 ms.",
         (
             Pair(
@@ -167,7 +176,7 @@ TARGETS = (
         ),
     ),
     Target(
-        10,
+        "10",
         "1 GB streamed out runs at least 0.8 times as fast as with granian, in flat memory.",
         (
             _volume("stream-1g", "granian", 0.8),
@@ -177,7 +186,7 @@ TARGETS = (
         ),
     ),
     Target(
-        11,
+        "11",
         "Two workers do 1.8 times the work of one. The load shares their two cores, so it is the "
         "CPU time of a request that is compared: at 0.9, two cores have room for 1.8.",
         (
@@ -190,7 +199,7 @@ TARGETS = (
         ),
     ),
     Target(
-        12,
+        "12",
         "The access log costs at most a quarter of the requests per second.",
         (
             Pair(

@@ -14,6 +14,7 @@ from bench.loads.crowds import Burning, Crowd
 from bench.loads.load import Measured
 from bench.loads.quick import Outcome, Quick
 from bench.process import FailedRun, Server
+from bench.statistics import quantile
 
 _WARM_UP_SECONDS = 0.5
 _REFUSALS_PER_SECOND = 50
@@ -99,4 +100,4 @@ def _refuses(port: int) -> bool:
 def _p99(outcome: Outcome) -> float:
     if not outcome.latencies:
         raise FailedRun("every quick request was cut off or answered wrongly")
-    return latency.quantile(sorted(outcome.latencies), 0.99)
+    return quantile(sorted(outcome.latencies), 0.99)

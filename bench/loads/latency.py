@@ -1,7 +1,8 @@
 """Latencies as figures and as a curve over quantiles."""
 
-import math
 from collections.abc import Sequence
+
+from bench.statistics import quantile
 
 _QUANTILES = (
     *(step / 40 for step in range(36)),
@@ -9,11 +10,6 @@ _QUANTILES = (
     *(0.99, 0.992, 0.994, 0.996, 0.998, 0.999, 0.9995, 0.9999, 1.0),
 )
 """Where a curve has its points: denser towards the tail."""
-
-
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """The value that `share` of `ordered`, which is sorted and not empty, do not exceed."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def figures(latencies: Sequence[float]) -> dict[str, float]:

@@ -13,6 +13,7 @@ from bench.loads.client import allow_connections, on_client_core, request
 from bench.loads.load import Measured
 from bench.loads.watch import watched
 from bench.process import FailedRun, Server
+from bench.statistics import quantile
 
 _BLOCK = bytes(256 * 1024)
 
@@ -51,7 +52,7 @@ class Uploads:
                 "megabytes_per_second": len(accepted) * self.body_bytes / elapsed / 1e6,
                 "cpu_us": cpu / self.clients * 1e6,
                 "error_share": 1 - len(accepted) / self.clients,
-                "p99_ms": latency.quantile(sorted(accepted), 0.99),
+                "p99_ms": quantile(sorted(accepted), 0.99),
             },
             {"rss_mb": memory.curve(), "latency_ms": latency.curve(accepted)},
         )

@@ -22,6 +22,8 @@ overhead.
 _STAGES = """\
 How long requests spend in each stage, waiting included, from the gateway's own timestamps. Medians
 of stages do not add up to the median of the whole, because no request is in the middle everywhere.
+They are measured on one connection, so that no request queues behind another, with the same head
+each time, so that none is parsed again.
 """
 
 
@@ -38,8 +40,9 @@ def overhead_text(results: Results) -> str:
         head = ("handler", "way", "server", "CPU µs", "on top of direct")
         parts += [_PATHS, table(head, ways)]
     if spent:
-        rows = [(name, number(us)) for name, us in spent]
-        parts += [_STAGES + _price(results), table(("stage", "µs, median"), rows)]
+        columns = ("stage", "µs, median", "mean", "p99")
+        rows = [_times(row) for row in _stage_rows(results)]
+        parts += [_STAGES + _price(results), table(columns, rows)]
     return "\n\n".join(part.strip("\n") for part in parts) or "Not measured."
 
 
@@ -61,6 +64,11 @@ def _way_rows(results: Results) -> Iterator[tuple[str, ...]]:
 def _stage_rows(results: Results) -> list[dict[str, Any]]:
     rows = (row for row in results.overhead if row.get("path") == "stages")
     return [row for row in rows if "stage" in row and "us" in row]
+
+
+def _times(row: dict[str, Any]) -> list[str]:
+    keys = ("us", "mean_us", "p99_us")
+    return [str(row["stage"]), *(number(row[key]) if key in row else NOTHING for key in keys)]
 
 
 def _price(results: Results) -> str:

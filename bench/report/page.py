@@ -47,7 +47,7 @@ def page_text(results: Results, drawn: Mapping[str, str], folder: str) -> str:
         *_warnings(results),
         _titled("## What was measured", _circumstances(results)),
         _titled("## How", texts.METHOD),
-        _titled("## Targets", tables.targets_table(results)),
+        _titled("## Targets", texts.SAME_HEAD, tables.targets_table(results)),
     ]
     for group, found in groups.items():
         plots = [plot(name) for name in _PLOTS.get(group, ())]

@@ -30,7 +30,7 @@ def targets_table(results: Results) -> str:
 
 def _target_rows(results: Results) -> Iterator[list[str]]:
     for target in TARGETS:
-        first = [str(target.number), target.text]
+        first = [target.number, target.text]
         for criterion in target.criteria:
             found = criterion.judge(results)
             yield [
@@ -48,7 +48,7 @@ def _target_rows(results: Results) -> Iterator[list[str]]:
 def _bound(bound: Bound) -> str:
     edges = (("≥", bound.at_least), ("≤", bound.at_most))
     words = [f"{sign} {exactly(edge)}" for sign, edge in edges if abs(edge) != float("inf")]
-    return f"{', '.join(words)} {bound.unit}"
+    return f"{', '.join(words)} {bound.unit}" if words else NOTHING
 
 
 def _verdict(found: Judgement) -> str:

@@ -10,6 +10,11 @@ handlers. Every figure and plot below is made from one set of results by `python
 nothing is typed by hand.
 """
 
+SAME_HEAD = """\
+`wrk` sends the same head each time, and the gateway does not parse a head again that equals the one
+before it on its connection. `varied-32`, where no head repeats, is the figure without that: row 1b.
+"""
+
 METHOD = f"""\
 - **Pinning.** The server runs on core {SERVER_CORE}, the client that loads it on core \
 {CLIENT_CORE}. Every peer has one process, and eight threads for handlers if it has such threads; \

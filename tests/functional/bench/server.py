@@ -1,5 +1,9 @@
-"""`python server.py MODE PORT`: a peer that answers with 200 or 500, never, or ends at once."""
+"""`python server.py MODE PORT`: a peer that answers with 200 or 500, never, or ends at once.
 
+One that is stubborn answers, and does not end by SIGTERM.
+"""
+
+import signal
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -21,5 +25,7 @@ if __name__ == "__main__":
         sys.exit(3)
     if mode == "silent":
         time.sleep(60)
+    if mode == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Handler.status = 500 if mode == "broken" else 200
     HTTPServer(("127.0.0.1", port), Handler).serve_forever()

@@ -9,18 +9,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 from functional.serving import ROOT, clean_environ, wait_until
 
+from bench import stages
 from bench.compare import gateway_of
 from bench.loads.load import Measured
 from bench.loads.wrk import Wrk
 from bench.peers import Peer
-from bench.process import CLIENT_CORE, SERVER_CORE, Server
+from bench.process import CLIENT_CORE, SERVER_CORE, FailedRun, Server, free_port, serving
 from bench.results import Results
 from bench.scenarios import Scenario
 from bench.series import Turn, measure
+from gateway.observe.invocation_profile import STAGES
 
 COMMAND = Path(__file__).with_name("command.py")
 SERVER = Path(__file__).with_name("server.py")
@@ -113,6 +116,29 @@ def failure_of(mode: str, load: object = None, ready_seconds: float = 10) -> str
 
 def test_a_peer_that_never_answers() -> None:
     assert failure_of("silent", ready_seconds=1.5) == "no answer within 1.5 s\nthe log of silent"
+
+
+def test_a_server_that_does_not_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.process._STOP_SECONDS", 0.1)
+    port = free_port()
+    argv = [sys.executable, str(SERVER), "stubborn", str(port)]
+    with TemporaryFile() as log, pytest.raises(FailedRun) as failed, serving(argv, port, log=log):
+        pass
+    first, *more = str(failed.value).splitlines()
+    assert first == "it did not end within 0.1 s of SIGTERM"
+    assert more[0] == "the log of stubborn"
+
+
+@needs_wrk
+def test_stages_of_an_invocation(capfd: pytest.CaptureFixture[str]) -> None:
+    found = stages.measure(1)
+    assert [row["stage"] for row in found] == [*STAGES]
+    for row in found:
+        assert row["sampled"] > 0, row
+        assert row["p99_us"] >= row["us"] >= 0, row
+        assert row["price_us"] > 0, row
+    assert sum(row["us"] for row in found) > 0
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_connection_that_breaks_while_measuring() -> None:

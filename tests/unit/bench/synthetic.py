@@ -80,6 +80,7 @@ def whole() -> Results:
     ]
     results.overhead += [
         {"path": "stages", "stage": stage, "us": us, "sampled": 1234, "price_us": 0.71}
+        | ({"mean_us": us + 1, "p99_us": us * 10} if us > 2 else {})
         for stage, us in (
             ("read → head parsed", 1.2),
             ("head parsed → queued", 3.4),

@@ -8,7 +8,8 @@ import pytest
 
 import gateway
 from bench import instructions
-from bench.instructions import FailedCount, UsageError, main, table, totals
+from bench.environment import UsageError
+from bench.instructions import FailedCount, main, table, totals
 from bench.instructions_script import KINDS
 
 PART = """\

@@ -1,4 +1,4 @@
-"""Rows of overhead, from samples and from the gateway's report of stages."""
+"""Rows of overhead, from samples."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from bench import overhead
 from bench.handlers import HELLO, hello
-from bench.overhead import DIRECT, IN_MEMORY, WHOLE_SERVER, Way, rows, stage_rows
+from bench.overhead import DIRECT, IN_MEMORY, WHOLE_SERVER, Way, rows
 from bench.process import FailedRun
 
 
@@ -57,6 +57,18 @@ def test_without_direct_runs_there_is_no_overhead():
     assert rows({Way(WHOLE_SERVER, "hello"): constant(17.0)}) == []
 
 
+STAGE = {
+    "path": "stages",
+    "stage": "read to parsed",
+    "load": "hello, 1 connection",
+    "us": 3.0,
+    "mean_us": 3.5,
+    "p99_us": 9.0,
+    "sampled": 100,
+    "price_us": 0.8,
+}
+
+
 @pytest.fixture
 def figures(monkeypatch):
     """µs by way, instead of measuring; the others fail."""
@@ -68,6 +80,7 @@ def figures(monkeypatch):
         return known[way]
 
     monkeypatch.setattr(overhead, "_cpu_us", cpu_us)
+    monkeypatch.setattr(overhead.stages, "measure", lambda seconds: [STAGE])
     return known
 
 
@@ -86,10 +99,34 @@ def test_the_table(figures, monkeypatch, capsys):
     figures.update({Way(DIRECT, "hello"): 1.0, Way(IN_MEMORY, "hello"): 8.25})
     monkeypatch.setattr(overhead, "_ways", lambda: list(figures))
     assert overhead.main(["--rounds", "2"]) == 0
-    assert [line.split() for line in capsys.readouterr().out.splitlines()[1:]] == [
+    *lines, last = capsys.readouterr().out.splitlines()[1:]
+    assert last == "100 requests sampled (hello, 1 connection), at 0.80 µs a sample"
+    assert [line.split() for line in lines] == [
         ["hello", "direct", "gateway", "1.00"],
         ["hello", "in", "memory", "gateway", "8.25", "7.25", "7.25", "to", "7.25"],
+        [],
+        ["stage", "p50", "µs", "mean", "µs", "p99", "µs"],
+        ["read", "to", "parsed", "3.00", "3.50", "9.00"],
     ]
+
+
+def test_stages_that_cannot_be_measured(figures, monkeypatch, capsys):
+    def failing(seconds):
+        raise FailedRun("no request was a sample")
+
+    figures.update({Way(DIRECT, "hello"): 1.0})
+    monkeypatch.setattr(overhead, "_ways", lambda: list(figures))
+    monkeypatch.setattr(overhead.stages, "measure", failing)
+    assert overhead.main(["--rounds", "1"]) == 1
+    printed = capsys.readouterr()
+    assert printed.err == "FAILED stages: no request was a sample\n"
+    assert len(printed.out.splitlines()) == 2
+
+
+def test_stages_are_rows_beside_the_others(figures, monkeypatch):
+    figures.update({Way(DIRECT, "hello"): 1.0})
+    monkeypatch.setattr(overhead, "_ways", lambda: list(figures))
+    assert [row["path"] for row in overhead.measure(1, 0.1)] == ["direct", "stages"]
 
 
 def test_all_ways_are_measured():
@@ -138,63 +175,3 @@ def test_cpu_time_per_call(monkeypatch):
     found = overhead.cpu_us_per_call(lambda: calls.append(1), 1.0)
     assert found == pytest.approx(4000)
     assert len(calls) == 300 + overhead._WARM_UP_CALLS
-
-
-REPORT = {
-    "stages": [
-        {"name": "read to parsed", "microseconds": {"p50": 3, "mean": 3.5, "p99": 9.0}},
-        {"name": "parsed to queued", "microseconds": {"p50": 1.5, "mean": 2.0, "p99": 4.0}},
-    ],
-    "sampled": 100,
-    "price_us": 0.8,
-}
-
-
-def test_stage_rows():
-    common = {"path": "stages", "sampled": 100, "price_us": 0.8}
-    assert stage_rows(json.dumps(REPORT)) == [
-        {**common, "stage": "read to parsed", "us": 3.0, "mean_us": 3.5, "p99_us": 9.0},
-        {**common, "stage": "parsed to queued", "us": 1.5, "mean_us": 2.0, "p99_us": 4.0},
-    ]
-
-
-BROKEN = {
-    "nothing": "",
-    "no JSON": "stage  p50\nread 3",
-    "no object": "[]",
-    "no stages": '{"sampled": 1, "price_us": 1}',
-    "no price": '{"stages": [], "sampled": 1}',
-    "stages are no list": json.dumps(REPORT | {"stages": 3}),
-    "a stage is no object": json.dumps(REPORT | {"stages": ["read"]}),
-    "a stage without times": json.dumps(REPORT | {"stages": [{"name": "read"}]}),
-    "a time is no number": json.dumps(
-        REPORT | {"stages": [{"name": "read", "microseconds": {"p50": "x", "mean": 1, "p99": 1}}]}
-    ),
-    "a time is null": json.dumps(
-        REPORT | {"stages": [{"name": "read", "microseconds": {"p50": None, "mean": 1, "p99": 1}}]}
-    ),
-}
-
-
-@pytest.mark.parametrize("report", BROKEN.values(), ids=BROKEN)
-def test_broken_reports(report, tmp_path, capsys):
-    with pytest.raises(ValueError, match=r"^no report of stages: .+"):
-        stage_rows(report)
-    file = tmp_path / "report.json"
-    file.write_text(report)
-    assert overhead.main(["--stages", str(file)]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.count("\n") == 1
-
-
-def test_a_report_is_printed(tmp_path, capsys):
-    file = tmp_path / "report.json"
-    file.write_text(json.dumps(REPORT))
-    assert overhead.main(["--stages", str(file)]) == 0
-    assert "read to parsed" in capsys.readouterr().out
-
-
-def test_a_report_that_is_not_there(tmp_path, capsys):
-    assert overhead.main(["--stages", str(tmp_path / "none")]) == 2
-    assert capsys.readouterr().err.count("\n") == 1

@@ -104,6 +104,21 @@ def test_bytes_count_only_where_they_are_what_is_asked_for(tmp_path: Path) -> No
     assert "MB/s" in section(page, SCENARIOS["post-1m"].title)
 
 
+def test_heads_that_repeat_are_told_with_the_targets(page: str) -> None:
+    targets = section(page, "Targets")
+    assert "does not parse a head again" in targets
+    (row,) = [line for line in targets.splitlines() if line.startswith("| 1b |")]
+    assert "varied-32: requests/s beside granian" in row
+
+
+def test_a_figure_without_a_target_is_told(tmp_path: Path) -> None:
+    results = synthetic.empty()
+    for peer, rate in (("gateway", 3.0), ("granian", 2.0)):
+        results.runs += [Run("varied-32", peer, 0, {"requests_per_second": rate})]
+    targets = section(rendered(results, tmp_path), "Targets")
+    assert "| 3.00 | 2.00 | 1.50 (one run) | — | **told** |" in targets
+
+
 def test_failures_are_listed_once_with_their_log(page: str) -> None:
     failures = section(page, "Failed runs")
     assert "- hello-32, bjoern, rounds 0, 1, 2, 3, 4: no answer within 15 s\n" in failures
@@ -113,7 +128,9 @@ def test_failures_are_listed_once_with_their_log(page: str) -> None:
 def test_overhead_and_stages(page: str) -> None:
     overhead = section(page, "Overhead of an invocation").replace(DASH, "..")
     assert "| hello | whole server | granian | 17.2 (17.1..17.3) | 16.5 (16.5..16.5) |" in overhead
-    assert "| head parsed → queued | 3.40 |" in overhead
+    assert "| stage | µs, median | mean | p99 |" in overhead
+    assert "| head parsed → queued | 3.40 | 4.40 | 34.0 |" in overhead
+    assert "| read → head parsed | 1.20 | — | — |" in overhead
     assert "1,234 requests were sampled, at 0.710 µs each." in overhead
 
 
