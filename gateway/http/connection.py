@@ -174,7 +174,8 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None or not self._disconnect(exchange):
             self._forget()
-        self._release_drain_waiters(ClientDisconnected("the client has left"))
+        if self._drain_waiters:
+            self._release_drain_waiters(ClientDisconnected("the client has left"))
         self._transport = None
         self._pending = b""
 
@@ -188,7 +189,8 @@ class Connection(asyncio.Protocol):
         """Tell who works on the exchange; whether a thread still writes."""
         was_done = exchange.is_done
         is_writing = exchange.disconnect()
-        self._end_reception(ClientDisconnected("the client has left"))
+        if self._reception is not None:
+            self._end_reception(ClientDisconnected("the client has left"))
         if not was_done and not exchange.is_dispatched:
             exchange.release()
         if not was_done and exchange.on_disconnect is not None:
@@ -394,9 +396,11 @@ class Connection(asyncio.Protocol):
         answer.
         """
         self._start_wait(_LINGER, self.site.timeouts.linger)
-        self._end_reception(ClientDisconnected("the connection is closed"))
+        if self._reception is not None:
+            self._end_reception(ClientDisconnected("the connection is closed"))
         self._pending = b""
-        self._flow.resume(self._flow.reasons)
+        if self._flow.reasons:
+            self._flow.resume(self._flow.reasons)
         if self._transport is None or self._transport.is_closing():
             return
         if self._saw_eof:

@@ -189,14 +189,20 @@ FAULT: Final = ResponseHead.of(status_of(fc_errors.STATUS), fc_errors.HEADERS)
 
 
 def refusal_head(refusal: Refusal) -> ResponseHead:
-    """Of the answer that is a refusal."""
-    return ResponseHead.of(status_of(refusal.status), refusal.headers())
+    """Of the answer that is a refusal; the same for all of a kind."""
+    kind = type(refusal)
+    head = _refusals.get(kind)
+    if head is None:
+        head = _refusals[kind] = ResponseHead.of(status_of(refusal.status), refusal.headers())
+    return head
 
 
 def response_header_too_large(limit: int) -> BadResponse:
     """The refusal of a response whose `ResponseHead.size` is more than `limit` bytes."""
     return BadResponse(f"the response headers are larger than {limit} bytes")
 
+
+_refusals: dict[type[Refusal], ResponseHead] = {}
 
 _roles: dict[str, int] = {}
 
