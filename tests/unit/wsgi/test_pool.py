@@ -373,9 +373,13 @@ def test_capacity_comes_back_when_stuck_handlers_return(make_pool, monkeypatch, 
     while pool._threads:
         stuck += begin(make_pool, pool, len(pool._threads))
         pool.check_deadlines(monotonic() + 6)
-    for job, thread in zip(stuck, list(pool.written_off), strict=True):
+    assert len(pool.written_off) == len(stuck) > threads
+    # All before any is awaited: which thread took which job is not known.
+    for job in stuck:
         job.go.set()
+    for thread in pool.written_off:
         thread.join(PATIENCE)
+        assert not thread.is_alive()
     pool.check_deadlines(monotonic())
     job = make_pool.submit(pool)
     assert job.begun.wait(PATIENCE), "queued, and nobody will ever take it"
