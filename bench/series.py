@@ -28,7 +28,7 @@ DEFAULT_ROUNDS = 5
 
 FOLDER = ROOT / "bench" / "results"
 
-_SETUP_SECONDS = 1.4
+_SETUP_SECONDS = 1.2
 """What starting and warming up take beside the measurement, about."""
 
 _TOOLS: dict[type, str] = {Wrk: "wrk", Posts: "wrk", Refusals: "wrk", OpenLoop: "h2load"}

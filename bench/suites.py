@@ -10,8 +10,7 @@ FULL = "full"
 
 _FAST = {"gateway": 3, "granian": 3}
 _MAIN = {"gateway": 3, "granian": 3, "gunicorn-gthread": 2}
-_OTHERS = dict.fromkeys(("waitress", "uvicorn-a2wsgi", "bjoern", "fastwsgi", "uwsgi"), 3)
-_MUCH = {"gateway": 7, "granian": 7, "gunicorn-gthread": 3}
+_OTHERS = ("waitress", "uvicorn-a2wsgi", "bjoern", "fastwsgi", "uwsgi")
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,19 @@ class _Share:
 
 _SHORT = {
     "hello-1": _Share(_FAST),
-    "hello-32": _Share({**_MUCH, "uvicorn-asgiref": 3, **_OTHERS, "floor": 2}),
+    "hello-32": _Share(
+        {
+            **dict.fromkeys(("gateway", "granian"), 7),
+            **dict.fromkeys(("gunicorn-gthread", "uvicorn-asgiref"), 3),
+            **dict.fromkeys(_OTHERS, 3),
+            "floor": 2,
+        }
+    ),
     "hello-256": _Share(_MAIN),
     "varied-32": _Share(_FAST),
-    "flask-32": _Share({**_MUCH, **_OTHERS}),
+    "flask-32": _Share(
+        {"gateway": 5, "granian": 5, "gunicorn-gthread": 3, **dict.fromkeys(_OTHERS, 2)}
+    ),
     "flask-256": _Share({"gateway": 2, "granian": 2}),
     "post-64k": _Share(_MAIN),
     "post-1m": _Share(_MAIN),
@@ -43,7 +51,7 @@ _SHORT = {
     "idle-10k": _Share({"gateway": 2, "granian": 1}, 1),
     "cold-start": _Share({"gateway": 5, "granian": 5, "gunicorn-gthread": 3}, 0),
     "access-log": _Share(_FAST),
-    "open-loop": _Share(_FAST),
+    "open-loop": _Share({"gateway": 2, "granian": 2}, 3),
     "uploads-100": _Share({"gateway": 1, "granian": 1}, 10),
 }
 
