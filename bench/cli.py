@@ -23,9 +23,9 @@ from bench.environment import (
     refuse_missing,
 )
 from bench.install import install
-from bench.peers import DEFAULT_PEERS, PEERS, ROOT, Peer
+from bench.peers import PEERS, ROOT, Peer
 from bench.results import Results
-from bench.scenarios import FULL, SCENARIOS, SHORT, Scenario
+from bench.scenarios import SCENARIOS, Scenario
 from bench.series import (
     begun,
     expected_seconds,
@@ -36,6 +36,7 @@ from bench.series import (
     tools,
     unused_path,
 )
+from bench.suites import SHORT, SUITES
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 
@@ -80,18 +81,19 @@ def _main(arguments: Sequence[str]) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     asked = _named(options.peers, PEERS, "peer") if options.peers else None
+    suite = SUITES[options.suite]
     if options.scenarios:
-        scenarios = _named(options.scenarios, SCENARIOS, "scenario")
+        scenarios = _named(options.scenarios, {**SCENARIOS, **suite}, "scenario")
     else:
-        scenarios = [one for one in SCENARIOS.values() if options.suite in one.suites]
-    results = _measured(_peers_of(scenarios, asked, options.suite), options)
+        scenarios = [*suite.values()]
+    results = _measured(_peers_of(scenarios, asked), options)
     if options.page:
         _render(results, options.page)
     return _status(results)
 
 
 def _compare(options: argparse.Namespace) -> int:
-    scenarios = _named(options.scenarios, SCENARIOS, "scenario")
+    scenarios = _named(options.scenarios, {**SCENARIOS, **SUITES[SHORT]}, "scenario")
     if options.old == options.new:
         raise UsageError(f"{options.old} is compared with itself")
     with ExitStack() as stack:
@@ -117,12 +119,12 @@ def _list(_: argparse.Namespace) -> int:
         print(f"  {peer.name:22} {version if is_installed(peer) else 'not installed'}")
     print("\nscenarios")
     for scenario in SCENARIOS.values():
-        print(f"  {scenario.name:22} {scenario.title} ({', '.join(sorted(scenario.suites))})")
+        suites = ", ".join(name for name, suite in SUITES.items() if scenario.name in suite)
+        print(f"  {scenario.name:22} {scenario.title} ({suites})")
     print()
-    for suite in (SHORT, FULL):
-        chosen = [one for one in SCENARIOS.values() if suite in one.suites]
-        turns = plan({one: _usual_peers(one, suite) for one in chosen}, None, 0)
-        print(f"the {suite} suite has {len(turns)} runs: {in_words(expected_seconds(turns))}")
+    for name, suite in SUITES.items():
+        turns = plan({one: _usual_peers(one) for one in suite.values()}, None, 0)
+        print(f"the {name} suite has {len(turns)} runs: {in_words(expected_seconds(turns))}")
     return 0
 
 
@@ -195,7 +197,7 @@ def _named(names: str, known: Mapping[str, _Entry], kind: str) -> list[_Entry]:
 
 
 def _peers_of(
-    scenarios: Sequence[Scenario], asked: Sequence[Peer] | None, suite: str
+    scenarios: Sequence[Scenario], asked: Sequence[Peer] | None
 ) -> dict[Scenario, list[Peer]]:
     """Who takes part in what: those asked for, else the scenario's own that are installed.
 
@@ -207,7 +209,7 @@ def _peers_of(
         raise UsageError(f"{', '.join(absent)} not installed: python -m bench install")
     found = {}
     for scenario in scenarios:
-        peers = [*asked] if asked is not None else _usual_peers(scenario, suite)
+        peers = [*asked] if asked is not None else _usual_peers(scenario)
         # Without its extra arguments a peer would do something else than the others.
         ready = [one for one in peers if is_installed(one) and fits(scenario, one)]
         left_out = [one.name for one in peers if one not in ready]
@@ -220,11 +222,8 @@ def _peers_of(
     return found
 
 
-def _usual_peers(scenario: Scenario, suite: str) -> list[Peer]:
-    names = scenario.peers
-    if names is None:
-        names = DEFAULT_PEERS if suite == SHORT else tuple(PEERS)
-    return [PEERS[name] for name in names]
+def _usual_peers(scenario: Scenario) -> list[Peer]:
+    return [*PEERS.values()] if scenario.peers is None else [PEERS[one] for one in scenario.peers]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -240,7 +239,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands")
     run = commands.add_parser("run", help="measure peers under scenarios, in turns")
-    run.add_argument("--suite", choices=(SHORT, FULL), default=SHORT)
+    run.add_argument("--suite", choices=tuple(SUITES), default=SHORT)
     run.add_argument("--peers", metavar="A,B", help="in place of each scenario's own")
     run.add_argument("--scenarios", metavar="A,B", help="in place of a suite")
     run.add_argument("--overhead", action="store_true", help="CPU time per invocation as well")

@@ -164,9 +164,3 @@ _ALL = (
 )
 
 PEERS = {peer.name: peer for peer in _ALL}
-
-DEFAULT_PEERS = (
-    *("gateway", "granian", "gunicorn-gthread", "waitress", "uvicorn-a2wsgi", "uvicorn-asgiref"),
-    *("bjoern", "fastwsgi", "uwsgi", "floor"),
-)
-"""Of the short suite, which has ten minutes."""

@@ -30,11 +30,6 @@ from bench.loads.uploads import Uploads
 from bench.loads.wrk import Wrk
 from bench.process import SERVER_CORE
 
-SHORT = "short"
-FULL = "full"
-_BOTH = frozenset({SHORT, FULL})
-_FULL = frozenset({FULL})
-
 _MAIN = ("gateway", "granian", "gunicorn-gthread")
 """The peers of scenarios that are too costly for all."""
 _FAST = ("gateway", "granian")
@@ -54,13 +49,14 @@ class Scenario:
     primary: str = "requests_per_second"
     """The figure that peers are compared by."""
     higher_is_better: bool = True
-    suites: frozenset[str] = _FULL
     seconds: float = 3
     """Length of the measurement in one run, without start and warm-up."""
     rounds: int | None = 3
-    """`None` for as many as the whole suite has."""
+    """`None` for as many as usual."""
     peers: tuple[str, ...] | None = None
-    """Measured unless others are asked for; `None` for all default ones."""
+    """Measured unless others are asked for; `None` for all."""
+    rounds_by_peer: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """In place of `rounds`."""
     peer_arguments: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     """Appended to the command of a peer; peers that are not named take nothing."""
     cores: str = SERVER_CORE
@@ -92,34 +88,24 @@ _MANY_CONNECTIONS = {
 }
 
 _ALL = (
-    Scenario(
-        "hello-1", "Raw WSGI, 1 connection", _HELLO, Wrk(1), suites=_BOTH, seconds=2, peers=_MAIN
-    ),
+    Scenario("hello-1", "Raw WSGI, 1 connection", _HELLO, Wrk(1), peers=_MAIN),
     Scenario(
         *("hello-32", "Raw WSGI, 32 connections", _HELLO, Wrk(32)),
-        suites=_BOTH,
-        seconds=2,
         rounds=None,
     ),
     Scenario(
         *("hello-256", "Raw WSGI, 256 connections", _HELLO, Wrk(256)),
-        suites=_BOTH,
-        seconds=2,
         peers=_MAIN,
     ),
     Scenario(
         *("varied-32", "Raw WSGI, every head another, 32 connections", _HELLO),
         Wrk(32, script="varied.lua"),
-        suites=_BOTH,
-        seconds=2,
         peers=_MAIN,
     ),
     Scenario("flask-1", "Flask, 1 connection", _FLASK, Wrk(1)),
     Scenario(
         *("flask-32", "Flask, 32 connections", _FLASK, Wrk(32)),
-        suites=_BOTH,
-        seconds=2,
-        peers=_MAIN,
+        rounds=None,
     ),
     Scenario("flask-256", "Flask, 256 connections", _FLASK, Wrk(256), peers=_MAIN),
     Scenario("json-32", "10 KB of JSON, 32 connections", "bench.handlers:as_json", Wrk(32)),
@@ -127,16 +113,12 @@ _ALL = (
         *("post-64k", "POST of 64 KiB, 16 connections", "bench.handlers:length"),
         Posts(64 * 1024, 16),
         primary="megabytes_per_second",
-        suites=_BOTH,
-        seconds=2,
         peers=_MAIN,
     ),
     Scenario(
         *("post-1m", "POST of 1 MiB, 8 connections", "bench.handlers:length"),
         Posts(_MIB, 8),
         primary="megabytes_per_second",
-        suites=_BOTH,
-        seconds=2,
         peers=_MAIN,
     ),
     Scenario(
@@ -150,8 +132,6 @@ _ALL = (
         *("stream-100m", "100 MiB streamed to each of 4 clients", "bench.handlers:blocks"),
         Streams(100 * _MIB, 4),
         primary="megabytes_per_second",
-        suites=_BOTH,
-        seconds=2,
         peers=_MAIN,
     ),
     Scenario(
@@ -163,7 +143,6 @@ _ALL = (
     Scenario(
         *("sleep-50ms", "Handler sleeps 50 ms, 64 connections", "bench.handlers:sleep"),
         ClosedLoop(64),
-        suites=_BOTH,
         seconds=3,
         peers=_MAIN,
         rounds=2,
@@ -181,7 +160,6 @@ _ALL = (
         Beside(Trickling(256), rate=500),
         primary="quick_p99_ms",
         higher_is_better=False,
-        suites=_BOTH,
         seconds=4,
         rounds=2,
         peers=_MAIN,
@@ -197,8 +175,6 @@ _ALL = (
     Scenario(
         *("refusals", "Heads, paths and bodies over the limits", _HELLO),
         Refusals(32),
-        suites=_BOTH,
-        seconds=2,
         peers=("gateway",),
     ),
     Scenario(
@@ -214,14 +190,11 @@ _ALL = (
         *("cold-start", "From the start to the first answer, Flask", _FLASK, ColdStart()),
         primary="start_ms",
         higher_is_better=False,
-        suites=_BOTH,
         seconds=0,
         peers=_MAIN,
     ),
     Scenario(
         *("access-log", "Raw WSGI with access log, 32 connections", _HELLO, Wrk(32)),
-        suites=_BOTH,
-        seconds=2,
         peers=_MAIN,
         peer_arguments=_ACCESS_LOG,
     ),
@@ -229,7 +202,6 @@ _ALL = (
         *("open-loop", "Raw WSGI at 5,000 requests/s", _HELLO, OpenLoop(5_000)),
         primary="p99_ms",
         higher_is_better=False,
-        suites=_BOTH,
         seconds=3,
         peers=_FAST,
     ),

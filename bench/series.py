@@ -28,7 +28,7 @@ DEFAULT_ROUNDS = 5
 
 FOLDER = ROOT / "bench" / "results"
 
-_SETUP_SECONDS = 1.4
+_SETUP_SECONDS = 1.2
 """What starting and warming up take beside the measurement, about."""
 
 _TOOLS: dict[type, str] = {Wrk: "wrk", Posts: "wrk", Refusals: "wrk", OpenLoop: "h2load"}
@@ -54,15 +54,21 @@ def fits(scenario: Scenario, peer: Peer) -> bool:
 
 
 def plan(peers_of: Mapping[Scenario, Sequence[Peer]], rounds: int | None, seed: int) -> list[Turn]:
-    """All runs, in their order; `rounds` in place of each scenario's own."""
-    counts = {scenario: rounds or scenario.rounds or DEFAULT_ROUNDS for scenario in peers_of}
+    """All runs, in their order; `rounds` in place of each scenario's own, or each peer's there."""
+    counts = {
+        (scenario, peer.name): rounds
+        or scenario.rounds_by_peer.get(peer.name)
+        or scenario.rounds
+        or DEFAULT_ROUNDS
+        for scenario, peers in peers_of.items()
+        for peer in peers
+    }
     turns = []
     for number in range(max(counts.values(), default=0)):
         shuffled = random.Random(seed + number)
         for scenario, peers in peers_of.items():
-            if number < counts[scenario]:
-                order = shuffled.sample(peers, len(peers))
-                turns += [Turn(scenario, peer, number) for peer in order]
+            left = [peer for peer in peers if number < counts[scenario, peer.name]]
+            turns += [Turn(scenario, peer, number) for peer in shuffled.sample(left, len(left))]
     return turns
 
 

@@ -81,7 +81,5 @@ def stage_table(found: Sequence[Row]) -> str:
         )
     for row in found[:1]:
         load = f" ({row['load']})" if "load" in row else ""
-        lines.append(
-            f"{row['sampled']} requests sampled{load}, at {row['price_us']:.2f} µs a sample"
-        )
+        lines.append(f"{row['sampled']} requests sampled{load}, at {row['price_us']:.2f} µs each")
     return "\n".join(lines)

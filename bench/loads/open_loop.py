@@ -59,7 +59,9 @@ class OpenLoop:
 
     def _run(self, server: Server, seconds: float, log: Path) -> str:
         command = ["taskset", "-c", CLIENT_CORE, "h2load", "--h1", f"-c{self.clients}", "-t1"]
-        options = [f"--rps={self.rate / self.clients:g}", f"-D{seconds:g}", f"--log-file={log}"]
+        # It takes whole numbers only.
+        length = f"-D{round(seconds * 1000)}ms"
+        options = [f"--rps={self.rate / self.clients:g}", length, f"--log-file={log}"]
         try:
             done = subprocess.run(
                 [*command, *options, server.url],

@@ -100,7 +100,7 @@ def test_the_table(figures, monkeypatch, capsys):
     monkeypatch.setattr(overhead, "_ways", lambda: list(figures))
     assert overhead.main(["--rounds", "2"]) == 0
     *lines, last = capsys.readouterr().out.splitlines()[1:]
-    assert last == "100 requests sampled (hello, 1 connection), at 0.80 µs a sample"
+    assert last == "100 requests sampled (hello, 1 connection), at 0.80 µs each"
     assert [line.split() for line in lines] == [
         ["hello", "direct", "gateway", "1.00"],
         ["hello", "in", "memory", "gateway", "8.25", "7.25", "7.25", "to", "7.25"],

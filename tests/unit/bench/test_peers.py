@@ -3,7 +3,7 @@
 import pytest
 
 from bench.environment import pinned
-from bench.peers import DEFAULT_PEERS, PEERS, ROOT, Peer
+from bench.peers import PEERS, ROOT, Peer
 from bench.scenarios import SCENARIOS
 from bench.wrapped import _WRAPPERS
 
@@ -51,7 +51,6 @@ def test_own_variables_go_before_the_usual_ones() -> None:
 
 
 def test_names_that_others_use_exist() -> None:
-    assert set(DEFAULT_PEERS) <= PEERS.keys()
     for peer in PEERS.values():
         assert peer.arguments_key in PEERS
     for scenario in SCENARIOS.values():

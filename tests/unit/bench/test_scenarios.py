@@ -6,9 +6,8 @@ import pytest
 
 from bench.loads.cold_start import ColdStart
 from bench.loads.wrk import Wrk
-from bench.peers import DEFAULT_PEERS, PEERS, ROOT
+from bench.peers import PEERS, ROOT
 from bench.scenarios import SCENARIOS, Scenario
-from bench.series import expected_seconds, plan
 
 each = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=lambda one: one.name)
 
@@ -32,11 +31,6 @@ def test_its_script_is_there(scenario: Scenario) -> None:
         assert (ROOT / "bench" / "lua" / scenario.load.script).is_file()
 
 
-@each
-def test_it_is_in_the_full_suite(scenario: Scenario) -> None:
-    assert "full" in scenario.suites
-
-
 def test_only_a_cold_start_is_cold() -> None:
     cold = [one for one in SCENARIOS.values() if one.is_cold]
     assert [(one.name, type(one.load)) for one in cold] == [("cold-start", ColdStart)]
@@ -47,12 +41,3 @@ def test_rates_and_volumes_are_better_when_higher() -> None:
     lower = {one.primary for one in SCENARIOS.values() if not one.higher_is_better}
     assert higher == {"requests_per_second", "megabytes_per_second"}
     assert not lower & higher
-
-
-def test_the_short_suite_takes_less_than_ten_minutes() -> None:
-    peers_of = {
-        one: [PEERS[name] for name in one.peers or DEFAULT_PEERS]
-        for one in SCENARIOS.values()
-        if "short" in one.suites
-    }
-    assert expected_seconds(plan(peers_of, None, 0)) < 600

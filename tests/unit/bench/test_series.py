@@ -1,6 +1,7 @@
 """Which runs are made, in which order, and what is said of each."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ def test_a_round_ends_before_the_next_begins() -> None:
 
 def test_the_number_of_rounds_can_be_given() -> None:
     assert len(series.plan(PEERS_OF, 3, 7)) == 3 * (2 + 6)
+
+
+def test_peers_can_have_rounds_of_their_own() -> None:
+    scenario = replace(FEW, rounds_by_peer={"a": 3, "b": 1})
+    peers_of = {scenario: [Peer(name, ()) for name in "abc"]}
+    counts = Counter(peer for _, _, peer in names(series.plan(peers_of, None, 7)))
+    assert counts == {"a": 3, "b": 1, "c": 2}
+    assert len(series.plan(peers_of, 5, 7)) == 5 * 3
 
 
 def test_the_order_comes_from_the_seed_and_the_round() -> None:
