@@ -373,17 +373,9 @@ def test_capacity_comes_back_when_stuck_handlers_return(make_pool, monkeypatch, 
     while pool._threads:
         stuck += begin(make_pool, pool, len(pool._threads))
         pool.check_deadlines(monotonic() + 6)
-<<<<<<< HEAD
     for job in stuck:
         job.go.set()
     for thread in list(pool.written_off):
-=======
-    assert len(pool.written_off) == len(stuck) > threads
-    # All before any is awaited: which thread took which job is not known.
-    for job in stuck:
-        job.go.set()
-    for thread in pool.written_off:
->>>>>>> bstages
         thread.join(PATIENCE)
         assert not thread.is_alive()
     pool.check_deadlines(monotonic())
