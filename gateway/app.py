@@ -29,6 +29,7 @@ from gateway.observe.access_log import AccessLog
 from gateway.server import ServedApplication, Server, run_loop
 from gateway.wsgi.bridge import WsgiBridge
 from gateway.wsgi.pool import job_times
+from gateway.wsgi.switch_watch import SwitchWatch
 
 if TYPE_CHECKING:
     from gateway.observe.invocation_profile import InvocationProfile
@@ -146,15 +147,15 @@ def _run_worker(
     interface: Literal["wsgi", "asgi"],
     sock: socket.socket,
 ) -> None:
-    # Python's 5 ms make each step of the loop wait as long while handlers compute.
-    sys.setswitchinterval(config.switch_interval)
     profile = _profile(config, interface)
     access_log = _access_log(config)
 
     async def main() -> None:
         if interface == "wsgi":
             timed = handler if profile is None else profile.wrap(handler)
-            await _serve(config, _bridge(config, timed), access_log, profile, sock)
+            bridge = _bridge(config, timed)
+            SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
+            await _serve(config, bridge, access_log, profile, sock)
             return
         lifespan = Lifespan(handler)
         await lifespan.startup()

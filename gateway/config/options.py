@@ -145,11 +145,11 @@ class Config:
         help="A handler that runs longer is answered for with 502; 0 lets it run for ever.",
     )
     switch_interval: float = option(
-        0.002,
+        0.0005,
         kind=duration(minimum=0.0001),
         group=POOL,
-        help="A handler that computes lets other threads and the event loop run at least this "
-        "often.",
+        help="While a handler computes, it lets other threads and the event loop run at least "
+        "this often.",
     )
 
     max_header_bytes: int = option(

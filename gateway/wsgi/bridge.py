@@ -29,6 +29,7 @@ from gateway.wsgi.environ import connection_environ, head_environ, request_envir
 from gateway.wsgi.hosted import HostedExchange, HostedRequest, read_body
 from gateway.wsgi.invocation import Invocation, Rules
 from gateway.wsgi.pool import ThreadPool
+from gateway.wsgi.switch_watch import Running
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
@@ -125,6 +126,10 @@ class WsgiBridge:
     def check_deadlines(self, now: float) -> None:
         """Give up handlers that are past their time; `now` is `time.monotonic()`."""
         self._pool.check_deadlines(now)
+
+    def running(self) -> list[Running]:
+        """The threads of the pool that are at work."""
+        return self._pool.running()
 
     def relieve(self) -> None:
         """Replace the calling thread of the pool, which is held up by a slow client."""

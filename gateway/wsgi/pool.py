@@ -13,14 +13,16 @@ an answer: else as many such clients as there are threads would stop them all.
 
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from functools import partial
-from threading import Lock, Thread, current_thread
+from threading import Lock, Thread, current_thread, get_ident
 from time import monotonic
 from typing import Protocol
 
 from gateway.wsgi.job_queue import JobQueue
+from gateway.wsgi.switch_watch import Running
 
 log = logging.getLogger("gateway.pool")
 
@@ -48,9 +50,13 @@ class PoolThread(Thread):
         """Jobs that it has begun."""
         self.expired: Job | None = None
         """The job that was given up, of which the watch has told."""
+        self.clock: int | None = None
+        """Of its CPU time; `None` where the system has none, and before it runs."""
         self._pool = pool
 
     def run(self) -> None:
+        if hasattr(time, "pthread_getcpuclockid"):  # Not on macOS.
+            self.clock = time.pthread_getcpuclockid(get_ident())
         get = self._pool.queue.get
         lock = Lock()
         lock.acquire()
@@ -163,6 +169,16 @@ class ThreadPool:
             is_busy = any(thread.job is not None for thread in working)
             done = taken + self._taken_by_gone
             return done == self._submitted and not (is_busy or self._batch)
+
+    def running(self) -> list[Running]:
+        """The threads at work whose CPU time can be told."""
+        with self._roster:
+            threads = [*self._threads, *self._held_up, *self.written_off]
+        return [
+            Running(thread.clock, thread.taken)
+            for thread in threads
+            if thread.job is not None and thread.clock is not None
+        ]
 
     def relieve(self) -> None:
         """Start another thread in place of the calling one, which is held up by a slow client.

@@ -417,20 +417,32 @@ def test_a_handler_does_not_hold_up_the_loop(serve: Serve, gates: Gates, stack: 
     assert slow.read_response().status == 200
 
 
-@pytest.mark.parametrize(("options", "seconds"), [((), "0.002"), (("1ms",), "0.001")])
-def test_the_switch_interval_is_the_interpreter_s(
-    start_gateway: Callable[..., Gateway], options: tuple[str, ...], seconds: str
+SWITCHING = """
+import sys, time
+def handler(environ, start_response):
+    start_response("200 OK", [])
+    end = time.monotonic() + float(environ["QUERY_STRING"] or 0)
+    found = {sys.getswitchinterval()}
+    while time.monotonic() < end:
+        found.add(sys.getswitchinterval())
+        if environ["PATH_INFO"] == "/sleep":
+            time.sleep(0.02)
+    return [repr(sorted(round(seconds, 6) for seconds in found)).encode()]
+"""
+
+
+@pytest.mark.parametrize(("options", "short"), [((), 0.0005), (("1ms",), 0.001)])
+def test_the_interpreter_switches_more_often_while_a_handler_computes(
+    start_gateway: Callable[..., Gateway], options: tuple[str, ...], short: float
 ) -> None:
-    source = (
-        "import sys\n"
-        "def handler(environ, start_response):\n"
-        "    start_response('200 OK', [])\n"
-        "    return [f'{sys.getswitchinterval():g}'.encode()]\n"
-    )
     given = [f"--switch-interval={value}" for value in options]
-    gateway = start_gateway("app:handler", *given, source=source)
+    gateway = start_gateway("app:handler", *given, source=SWITCHING)
     with gateway.connect() as client:
-        assert client.ask("/").body.decode() == seconds
+        assert client.ask("/").body == b"[0.005]"
+        assert client.ask("/sleep?0.3").body == b"[0.005]", "who waits does not compute"
+        assert client.ask("/compute?0.5").body.decode() == repr([short, 0.005])
+        assert client.ask("/sleep?0.3").body.decode() in ("[0.005]", repr([short, 0.005]))
+        assert client.ask("/").body == b"[0.005]"
 
 
 DEAF = """
