@@ -48,7 +48,11 @@ class Results:
         """Write the whole set, so that there is a valid file at any time."""
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".tmp")
-        draft.write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n")
+        content = {"format": FORMAT, **asdict(self)}
+        # A run to a line: with the points of its curves it would be hundreds.
+        runs = ",\n  ".join([json.dumps(run) for run in content.pop("runs")])
+        facts = json.dumps(content, indent=1).removesuffix("\n}")
+        draft.write_text(f'{facts},\n "runs": [\n  {runs}\n ]\n}}\n')
         os.replace(draft, path)
 
     @classmethod
