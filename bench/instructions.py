@@ -20,8 +20,8 @@ from pathlib import Path
 
 from bench.environment import UsageError
 from bench.instructions_script import KINDS
+from bench.peers import ROOT
 
-ROOT = Path(__file__).parents[1]
 REQUESTS = 1000
 """Of each kind: a collection of garbage in one part and not in the next is little of it."""
 

@@ -19,7 +19,7 @@ def _a2wsgi(handler: Any) -> Any:
 def _asgiref(handler: Any) -> Any:
     from asgiref.wsgi import WsgiToAsgi  # noqa: PLC0415
 
-    return WsgiToAsgi(handler)  # type: ignore[no-untyped-call]
+    return WsgiToAsgi(handler)  # type: ignore[no-untyped-call]  # asgiref has no types here
 
 
 def _length(handler: Any) -> Any:

@@ -193,7 +193,7 @@ def _access_log(config: Config) -> AccessLog | None:
     output = sys.__stdout__  # The handler may have put something else in the place of the other.
     try:
         # A descriptor of its own: the handler may close or redirect the one that it knows.
-        descriptor = os.dup(output.fileno())  # type: ignore[union-attr]
+        descriptor = os.dup(output.fileno())  # type: ignore[union-attr]  # None is caught below
     except (AttributeError, OSError, ValueError) as error:
         raise UsageError("--access-log: there is no standard output to write to") from error
     if isinstance(output, io.TextIOWrapper):

@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench.loads.load import Measured
+from bench.peers import ROOT
 from bench.process import SERVER_CORE, FailedRun, Server
 
-_ROOT = Path(__file__).parents[2]
 _PATIENCE_SECONDS = 30
 
 
@@ -49,7 +48,7 @@ def _import_ms(module: str, cores: str) -> float:
     command = ["taskset", "-c", cores, sys.executable, "-c", f"import {module}; print(flush=True)"]
     pipe = subprocess.PIPE
     started = time.perf_counter()
-    with subprocess.Popen(command, cwd=_ROOT, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         has_imported = process.stdout.readline() != b""
         elapsed = time.perf_counter() - started
@@ -63,7 +62,7 @@ def _timed(command: Sequence[str], cores: str) -> float:
     started = time.perf_counter()
     done = subprocess.run(
         ["taskset", "-c", cores, *command],
-        cwd=_ROOT,
+        cwd=ROOT,
         capture_output=True,
         timeout=_PATIENCE_SECONDS,
         check=False,

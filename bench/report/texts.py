@@ -48,8 +48,8 @@ everywhere, and mostly more.
 - Anything about more than one process, TLS, HTTP/2 or ASGI applications; the peers can do some of \
 that.
 - That a peer cannot do better with other settings. Theirs are in `bench/peers.py`.
-- That peers that check less do the same work: limits, deadlines, request ids and metrics were \
-switched on in the gateway, as they are by default.
+- That peers that check less do the same work: limits, deadlines, request ids and FC's headers \
+were switched on in the gateway, as they are by default.
 """
 
 REPRODUCE = """\

@@ -271,9 +271,9 @@ class Connection(asyncio.Protocol):
         self.writer = SocketWriter(
             duplicate, self.site.timeouts.write, self.site.application.relieve
         )
-        if duplicate.family != socket.AF_UNIX:
+        self.peer = _peer_of(duplicate)
+        if self.peer is not None:
             self.local = duplicate.getsockname()[:2]
-            self.peer = _peer_of(duplicate)
         return True
 
     def _begin(self, head: RequestHead, rest: bytes) -> None:
@@ -368,9 +368,7 @@ class Connection(asyncio.Protocol):
             site = self.site
             head = self._parser.refused
             if site.record is not None and not self._is_ready and self._transport is not None:
-                sock = self._transport.get_extra_info("socket")
-                if sock.family != socket.AF_UNIX:
-                    self.peer = _peer_of(sock)
+                self.peer = _peer_of(self._transport.get_extra_info("socket"))
             exchange = Exchange(self, head, site.next_request_id(), site.loop.time())
             self._exchange = exchange
         self._end_reception(refusal)
@@ -538,8 +536,10 @@ class Connection(asyncio.Protocol):
             self.site.loop.call_soon_threadsafe(callback, *arguments)
 
 
-def _peer_of(sock: socket.socket) -> tuple[str, int]:
-    """The client's address and port; a client that has reset the connection has none any more."""
+def _peer_of(sock: socket.socket) -> tuple[str, int] | None:
+    """The client's address and port, empty where it has reset the connection; `None`: a path."""
+    if sock.family == socket.AF_UNIX:
+        return None
     try:
         return cast("tuple[str, int]", sock.getpeername()[:2])
     except OSError:

@@ -15,9 +15,8 @@ build, and costs a tenth of a lock.)
 """
 
 from collections.abc import Callable
-from io import BytesIO
 from time import monotonic
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.errors import ClientDisconnected, Refusal
 from gateway.http.body import BodyBuffer
@@ -94,15 +93,6 @@ class Exchange:
         state = "done" if self.is_done else "open" if self._claim else "claimed"
         return f"<Exchange {self.request_id} {self.head!r} {state} {self.status}>"
 
-    @property
-    def content_length(self) -> int | None:
-        """Bytes of the request's body; `None` while a streamed one has not ended."""
-        return 0 if self.body is None else self.body.length
-
-    def open_body(self) -> IO[bytes]:
-        """The request's body, to be read once."""
-        return BytesIO() if self.body is None else self.body.open()
-
     # From a pool thread.
 
     def respond(self, response: ResponseHead, body: bytes, length: int) -> None:
@@ -113,11 +103,7 @@ class Exchange:
         Raises:
             ClientDisconnected: somebody else answered, or nobody is there to read.
         """
-        try:  # `_claim_in_thread`, without the call.
-            self._claim.pop()
-        except IndexError:
-            raise ClientDisconnected("it was answered, or its client has left") from None
-        self._is_in_thread = True
+        self._claim_in_thread()
         head = self._encode_head(response, length)
         if self._form == NO_BODY:
             body = b""

@@ -79,7 +79,6 @@ class Reception:
                 self._flow.pause(reasons.HANDLER)
             return rest
         before = body.size
-        may_read = True
         try:
             rest = self._framing.feed(data)
         finally:  # Also what came before a fault is kept, and given back with the rest.

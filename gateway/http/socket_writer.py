@@ -97,20 +97,16 @@ class SocketWriter:
                 sent = self._socket.sendmsg((head, body), (), _NO_SIGNAL) - len(head)
                 return memoryview(body)[sent:] if sent >= 0 else head[sent:] + body
             data = head + body
-            size = len(data)
-            if size <= _MAX_JOINED:
-                sent = _send_holding_lock(self._descriptor, data, size, _AT_ONCE)
-                if sent == size:
-                    return b""
-            else:
-                sent = -1
+            sent = -1
+            if len(data) <= _MAX_JOINED:
+                sent = _send_holding_lock(self._descriptor, data, len(data), _AT_ONCE)
             if sent < 0:
                 sent = self._send(data, _NO_SIGNAL)  # It tells the error, if there still is one.
         except BlockingIOError:
             return head + body
         except OSError as error:
             raise ClientDisconnected(str(error)) from error
-        return b"" if sent == size else memoryview(data)[sent:]
+        return b"" if sent == len(data) else memoryview(data)[sent:]
 
     def _await_room(self) -> None:
         poll = select.poll()

@@ -239,6 +239,7 @@ class Invocation:
 
     def _respond(self, body: bytes) -> None:
         head = self._head
+        # Not to call it for each request, of whose instructions that would be 2 %.
         if head is None or head.dropped or head.size > self._rules.max_response_header_bytes:
             head = self._settled_head()
         exchange = self.exchange

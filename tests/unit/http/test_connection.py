@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 from unit.http.answers import AnswerReader, read_answers
-from unit.http.wire import FakeSocket, Wire
+from unit.http.wire import FakeSocket, Wire, body_of
 
 from gateway.errors import ClientDisconnected
 from gateway.http import blocks, reception
@@ -95,8 +95,8 @@ def test_a_body_in_pieces(wire, application):
     assert application == []
     wire.send(b"llo")
     (exchange,) = application
-    assert exchange.content_length == 5
-    assert exchange.open_body().read() == b"hello"
+    assert exchange.body.length == 5
+    assert body_of(exchange) == b"hello"
 
 
 def test_pipelined_requests_run_one_after_the_other(wire, application, records):
@@ -104,7 +104,7 @@ def test_pipelined_requests_run_one_after_the_other(wire, application, records):
     bodies = []
     for number in range(4):
         assert len(application) == number + 1
-        bodies.append(application[number].open_body().read())
+        bodies.append(body_of(application[number]))
         answer(application[number], str(number).encode())
         wire.loop.run()
     assert bodies == [b"", b"hello", b"x", b""]
@@ -334,7 +334,7 @@ def test_a_full_body_budget_pauses_reading(make_site, application):
     answer(application[0])
     first.loop.run()
     assert not second.transport.is_paused
-    assert application[1].open_body().read() == b"1234567890"
+    assert body_of(application[1]) == b"1234567890"
     answer(application[1])
     site.budget.settle()
     assert site.budget.used == 0
@@ -343,10 +343,10 @@ def test_a_full_body_budget_pauses_reading(make_site, application):
 def test_bodies_that_come_with_their_heads_are_counted(wire, application, site):
     wire.send(POST + b"hello" + POST + b"again")
     assert site.budget.used == 5
-    assert application[0].open_body().read() == b"hello"
+    assert body_of(application[0]) == b"hello"
     answer(application[0])
     wire.loop.run()
-    assert application[1].open_body().read() == b"again"
+    assert body_of(application[1]) == b"again"
     answer(application[1])
     wire.loop.run()
     site.budget.settle()
@@ -385,7 +385,7 @@ def test_a_large_body_is_read_directly(direct_wire, application):
         wire.send(BODY[39:] + GET)
         assert not is_direct(wire)
         exchange = application.pop()
-        assert exchange.open_body().read() == BODY
+        assert body_of(exchange) == BODY
         answer(exchange)
         wire.loop.run()
         answer(application.pop())
@@ -397,7 +397,7 @@ def test_the_rest_of_a_body_is_not_worth_it(direct_wire, application):
     direct_wire.send(BIG + BODY[:33])
     assert not is_direct(direct_wire)
     direct_wire.send(BODY[33:])
-    assert application[0].open_body().read() == BODY
+    assert body_of(application[0]) == BODY
 
 
 def test_nobody_keeps_a_body_that_was_read_directly(direct_wire, application, site):
@@ -466,7 +466,7 @@ def test_a_body_read_directly_waits_for_the_budget(monkeypatch, direct_wire, app
     other.loop.run()
     assert not is_direct(wire)
     exchange = application.pop()
-    assert exchange.open_body().read() == BODY
+    assert body_of(exchange) == BODY
     answer(exchange)
 
 
@@ -482,7 +482,7 @@ def test_a_body_that_was_read_directly_and_is_then_streamed(direct_wire, applica
     assert exchange.body.take(100) == BODY[:21], "not a byte more was read"
     wire.loop.run()
     wire.send(BODY[30:])
-    assert exchange.open_body().read() == BODY[21:]
+    assert body_of(exchange) == BODY[21:]
 
 
 def test_continue_leaves_late_while_the_body_is_read_directly(direct_wire, application):
@@ -515,15 +515,15 @@ def test_a_body_beyond_the_buffer_is_streamed(streaming_wire, application, site)
     assert application == []
     wire.send(b"8")
     (exchange,) = application
-    assert exchange.content_length is None
+    assert exchange.body.length is None
     assert wire.transport.is_paused
     assert exchange.body.take(6) == b"123456"
     wire.loop.run()
     assert not wire.transport.is_paused
     wire.send(b"9" * 12)
     assert not wire.transport.is_paused, "the whole body has come"
-    assert exchange.open_body().read() == b"78" + b"9" * 12
-    assert exchange.content_length == 20
+    assert body_of(exchange) == b"78" + b"9" * 12
+    assert exchange.body.length == 20
     answer(exchange)
     wire.loop.run()
     assert statuses(wire) == [200]
@@ -551,7 +551,7 @@ def test_the_body_of_an_asynchronous_invocation_is_never_streamed(streaming_wire
     wire.send(LONG.replace(b"Host: a", b"Host: a\r\nX-Fc-Invocation-Type: Async") + b"9" * 19)
     assert application == []
     wire.send(b"9")
-    assert application[0].open_body().read() == b"9" * 20
+    assert body_of(application[0]) == b"9" * 20
 
 
 @pytest.mark.parametrize("is_claimed", [False, True])
@@ -633,7 +633,7 @@ def test_a_reset_gives_the_body_back_once(wire, application, records, site, mome
 def test_an_idle_connection_keeps_no_body(wire, application):
     wire.send(POST + b"hello")
     (exchange,) = application
-    body = exchange.open_body()
+    body = exchange.body.open()
     answer(exchange)
     wire.loop.run()
     assert not wire.is_closed

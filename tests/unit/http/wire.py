@@ -19,6 +19,11 @@ from gateway.http.site import Site
 _END = b""
 
 
+def body_of(exchange: Exchange) -> bytes:
+    """The body of a request; empty without one."""
+    return b"" if exchange.body is None else exchange.body.open().read()
+
+
 class ManualHandle:
     """A timer that has not come yet."""
 
