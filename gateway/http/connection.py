@@ -22,10 +22,12 @@ from typing import Any, Final, cast
 from gateway.errors import ClientDisconnected, MalformedRequest, Refusal, RequestTimeout
 from gateway.http import flow
 from gateway.http.body import BodyBuffer
+from gateway.http.delivery import Delivery, can_be_told
 from gateway.http.exchange import Exchange
 from gateway.http.flow import ReadFlow
 from gateway.http.head import RequestHead
 from gateway.http.inflow import Inflow
+from gateway.http.lingering import Lingering
 from gateway.http.parser import HeadParser
 from gateway.http.reception import Reception
 from gateway.http.response import CONTINUE
@@ -37,18 +39,13 @@ log = logging.getLogger("gateway.connection")
 _MAX_PENDING: Final = 64 * 1024
 """Unparsed bytes behind a running request, beyond which reading pauses."""
 
-_MAX_LINGER_BYTES: Final = 128 * 1024 * 1024
-"""Bytes read and dropped after an early refusal."""
-
-_DRAIN_LINGER: Final = 2.0
-"""Seconds for that when the worker ends: its answer has left, and nobody else is to wait."""
-
 # What the deadline is for.
 _NOTHING: Final = 0
 _REQUEST: Final = 1
 _HEAD: Final = 2
-_LINGER: Final = 3
-_WAITS: Final = ("nothing", "request", "head", "linger")
+_OVER: Final = 3
+"""A refusal was the last that is said: nothing is understood any more."""
+_WAITS: Final = ("nothing", "request", "head", "over")
 
 
 class Connection(asyncio.Protocol):
@@ -65,18 +62,18 @@ class Connection(asyncio.Protocol):
         "_is_blocked",
         "_is_direct",
         "_is_ready",
-        "_lingered",
         "_parser",
         "_pending",
         "_reception",
-        "_saw_eof",
         "_transport",
         "_unsent",
         "_wait",
         "environ",
+        "is_cut",
         "is_lost",
         "local",
         "peer",
+        "saw_eof",
         "site",
         "writer",
     )
@@ -87,6 +84,10 @@ class Connection(asyncio.Protocol):
     site: Site
     is_lost: bool
     """Whether the transport is gone."""
+    is_cut: bool
+    """Whether the gateway has closed it in the middle of an answer."""
+    saw_eof: bool
+    """Whether the client has ended its side: it has left, or it still reads."""
     peer: tuple[str, int] | None
     """The client's address and port; `None` on a unix socket, and before the first request."""
     local: tuple[str, int] | None
@@ -94,7 +95,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.is_lost = False
+        self.is_lost = self.is_cut = self.saw_eof = False
         self.environ = None
         self.peer = self.local = None
         self._transport: asyncio.Transport | None = None
@@ -105,13 +106,11 @@ class Connection(asyncio.Protocol):
         self._wait = _NOTHING
         self._deadline = 0.0
         self._unsent = 0
-        self._lingered = 0
         self._is_blocked = False
         self._is_direct = False
         """Whether an `Inflow` is the transport's protocol."""
         self._is_ready = False
         """Whether a request has come: addresses and writer are set."""
-        self._saw_eof = False
         self._drain_waiters: list[asyncio.Future[None]] = []
 
     def __repr__(self) -> str:
@@ -128,11 +127,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange
-        if self._wait == _LINGER:
-            self._lingered += len(data)
-            if self._lingered > _MAX_LINGER_BYTES:
-                self.abort()
-        elif exchange is None or exchange.is_done:
+        if self._wait == _OVER:
+            return
+        if exchange is None or exchange.is_done:
             self._pending += data
             self.resume()
         elif self._reception is not None:
@@ -142,11 +139,9 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client sends nothing more, but may read: what it has asked for is answered."""
-        self._saw_eof = True
+        self.saw_eof = True
         exchange = self._exchange
-        if self._wait == _LINGER:
-            self._close()
-        elif exchange is None or exchange.is_done:
+        if exchange is None or exchange.is_done:
             self.resume()
         elif self._reception is not None:
             self._refuse(MalformedRequest("the request body ended early"))
@@ -216,7 +211,7 @@ class Connection(asyncio.Protocol):
             if exchange is not None and exchange.is_done:
                 self._forget()
             return
-        if self._wait == _LINGER:
+        if self._wait == _OVER:
             return
         if exchange is not None:
             if not exchange.is_done:
@@ -231,7 +226,7 @@ class Connection(asyncio.Protocol):
         if self._pending:
             data, self._pending = self._pending, b""
             self._feed_head(data)
-        elif self._saw_eof:
+        elif self.saw_eof:
             if self._parser.is_open:
                 self._refuse(MalformedRequest("the request head ended early"))
             else:
@@ -249,7 +244,7 @@ class Connection(asyncio.Protocol):
             return
         if head is not None:
             self._begin(head, self._parser.rest)
-        elif self._saw_eof:
+        elif self.saw_eof:
             self.resume()
         elif self._wait != _HEAD and self._parser.is_open:
             self._start_wait(_HEAD, self.site.timeouts.head)
@@ -300,7 +295,7 @@ class Connection(asyncio.Protocol):
     def _receive(self, exchange: Exchange, head: RequestHead, rest: bytes) -> None:
         """Begin with a body of which `rest` is there."""
         reception = self._reception = Reception(exchange, head, self._flow)
-        if rest or self._saw_eof:
+        if rest or self.saw_eof:
             self._feed_body(exchange, reception, rest)
         elif head.expects_continue:
             self.write(CONTINUE)
@@ -332,7 +327,7 @@ class Connection(asyncio.Protocol):
             self._reception = None
             if rest:
                 self._stash(exchange, rest)
-        elif self._saw_eof:
+        elif self.saw_eof:
             self._refuse(MalformedRequest("the request body ended early"))
             return
         if reception.is_direct != self._is_direct:
@@ -372,7 +367,7 @@ class Connection(asyncio.Protocol):
             exchange = Exchange(self, head, site.next_request_id(), site.loop.time())
             self._exchange = exchange
         self._end_reception(refusal)
-        self._wait = _LINGER
+        self._wait = _OVER
         if exchange.refuse(refusal):
             self._linger()
         else:
@@ -388,23 +383,18 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def _linger(self) -> None:
-        """Half-close, then read and drop until the client has done so too (RFC 9112 §9.6).
-
-        A close with unread bytes would reset the connection, and the reset may overtake the
-        answer.
-        """
-        self._start_wait(_LINGER, self.site.timeouts.linger)
-        if self._reception is not None:
-            self._end_reception(ClientDisconnected("the connection is closed"))
-        self._pending = b""
+        """Close, but not before the client could read what it has been told."""
+        transport = self._transport
+        self._end_reception(ClientDisconnected("the connection is closed"))
         if self._flow.reasons:
             self._flow.resume(self._flow.reasons)
-        if self._transport is None or self._transport.is_closing():
+        if transport is None or transport.is_closing():
             return
-        if self._saw_eof:
-            self._close()
+        if self.saw_eof:
+            transport.close()
         else:
-            self._transport.write_eof()
+            Lingering(self.site, transport, self.site.timeouts.linger)
+            self.connection_lost(None)
 
     def _end_reception(self, fault: Exception) -> None:
         reception, self._reception = self._reception, None
@@ -425,6 +415,7 @@ class Connection(asyncio.Protocol):
 
     def cut(self) -> None:
         """Close at once, also under the hands of a thread that is writing."""
+        self.is_cut = True
         if self._is_ready and not self.is_lost:
             self.writer.shut_down()
         self.abort()
@@ -432,10 +423,28 @@ class Connection(asyncio.Protocol):
     def drain(self) -> None:
         """Close if nothing is under way; what is, closes behind its answer."""
         exchange = self._exchange
-        if self._wait == _LINGER:
-            self._deadline = min(self._deadline, self.site.loop.time() + _DRAIN_LINGER)
-        elif exchange is None or exchange.is_done:
+        if exchange is None or exchange.is_done:
             self.resume()
+
+    def confirm_delivery(self, exchange: Exchange) -> None:
+        """Have the record of `exchange` made once it is known whether its answer was taken."""
+        transport = self._transport
+        if transport is None:
+            exchange.confirm(is_taken=False)
+            return
+        sock = self.writer.duplicate if self._is_ready else transport.get_extra_info("socket")
+        try:
+            duplicate = sock.dup() if can_be_told(sock) else None
+        except OSError:  # No descriptor is left.
+            duplicate = None
+        if duplicate is None:
+            exchange.confirm(is_taken=True)
+            return
+        if not (exchange.keep_alive or transport.get_write_buffer_size()):
+            with suppress(OSError):  # It is gone, as will be found.
+                # The duplicate keeps the connection open; who reads on is to see the end.
+                duplicate.shutdown(socket.SHUT_WR)
+        Delivery(self.site, exchange, duplicate)
 
     # Deadlines.
 
@@ -455,8 +464,6 @@ class Connection(asyncio.Protocol):
                 self._refuse(RequestTimeout("the request head did not arrive in time"))
             elif wait == _REQUEST:
                 self._close()
-            else:
-                self.abort()
 
     def _check_request(self, now: float) -> None:
         exchange = self._exchange
@@ -520,7 +527,7 @@ class Connection(asyncio.Protocol):
         return (
             self._reception is None
             and site.timeouts.keep_alive > 0
-            and (not (site.is_draining or self._saw_eof) or bool(self._pending))
+            and (not (site.is_draining or self.saw_eof) or bool(self._pending))
         )
 
     def release_body(self, size: int) -> None:

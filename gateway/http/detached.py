@@ -50,6 +50,10 @@ class DetachedExchange:
 
     # From a pool thread.
 
+    def has_left(self) -> bool:
+        """It is run for its own sake."""
+        return False
+
     def respond(self, response: ResponseHead, body: bytes, length: int) -> None:  # noqa: ARG002
         """Note the outcome."""
         self.is_done = True

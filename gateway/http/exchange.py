@@ -16,7 +16,7 @@ build, and costs a tenth of a lock.)
 
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gateway.errors import ClientDisconnected, Refusal
 from gateway.http.body import BodyBuffer
@@ -24,6 +24,8 @@ from gateway.http.body_stream import BodyStream
 from gateway.http.head import RequestHead
 from gateway.http.response import (
     CHUNKED,
+    CLIENT_CLOSED_REQUEST,
+    CONTINUE,
     LAST_CHUNK,
     LENGTH,
     NO_BODY,
@@ -35,9 +37,6 @@ from gateway.http.response_head import ResponseHead, refusal_head
 
 if TYPE_CHECKING:
     from gateway.http.connection import Connection
-
-CLIENT_CLOSED_REQUEST: Final = 499
-"""Status in records of a request whose client left before it was answered."""
 
 
 class Exchange:
@@ -94,6 +93,14 @@ class Exchange:
         return f"<Exchange {self.request_id} {self.head!r} {state} {self.status}>"
 
     # From a pool thread.
+
+    def has_left(self) -> bool:
+        """Whether the client has ended its side, and is found not to read any more either."""
+        connection = self.connection
+        if not connection.saw_eof or self.head is None or self.head.is_http_1_0:
+            return False
+        # RFC 9110 §15.2: a client of HTTP/1.1 understands it, expected or not.
+        return connection.writer.is_reset_by(CONTINUE)
 
     def respond(self, response: ResponseHead, body: bytes, length: int) -> None:
         """Answer completely, from a pool thread.
@@ -167,6 +174,8 @@ class Exchange:
         """Give up, from the pool thread that has claimed, or that nobody came before."""
         if not self.is_done and (self._is_in_thread or self.claim()):
             self.keep_alive = False
+            if self.connection.writer.has_failed:
+                self._note_loss()
             self._spoil()
             self.connection.call_soon(self.connection.abort)
             self._end_in_thread()
@@ -269,14 +278,28 @@ class Exchange:
         return True
 
     def note_end(self) -> None:
-        """Make the record; called once, when the exchange is over."""
+        """Make the record, or have it made; called once, when the exchange is over."""
         connection = self.connection
         if connection.is_lost:
-            self.status = CLIENT_CLOSED_REQUEST
+            self._note_loss()
         record = connection.site.record
         if record is not None:
             self.finished_at = monotonic()
-            record(self)
+            if connection.saw_eof and self.status != CLIENT_CLOSED_REQUEST:
+                connection.call_soon(connection.confirm_delivery, self)
+            else:
+                record(self)
+
+    def confirm(self, *, is_taken: bool) -> None:
+        """Make the record that `note_end` has held back; `is_taken`: the client has the answer."""
+        if not is_taken:
+            self._note_loss()
+        self.connection.site.record(self)  # type: ignore[misc]  # Or nothing was held back.
+
+    def _note_loss(self) -> None:
+        """The client has left, unless it was the gateway that cut it off."""
+        if not self.connection.is_cut:
+            self.status = CLIENT_CLOSED_REQUEST
 
     def _spoil(self) -> None:
         """Have an HTTP/1.0 client notice too that its answer has no end: by a mere close it has."""

@@ -22,6 +22,9 @@ class Status(NamedTuple):
         return self.code not in BODILESS
 
 
+CLIENT_CLOSED_REQUEST: Final = 499
+"""Status in records of a request whose client left before it had its answer."""
+
 BODILESS: Final = frozenset({204, 304})
 """Statuses whose responses never carry content (RFC 9110 §6.4.1), besides 1xx."""
 

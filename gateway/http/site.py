@@ -15,7 +15,6 @@ from gateway.limits import Limits
 if TYPE_CHECKING:
     import asyncio
 
-    from gateway.http.connection import Connection
     from gateway.http.exchange import Exchange
 
 
@@ -27,6 +26,19 @@ class Application(Protocol):
 
     def relieve(self) -> None:
         """The calling thread, which answers an exchange, is held up by its slow client."""
+
+
+class Client(Protocol):
+    """Who is connected, in whatever state: what the sweep and the end of the worker need of it."""
+
+    def check_deadline(self, now: float) -> None:
+        """End what is past its time; `now` is the loop's, in seconds."""
+
+    def drain(self) -> None:
+        """The worker ends: close if nothing is under way."""
+
+    def cut(self) -> None:
+        """Close at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +106,7 @@ class Site:
         self.record = record
         self.names = FieldNames(is_withheld)
         self.blocks = BlockPool()
-        self.connections: set[Connection] = set()
+        self.connections: set[Client] = set()
         self.is_draining = False
         self._server_field = f"Server: {server_header}\r\n" if server_header else ""
         self._second = -1

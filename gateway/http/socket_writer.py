@@ -29,12 +29,16 @@ from contextlib import suppress
 from typing import Final
 
 from gateway.errors import ClientDisconnected
+from gateway.http.delivery import unacknowledged
 
 _MAX_JOINED: Final = 64 * 1024
 """Bytes up to which a body is copied behind its head, and sent holding the interpreter lock."""
 
 _MOMENT: Final = 10
 """Milliseconds in which a client that reads as fast as it can makes room again."""
+
+_ROUND_TRIP: Final = 1
+"""Milliseconds that a thread waits for a client to refuse what it was sent."""
 
 _NO_SIGNAL: Final = socket.MSG_NOSIGNAL
 
@@ -54,18 +58,24 @@ class SocketWriter:
     the thread that waits for it, each time that it does so for more than a moment.
     """
 
-    __slots__ = ("_descriptor", "_on_held_up", "_send", "_socket", "_stall_timeout")
+    __slots__ = ("_descriptor", "_on_held_up", "_send", "_stall_timeout", "duplicate", "has_failed")
+
+    duplicate: socket.socket
+    """Of the connection's descriptor."""
+    has_failed: bool
+    """Whether the client was found to be gone, or to take nothing."""
 
     def __init__(
         self, sock: socket.socket, stall_timeout: float, on_held_up: Callable[[], None]
     ) -> None:
         """Take over `sock`."""
         sock.setblocking(False)
-        self._socket = sock
+        self.duplicate = sock
         self._descriptor = sock.fileno()
         self._send = sock.send
         self._stall_timeout = stall_timeout
         self._on_held_up = on_held_up
+        self.has_failed = False
 
     def send(self, data: bytes) -> None:
         """Send all of `data`, waiting while the client is slow.
@@ -81,7 +91,7 @@ class SocketWriter:
                 self._await_room()
                 continue
             except OSError as error:
-                raise ClientDisconnected(str(error)) from error
+                raise self._failure(str(error)) from error
             if sent == len(view):
                 return
             view = memoryview(view)[sent:]
@@ -94,7 +104,7 @@ class SocketWriter:
         """
         try:
             if len(body) > _MAX_JOINED:
-                sent = self._socket.sendmsg((head, body), (), _NO_SIGNAL) - len(head)
+                sent = self.duplicate.sendmsg((head, body), (), _NO_SIGNAL) - len(head)
                 return memoryview(body)[sent:] if sent >= 0 else head[sent:] + body
             data = head + body
             sent = -1
@@ -105,29 +115,49 @@ class SocketWriter:
         except BlockingIOError:
             return head + body
         except OSError as error:
-            raise ClientDisconnected(str(error)) from error
+            raise self._failure(str(error)) from error
         return b"" if sent == len(data) else memoryview(data)[sent:]
 
     def _await_room(self) -> None:
         poll = select.poll()
-        poll.register(self._socket, select.POLLOUT)
+        poll.register(self.duplicate, select.POLLOUT)
         if poll.poll(_MOMENT):
             return
         self._on_held_up()
         if not poll.poll(self._stall_timeout * 1000):
-            raise ClientDisconnected("the client takes nothing")
+            raise self._failure("the client takes nothing")
+
+    def _failure(self, what: str) -> ClientDisconnected:
+        self.has_failed = True
+        return ClientDisconnected(what)
+
+    def is_reset_by(self, interim: bytes) -> bool:
+        """Whether the client has closed: who has only half-closed takes an interim response.
+
+        One that is farther away than a round trip in a data centre passes for one who reads.
+        """
+        try:
+            if unacknowledged(self.duplicate):
+                return False  # It will tell; a part of a response would be worse.
+            self._send(interim, _NO_SIGNAL)
+            poll = select.poll()
+            poll.register(self.duplicate, select.POLLERR | select.POLLHUP)
+            self.has_failed = bool(poll.poll(_ROUND_TRIP))
+        except OSError:
+            self.has_failed = True
+        return self.has_failed
 
     def shut_down(self) -> None:
         """End the connection under the hands of a thread that is writing or waiting."""
         with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self.duplicate.shutdown(socket.SHUT_RDWR)
 
     def reset_on_close(self) -> None:
         """Have the connection end with a reset; nobody may be writing."""
         with suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self.duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
 
     def close(self) -> None:
         """Close the duplicate; no thread may have the claim."""
         self._descriptor = -1
-        self._socket.close()
+        self.duplicate.close()

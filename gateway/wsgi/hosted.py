@@ -228,6 +228,10 @@ class HostedExchange:
 
     # From a pool thread.
 
+    def has_left(self) -> bool:
+        """The server has said so if it has: the exchange is done then."""
+        return False
+
     def respond(self, response: ResponseHead, body: bytes, length: int) -> None:
         """Answer completely; raises ClientDisconnected when it is too late."""
         self._claim_in_thread()

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from gateway.errors import BadResponse, ClientDisconnected, QueueTimeout, Refusal
 from gateway.fc import errors as fc_errors
@@ -25,6 +25,9 @@ from gateway.wsgi.result import response_head
 log = logging.getLogger("gateway.function")
 
 
+_PROMPT: Final = 0.25
+"""Seconds in the queue, behind which it is asked whether to run the handler has still a use."""
+
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
@@ -37,6 +40,7 @@ class Responder(Protocol):
     def head(self) -> RequestHead | None: ...
     @property
     def is_done(self) -> bool: ...
+    def has_left(self) -> bool: ...
     def respond(self, response: ResponseHead, body: bytes, length: int) -> None: ...
     def start(self, response: ResponseHead, length: int | None) -> None: ...
     def write(self, data: bytes) -> None: ...
@@ -56,6 +60,7 @@ class Rules:
         "handler",
         "handler_timeout",
         "max_response_header_bytes",
+        "prompt",
         "queue_timeout",
         "shows_stack",
         "warned",
@@ -72,6 +77,7 @@ class Rules:
     ) -> None:
         self.handler = handler
         self.queue_timeout = queue_timeout
+        self.prompt = min(queue_timeout, _PROMPT)
         self.handler_timeout = handler_timeout
         self.max_response_header_bytes = max_response_header_bytes
         self.shows_stack = shows_stack
@@ -111,15 +117,24 @@ class Invocation:
         try:
             if exchange.is_done:
                 return  # The client left while it waited.
-            if waited > self._rules.queue_timeout:
-                self._refuse(QueueTimeout(f"no thread was free for {waited:.1f} seconds"))
-            else:
-                Context().run(self._invoke)
+            if waited > self._rules.prompt and self._is_too_late(waited):
+                return
+            Context().run(self._invoke)
         except Exception:
             log.exception("%s: fault of the gateway", exchange.request_id)
             exchange.abandon()
         finally:
             exchange.release()
+
+    def _is_too_late(self, waited: float) -> bool:
+        """Whether it has waited too long for its handler to run; answers for it."""
+        if waited > self._rules.queue_timeout:
+            self._refuse(QueueTimeout(f"no thread was free for {waited:.1f} seconds"))
+        elif self.exchange.has_left():
+            self.exchange.abandon()
+        else:
+            return False
+        return True
 
     def expire(self) -> None:
         """Answer in the handler's place, on the loop: it is past its time."""

@@ -61,6 +61,8 @@ class Tally:
 
 async def read_answer(reader: asyncio.StreamReader, asked: Asked, tally: Tally) -> None:
     head = await reader.readuntil(b"\r\n\r\n")
+    if head == b"HTTP/1.1 100 Continue\r\n\r\n":  # To a half-closed client that had to wait.
+        head = await reader.readuntil(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200 OK\r\n"):
         tally.faults.append(f"{asked.token}: {head!r}")
         return

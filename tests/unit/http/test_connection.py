@@ -11,8 +11,7 @@ from unit.http.answers import AnswerReader, read_answers
 from unit.http.wire import FakeSocket, Wire, body_of
 
 from gateway.errors import ClientDisconnected
-from gateway.http import blocks, reception
-from gateway.http import connection as module
+from gateway.http import blocks, lingering, reception
 from gateway.http.body import BodyBudget
 from gateway.http.inflow import Inflow
 from gateway.http.response import status_of
@@ -238,7 +237,7 @@ def test_no_lingering_behind_a_client_that_has_half_closed(wire, application):
 
 
 def test_lingering_is_bounded_in_bytes(wire, monkeypatch):
-    monkeypatch.setattr(module, "_MAX_LINGER_BYTES", 1000)
+    monkeypatch.setattr(lingering, "_MAX_BYTES", 1000)
     wire.send(BAD)
     wire.send(b"x" * 1000)
     assert not wire.transport.is_lost
@@ -248,10 +247,29 @@ def test_lingering_is_bounded_in_bytes(wire, monkeypatch):
 
 def test_lingering_is_bounded_in_time(wire, site):
     wire.send(BAD)
-    wire.connection.check_deadline(wire.loop.now + site.timeouts.linger)
+    (client,) = site.connections
+    client.check_deadline(wire.loop.now + site.timeouts.linger)
     wire.loop.run()
     assert not wire.transport.is_lost
-    wire.connection.check_deadline(wire.loop.now + site.timeouts.linger + 0.1)
+    client.check_deadline(wire.loop.now + site.timeouts.linger + 0.1)
+    wire.loop.run()
+    assert wire.transport.is_lost
+    assert site.connections == set()
+
+
+def test_lingering_goes_on_while_the_client_takes_the_answer(wire, site):
+    wire.stop_reading(room=10)
+    wire.send(BAD)
+    (client,) = site.connections
+    late = wire.loop.now + site.timeouts.linger + 0.1
+    client.check_deadline(late)
+    wire.kernel.room = 10
+    wire.transport.flush()
+    client.check_deadline(late + site.timeouts.linger - 0.1)
+    wire.loop.run()
+    assert not wire.transport.is_lost
+    client.check_deadline(late + 3 * site.timeouts.linger)
+    client.check_deadline(late + 5 * site.timeouts.linger)
     wire.loop.run()
     assert wire.transport.is_lost
 
@@ -850,14 +868,17 @@ def test_draining_waits_for_a_head_that_has_begun(wire, application, site):
 
 def test_draining_does_not_wait_long_for_a_refused_client(wire, site):
     wire.send(BAD)
-    check(wire, 1)
     site.is_draining = True
+    (client,) = site.connections
     for _ in range(10):
-        wire.connection.drain()
-        check(wire, 0.19)
+        client.drain()
+        wire.loop.now += 0.19
+        client.check_deadline(wire.loop.now)
+        wire.loop.run()
     assert not wire.transport.is_lost
-    wire.connection.drain()
-    check(wire, 0.2)
+    client.drain()
+    client.check_deadline(wire.loop.now + 0.2)
+    wire.loop.run()
     assert wire.transport.is_lost
 
 

@@ -212,7 +212,7 @@ def test_a_timeout_cuts_a_thread_that_has_begun(wire, exchange, records):
     exchange.abandon()
     wire.loop.run()
     assert records == [exchange]
-    assert exchange.status == 499
+    assert exchange.status == 200, "it was not the client who left"
     assert wire.duplicate.times_closed
     assert b"late" not in wire.take()
 

@@ -16,6 +16,7 @@ from gateway.http.body import BodyBudget
 from gateway.http.body_stream import BodyStream
 from gateway.http.connection import Connection
 from gateway.http.exchange import Exchange
+from gateway.http.lingering import Lingering
 from gateway.http.response import status_of
 from gateway.http.response_head import ResponseHead
 from gateway.http.site import Site, Timeouts
@@ -225,7 +226,7 @@ def converse(segments: list[bytes], way: str, *, ends: bool, reads: Sequence[int
     assert len({id(record) for record in records}) == len(records)
     assert wire.is_closed or not ends
     is_closed = wire.is_closed
-    assert isinstance(wire.transport.protocol, Connection) or not wire.is_closed
+    assert isinstance(wire.transport.protocol, Connection | Lingering) or not wire.is_closed
     wire.reset()
     assert len({id(record) for record in records}) == len(records)
     assert site.connections == set()

@@ -109,7 +109,7 @@ class FakeSocket:
         return self.duplicates[-1]
 
     def fileno(self) -> int:
-        return -1
+        return 1 << 20  # Nothing the system knows.
 
     def getpeername(self) -> tuple[str, int]:
         if self.kernel.is_reset:
@@ -138,6 +138,10 @@ class FakeSocket:
 
     def setsockopt(self, level: int, name: int, value: bytes) -> None:
         assert (level, name) == (socket.SOL_SOCKET, socket.SO_LINGER)
+
+    def getsockopt(self, level: int, name: int) -> int:
+        assert (level, name) == (socket.SOL_SOCKET, socket.SO_ERROR)
+        return errno.EPIPE if self.kernel.is_reset else 0
 
     def shutdown(self, how: int) -> None:
         self.kernel.is_shut_down = True

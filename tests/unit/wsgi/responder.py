@@ -37,6 +37,9 @@ class RecordingResponder:
         assert self.status is None, "a second head"
         self.status, self.fields, self.length = response.status, dict(response.fields), length
 
+    def has_left(self) -> bool:
+        return False
+
     def respond(self, response: ResponseHead, body: bytes, length: int) -> None:
         self._note("respond")
         self._set_head(response, length)

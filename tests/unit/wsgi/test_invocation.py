@@ -554,6 +554,17 @@ def test_waiting_for_a_thread_is_bounded(waited, code):
         assert json.loads(responder.body)["ErrorCode"] == "ResourceThrottled"
 
 
+@pytest.mark.parametrize("has_left", [False, True])
+@pytest.mark.parametrize(("waited", "is_asked"), [(0.25, False), (0.26, True)])
+def test_the_handler_is_not_run_for_a_client_that_left_the_queue(waited, is_asked, has_left):
+    responder = RecordingResponder()
+    responder.has_left = lambda: has_left
+    is_run = not (is_asked and has_left)
+    run(answering([b""]) if is_run else untouched, responder, waited=waited)
+    assert responder.calls == (["respond"] if is_run else ["abandon"])
+    assert responder.times_released == 1
+
+
 def test_somebody_else_has_answered():
     responder = RecordingResponder()
     responder.leaves_before = "respond"

@@ -1,0 +1,66 @@
+"""The end of a connection that has been told its last, while its client may still be sending."""
+
+import asyncio
+from typing import Final
+
+from gateway.http.site import Site
+
+_MAX_BYTES: Final = 128 * 1024 * 1024
+"""That are read and dropped."""
+
+_DRAIN_SECONDS: Final = 2.0
+"""To go on when the worker ends: the answer has left, and nobody else is to wait."""
+
+
+class Lingering(asyncio.Protocol):
+    """Half-closes, then reads and drops until the client has closed too (RFC 9112 §9.6).
+
+    A close with unread bytes would reset the connection, and the reset may overtake the answer.
+    What the transport has not sent yet is still sent, for as long as the client takes some of it.
+    """
+
+    __slots__ = ("_deadline", "_read", "_seconds", "_site", "_transport", "_unsent")
+
+    def __init__(self, site: Site, transport: asyncio.Transport, seconds: float) -> None:
+        """Take over a transport whose protocol this becomes; `seconds`: how long it may take."""
+        self._site = site
+        self._transport = transport
+        self._seconds = seconds
+        self._deadline = site.loop.time() + seconds
+        self._read = 0
+        self._unsent = 0
+        site.connections.add(self)
+        transport.set_protocol(self)
+        transport.write_eof()
+
+    def __repr__(self) -> str:
+        return f"<Lingering read={self._read}>"
+
+    def data_received(self, data: bytes) -> None:
+        self._read += len(data)
+        if self._read > _MAX_BYTES:
+            self.cut()
+
+    def eof_received(self) -> bool:
+        self._transport.close()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._site.connections.discard(self)
+
+    def check_deadline(self, now: float) -> None:
+        """Called by the sweep, every now and then; `now` is the loop's time."""
+        unsent = self._transport.get_write_buffer_size()
+        if unsent and unsent != self._unsent:
+            self._unsent = unsent
+            self._deadline = now + self._seconds
+        elif now > self._deadline:
+            self.cut()
+
+    def drain(self) -> None:
+        """The worker ends."""
+        self._deadline = min(self._deadline, self._site.loop.time() + _DRAIN_SECONDS)
+
+    def cut(self) -> None:
+        """Close at once."""
+        self._transport.abort()
