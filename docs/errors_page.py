@@ -62,6 +62,8 @@ _ADVICE = {
     "QueueFull": "Wait as long as `Retry-After` says, then try again, with growing pauses "
     "(`--threads`, `--queue`).",
     "QueueTimeout": "Wait as long as `Retry-After` says, then try again (`--queue-timeout`).",
+    "ConnectionLimit": "Wait as long as `Retry-After` says, then connect again; keep fewer "
+    "connections (`--max-connections`).",
     "BudgetTimeout": "Wait as long as `Retry-After` says, then try again (`--body-memory`).",
     "BadResponse": "Nothing; the function has to set fewer or shorter headers.",
 }

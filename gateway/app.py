@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
 from gateway.config import Config
+from gateway.descriptors import connections_allowed
 from gateway.errors import UsageError
 from gateway.fc.context import ContextTemplate, context_template
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
+from gateway.http.admission import Admission
 from gateway.http.body import BodyBudget
 from gateway.http.connection import Connection
 from gateway.http.deadlines import DeadlineSweep, sweep_interval
@@ -214,6 +216,7 @@ async def _serve(
         head=config.head_timeout,
         body=config.body_timeout,
         body_min_rate=config.body_min_rate,
+        body_total=config.body_total_timeout,
         write=config.write_timeout,
     )
     site = Site(
@@ -226,7 +229,14 @@ async def _serve(
         server_header=config.server_header,
         record=_record([log.add for log in (access_log, profile) if log is not None]),
     )
-    checks: list[Callable[[float], None]] = [application.check_deadlines]
+    allowed = connections_allowed(config.max_connections)
+    admission = Admission(
+        site,
+        allowed,
+        max_turned_away=max(8, min(512, allowed // 16)),  # Half of the descriptors' reserve.
+        new_connection=Connection if profile is None else profile.connection,
+    )
+    checks: list[Callable[[float], None]] = [admission.check, application.check_deadlines]
     if access_log is not None:
         checks.append(lambda _: access_log.flush())
     sweep = DeadlineSweep(site, sweep_interval(timeouts, config.handler_timeout), checks)
@@ -234,9 +244,9 @@ async def _serve(
         site,
         application,
         sweep,
+        admission,
         backlog=config.backlog,
         drain_timeout=config.drain_timeout,
-        new_connection=Connection if profile is None else profile.connection,
     )
     await server.run(sock, lambda: _announce(config, sock))
 

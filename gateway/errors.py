@@ -110,6 +110,14 @@ class QueueTimeout(Refusal):
     retry_after = 1
 
 
+class ConnectionLimit(Refusal):
+    """The gateway has as many connections as it may, and none of them can make room."""
+
+    status = 503
+    code = names.RESOURCE_THROTTLED
+    retry_after = 1
+
+
 class BudgetTimeout(Refusal):
     """The memory for request bodies was full for as long as a body may wait for it."""
 

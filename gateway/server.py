@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import uvloop
 
-from gateway.http.connection import Connection
+from gateway.http.admission import Admission
 from gateway.http.deadlines import DeadlineSweep
 from gateway.http.site import Application, Site
 from gateway.listening import accept_queued
@@ -48,10 +48,10 @@ class Server:
         site: Site,
         application: ServedApplication,
         sweep: DeadlineSweep,
+        admission: Admission,
         *,
         backlog: int,
         drain_timeout: float,
-        new_connection: Callable[[Site], Connection] = Connection,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
@@ -62,7 +62,7 @@ class Server:
         self._application = application
         self._sweep = sweep
         self._drain_timeout = drain_timeout
-        self._new_connection = new_connection
+        self._admission = admission
         self._stop = asyncio.Event()
 
     async def run(self, sock: socket.socket, on_ready: Callable[[], None]) -> None:
@@ -82,15 +82,12 @@ class Server:
     async def _listen(
         self, loop: asyncio.AbstractEventLoop, sock: socket.socket
     ) -> asyncio.AbstractServer:
-        def connection() -> Connection:
-            return self._new_connection(self._site)
-
         if sock.family != socket.AF_UNIX:
-            return await loop.create_server(connection, sock=sock, backlog=self._backlog)
+            return await loop.create_server(self._admission, sock=sock, backlog=self._backlog)
         # The loop would remove the path, on CPython 3.13 and newer; but an inherited socket is
         # the parent's, who may hand it on.  What the gateway has made itself, app.py removes.
         return await loop.create_unix_server(
-            connection,
+            self._admission,
             sock=sock,
             backlog=self._backlog,
             cleanup_socket=False,  # type: ignore[call-arg]  # uvloop has it on every version
@@ -112,7 +109,7 @@ class Server:
         queued = accept_queued(sock)  # The end of the listener would reset them.
         listener.close()
         for accepted in queued:
-            await loop.connect_accepted_socket(lambda: self._new_connection(site), accepted)
+            await loop.connect_accepted_socket(self._admission.admit, accepted)
         started = loop.time()
         while site.connections or not self._application.is_idle:
             spent = loop.time() - started

@@ -122,6 +122,14 @@ class Config:
         help="Connections that the system holds until they are accepted.",
     )
 
+    max_connections: int = option(
+        8192,
+        kind=integer(1, 1_000_000),
+        group=LISTENING,
+        help="Connections at the same time. One more takes the place of the one that has waited "
+        "for a request the longest, or is answered 503. The limit of open files may allow fewer.",
+    )
+
     threads: int = option(
         8, kind=integer(1, 1024), group=POOL, help="Handlers that may run at the same time."
     )
@@ -219,6 +227,12 @@ class Config:
         group=TIMEOUTS,
         help="Bytes of a body that add a second to --body-timeout; with 0 nothing does, and "
         "--body-timeout is the time for the whole body whatever its size.",
+    )
+    body_total_timeout: float = option(
+        900.0,
+        kind=_SOME_TIME,
+        group=TIMEOUTS,
+        help="For the whole body of a request, however steadily it arrives.",
     )
     write_timeout: float = option(
         30.0,

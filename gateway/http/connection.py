@@ -65,6 +65,7 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_pending",
         "_reception",
+        "_since",
         "_transport",
         "_unsent",
         "_wait",
@@ -104,7 +105,7 @@ class Connection(asyncio.Protocol):
         self._reception: Reception | None = None
         self._pending = b""
         self._wait = _NOTHING
-        self._deadline = 0.0
+        self._deadline = self._since = 0.0
         self._unsent = 0
         self._is_blocked = False
         self._is_direct = False
@@ -450,7 +451,22 @@ class Connection(asyncio.Protocol):
 
     def _start_wait(self, wait: int, seconds: float) -> None:
         self._wait = wait
-        self._deadline = self.site.loop.time() + seconds
+        self._since = self.site.loop.time()
+        self._deadline = self._since + seconds
+
+    @property
+    def waits_since(self) -> float:
+        """Since when, by the loop's time, it waits for a request; 0 when it has one."""
+        return self._since if self._wait in (_REQUEST, _HEAD) else 0.0
+
+    def make_room(self) -> bool:
+        """Close, unless a request has come in this moment; whether it does."""
+        if self._is_ready:
+            with suppress(OSError):  # Nothing has come, or it is over.
+                if self.writer.duplicate.recv(1, socket.MSG_PEEK):
+                    return False
+        self._close()
+        return True
 
     def check_deadline(self, now: float) -> None:
         """Called by the sweep, every now and then; `now` is the loop's time."""

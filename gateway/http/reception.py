@@ -32,6 +32,7 @@ class Reception:
         "_exchange",
         "_flow",
         "_framing",
+        "_last",
         "_paid",
         "is_direct",
         "is_ready",
@@ -52,6 +53,8 @@ class Reception:
         self._framing = _framing(head, body, exchange)
         self._deadline = site.loop.time() - flow.time_paused + site.timeouts.body
         """By a clock that stands while the gateway does not read."""
+        self._last = self._deadline - site.timeouts.body + site.timeouts.body_total
+        """The latest time for the last byte, by the same clock."""
         self._paid = 0
         """Bytes that have moved the deadline."""
         self.is_ready = False
@@ -162,7 +165,7 @@ class Reception:
             bought = (self._body.received - self._paid) / timeouts.body_min_rate
             self._paid = self._body.received
             self._deadline = min(self._deadline + bought, clock + timeouts.body)
-        if clock > self._deadline:
+        if clock > min(self._deadline, self._last):
             return RequestTimeout("the request body did not arrive in time")
         return None
 

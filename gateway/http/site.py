@@ -57,6 +57,9 @@ class Timeouts:
     body_min_rate: int = 500
     """Bytes per second; 0: the body's time does not grow with what has arrived."""
 
+    body_total: float = 900.0
+    """From the head to the last byte of the body, however fast it comes."""
+
     write: float = 30.0
     """In which the client takes no byte of its answer."""
 

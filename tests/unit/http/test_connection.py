@@ -765,6 +765,20 @@ def test_a_body_that_stands_still(make_site, records, drips):
     assert len(records) == 1
 
 
+@pytest.mark.parametrize(("end", "is_late"), [(19, False), (20, False), (20.1, True)])
+def test_a_steady_body_has_an_end_too(make_site, application, end, is_late):
+    wire = Wire(make_site(timeouts=Timeouts(body=10, body_min_rate=1, body_total=20)))
+    wire.send(POST.replace(b": 5", b": 1000"))
+    for _ in range(18):
+        wire.send(b"x" * 9)
+        check(wire, 1)
+    check(wire, end - 18)
+    assert wire.is_closed is is_late
+    if is_late:
+        assert statuses(wire, ["POST"]) == [408]
+        assert application == []
+
+
 def test_a_body_without_a_minimum_rate(make_site):
     wire = Wire(make_site(timeouts=Timeouts(body=10, body_min_rate=0)))
     wire.send(POST + b"hell")

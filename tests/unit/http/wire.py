@@ -103,6 +103,14 @@ class FakeSocket:
         self.kernel = kernel
         self.duplicates: list[FakeSocket] = []
         self.times_closed = 0
+        self.unread = b""
+        """What has arrived, and no loop has read."""
+
+    def recv(self, size: int, flags: int) -> bytes:
+        assert flags == socket.MSG_PEEK
+        if not self.unread:
+            raise BlockingIOError
+        return self.unread[:size]
 
     def dup(self) -> "FakeSocket":
         self.duplicates.append(type(self)(self.kernel))

@@ -1,0 +1,39 @@
+"""How many connections the process's limit of open files allows (getrlimit(2), `RLIMIT_NOFILE`)."""
+
+import logging
+import os
+import resource
+from contextlib import suppress
+
+log = logging.getLogger("gateway.server")
+
+_PER_CONNECTION = 2
+"""The loop's and, from the first request on, the duplicate that pool threads write to."""
+
+_LEAST_RESERVE = 16
+_MOST_RESERVE = 1024
+
+
+def connections_allowed(wanted: int) -> int:
+    """How many connections there may be, up to `wanted`; raises the soft limit as far as needed.
+
+    Some descriptors are kept back: for the handler, and for clients that are turned away.
+    """
+    used = len(os.listdir("/dev/fd"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = used + _PER_CONNECTION * wanted + _MOST_RESERVE
+    if resource.RLIM_INFINITY != soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with suppress(OSError, ValueError):  # Systems have limits besides.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    reserve = max(_LEAST_RESERVE, min(_MOST_RESERVE, soft // 8))
+    allowed = max(1, (soft - used - reserve) // _PER_CONNECTION)
+    if allowed < wanted:
+        log.warning(
+            "%d connections at once, not %d: the process may open %d files (ulimit -n)",
+            *(allowed, wanted, soft),
+        )
+    return min(wanted, allowed)

@@ -1,0 +1,141 @@
+"""The cap on connections: who gets in, who makes room, who is turned away."""
+
+import pytest
+from unit.http.answers import read_answers
+from unit.http.wire import FakeSocket, FakeTransport, Kernel, Wire
+
+from gateway.http.admission import Admission, TurnedAway
+from gateway.http.connection import Connection
+from gateway.http.response import status_of
+from gateway.http.response_head import ResponseHead
+
+OK = ResponseHead.of(status_of(200), [])
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Newcomer:
+    """A client that has just connected."""
+
+    def __init__(self, admission, site):
+        self.kernel = Kernel()
+        self.transport = FakeTransport(site.loop, FakeSocket(self.kernel))
+        self.protocol = self.transport.protocol = admission()
+        self.protocol.connection_made(self.transport)
+        self.loop = site.loop
+        self.loop.run()
+
+    @property
+    def is_admitted(self):
+        return isinstance(self.protocol, Connection)
+
+    def send(self, data):
+        self.transport.incoming.append(data)
+        self.transport.deliver()
+        self.loop.run()
+
+
+@pytest.fixture
+def admission(site):
+    return Admission(site, 3, max_turned_away=2)
+
+
+def sweep(site, admission, seconds=1):
+    site.loop.now += seconds
+    for connection in list(site.connections):
+        connection.check_deadline(site.loop.now)
+    admission.check(site.loop.now)
+    site.loop.run()
+
+
+def busy(admission, site, count):
+    """Clients with a request under way."""
+    clients = [Newcomer(admission, site) for _ in range(count)]
+    for client in clients:
+        client.send(GET)
+    return clients
+
+
+@pytest.mark.parametrize("present", [0, 1, 2])
+def test_below_the_cap(site, admission, present):
+    busy(admission, site, present)
+    assert Newcomer(admission, site).is_admitted
+
+
+def test_beyond_the_cap_is_503(site, admission, caplog):
+    clients = busy(admission, site, 3)
+    newcomer = Newcomer(admission, site)
+    assert isinstance(newcomer.protocol, TurnedAway)
+    (answer,) = read_answers(bytes(newcomer.kernel.taken), [None], is_closed=True)
+    assert (answer.status, answer.fields["retry-after"]) == (503, "1")
+    assert newcomer.transport.has_ended
+    newcomer.send(GET)
+    assert len(answer.body) + 1 < len(newcomer.kernel.taken), "nothing more is said"
+    newcomer.send(b"")
+    assert newcomer.transport.is_lost
+    assert not any(client.transport.is_closing() for client in clients)
+    sweep(site, admission)
+    assert [record.args for record in caplog.records] == [(1, 3)]
+    sweep(site, admission)
+    assert len(caplog.records) == 1
+
+
+def test_the_turned_away_are_few_at_a_time_and_not_for_long(site, admission):
+    busy(admission, site, 3)
+    newcomers = [Newcomer(admission, site) for _ in range(4)]
+    assert [bool(each.kernel.taken) for each in newcomers] == [True, True, False, False]
+    assert [each.transport.is_lost for each in newcomers] == [False, False, True, True]
+    sweep(site, admission, 1.9)
+    assert not newcomers[1].transport.is_lost
+    sweep(site, admission, 0.2)
+    assert newcomers[1].transport.is_lost
+    assert Newcomer(admission, site).kernel.taken
+
+
+def test_who_waits_longest_makes_room(site, admission):
+    first, second, third = [Newcomer(admission, site) for _ in range(3)]
+    sweep(site, admission)
+    first.send(GET)
+    site.loop.now += 1
+    second.send(b"G")
+    sweep(site, admission)
+    for evicted in (third, second):
+        assert Newcomer(admission, site).is_admitted
+        assert evicted.transport.is_lost
+    assert not first.transport.is_closing()
+    assert not Newcomer(admission, site).is_admitted, "the others are too new"
+    sweep(site, admission)
+    sweep(site, admission)
+    assert Newcomer(admission, site).is_admitted
+
+
+def test_who_has_just_asked_makes_no_room(site, admission):
+    clients = [Newcomer(admission, site) for _ in range(3)]
+    sweep(site, admission)
+    sweep(site, admission)
+    assert Newcomer(admission, site).is_admitted
+    (lost,) = [client for client in clients if client.transport.is_lost]
+    for client in clients:
+        if client is not lost:
+            client.send(GET)
+    assert not Newcomer(admission, site).is_admitted
+
+
+def test_a_request_on_its_way_is_not_cut(site, application):
+    """It is in the system's buffer, and not read yet."""
+    admission = Admission(site, 1, max_turned_away=1)
+    wire = Wire(site)
+    wire.send(GET)
+    application[0].respond(OK, b"", 0)
+    wire.loop.run()
+    sweep(site, admission)
+    wire.duplicate.unread = GET
+    assert not Newcomer(admission, site).is_admitted
+    wire.duplicate.unread = b""
+    sweep(site, admission)
+    assert Newcomer(admission, site).is_admitted
+    assert wire.transport.is_lost
+
+
+def test_who_is_there_already_is_admitted(site, admission):
+    busy(admission, site, 3)
+    assert isinstance(admission.admit(), Connection)
