@@ -225,6 +225,7 @@ async def _serve(
         limits=_limits(config),
         timeouts=timeouts,
         budget=_budget(config),
+        max_unsent=config.answer_memory,
         next_request_id=RequestIds(os.urandom(SEED_SIZE)).next,
         server_header=config.server_header,
         record=_record([log.add for log in (access_log, profile) if log is not None]),

@@ -200,6 +200,13 @@ class Config:
         group=LIMITS,
         help="All buffered bodies of the process together; beyond it reading pauses.",
     )
+    answer_memory: int = option(
+        256 * MIB,
+        kind=size(minimum=KIB),
+        group=LIMITS,
+        help="Answers that clients have not taken yet, all together; beyond it the client that "
+        "has taken nothing for the longest time is cut off.",
+    )
 
     keep_alive_timeout: float = option(
         75.0,

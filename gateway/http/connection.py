@@ -39,6 +39,9 @@ log = logging.getLogger("gateway.connection")
 _MAX_PENDING: Final = 64 * 1024
 """Unparsed bytes behind a running request, beyond which reading pauses."""
 
+_LATE_LINGER: Final = 2.0
+"""Seconds for a client that has had its time to read that it is over."""
+
 # What the deadline is for.
 _NOTHING: Final = 0
 _REQUEST: Final = 1
@@ -151,11 +154,15 @@ class Connection(asyncio.Protocol):
         return True
 
     def pause_writing(self) -> None:
+        assert self._transport is not None
         self._is_blocked = True
-        self._unsent = 0
+        self._unsent = size = self._transport.get_write_buffer_size()
+        self.site.unsent.hold(self, size, self.site.loop.time())
+        self._deadline = self.site.loop.time() + self.site.timeouts.write
 
     def resume_writing(self) -> None:
         self._is_blocked = False
+        self.site.unsent.release(self)
         self._release_drain_waiters(None)
         exchange = self._exchange
         if exchange is None or exchange.is_done or exchange.is_dispatched:
@@ -167,6 +174,8 @@ class Connection(asyncio.Protocol):
         self._parser.close()
         self.is_lost = True
         self.site.connections.remove(self)
+        if self._is_blocked:
+            self.site.unsent.release(self)
         exchange = self._exchange
         if exchange is None or not self._disconnect(exchange):
             self._forget()
@@ -370,7 +379,8 @@ class Connection(asyncio.Protocol):
         self._end_reception(refusal)
         self._wait = _OVER
         if exchange.refuse(refusal):
-            self._linger()
+            is_late = isinstance(refusal, RequestTimeout)
+            self._linger(_LATE_LINGER if is_late else self.site.timeouts.linger)
         else:
             self.cut()
         if not exchange.is_dispatched:
@@ -379,12 +389,12 @@ class Connection(asyncio.Protocol):
     def _finish(self) -> None:
         """Close behind the last answer, so that the client can read it."""
         if self._reception is not None or self._pending:
-            self._linger()
+            self._linger(self.site.timeouts.linger)
         else:
             self._close()
 
-    def _linger(self) -> None:
-        """Close, but not before the client could read what it has been told."""
+    def _linger(self, seconds: float) -> None:
+        """Close, but not before the client had `seconds` to read what it has been told."""
         transport = self._transport
         self._end_reception(ClientDisconnected("the connection is closed"))
         if self._flow.reasons:
@@ -394,7 +404,7 @@ class Connection(asyncio.Protocol):
         if self.saw_eof:
             transport.close()
         else:
-            Lingering(self.site, transport, self.site.timeouts.linger)
+            Lingering(self.site, transport, seconds)
             self.connection_lost(None)
 
     def _end_reception(self, fault: Exception) -> None:
@@ -503,6 +513,7 @@ class Connection(asyncio.Protocol):
         if unsent != self._unsent:
             self._unsent = unsent
             self._deadline = now + self.site.timeouts.write
+            self.site.unsent.note_progress(self, now)
         elif now > self._deadline:
             self.cut()
 
@@ -517,6 +528,9 @@ class Connection(asyncio.Protocol):
         """Write the last bytes of an exchange: the loop's own, or what a thread could not send."""
         if data and self._transport is not None:
             self._transport.write(data)
+            if self._is_blocked and isinstance(data, memoryview):
+                # The whole of it stays in memory until its last part is sent.
+                self.site.unsent.hold(self, memoryview(data.obj).nbytes, self.site.loop.time())
         exchange.note_end()
         exchange.is_done = True
         # Not at once: refusals of many pipelined requests must not become a deep recursion.

@@ -45,6 +45,7 @@ class DeadlineSweep:
         for connection in list(self._site.connections):
             connection.check_deadline(now)
         self._site.budget.settle()
+        self._site.unsent.check()
         self._site.blocks.trim()
         for check in self._checks:
             check(now)

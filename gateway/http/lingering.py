@@ -28,7 +28,9 @@ class Lingering(asyncio.Protocol):
         self._seconds = seconds
         self._deadline = site.loop.time() + seconds
         self._read = 0
-        self._unsent = 0
+        self._unsent = transport.get_write_buffer_size()
+        if self._unsent:
+            site.unsent.hold(self, self._unsent, site.loop.time())
         site.connections.add(self)
         transport.set_protocol(self)
         transport.write_eof()
@@ -47,6 +49,7 @@ class Lingering(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._site.connections.discard(self)
+        self._site.unsent.release(self)
 
     def check_deadline(self, now: float) -> None:
         """Called by the sweep, every now and then; `now` is the loop's time."""
@@ -54,6 +57,7 @@ class Lingering(asyncio.Protocol):
         if unsent and unsent != self._unsent:
             self._unsent = unsent
             self._deadline = now + self._seconds
+            self._site.unsent.note_progress(self, now)
         elif now > self._deadline:
             self.cut()
 

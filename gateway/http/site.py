@@ -10,7 +10,8 @@ from gateway.fc import names
 from gateway.http.blocks import BlockPool
 from gateway.http.body import BodyBudget
 from gateway.http.fields import FieldNames
-from gateway.limits import Limits
+from gateway.http.unsent import UnsentAnswers
+from gateway.limits import MIB, Limits
 
 if TYPE_CHECKING:
     import asyncio
@@ -85,6 +86,7 @@ class Site:
         "next_request_id",
         "record",
         "timeouts",
+        "unsent",
     )
 
     def __init__(
@@ -96,10 +98,14 @@ class Site:
         timeouts: Timeouts,
         budget: BodyBudget,
         next_request_id: Callable[[], str],
+        max_unsent: int = 256 * MIB,
         server_header: str = "",
         record: "Callable[[Exchange], None] | None" = None,
     ) -> None:
-        """`record` is called once for every exchange when it is over, in any thread."""
+        """`record` is called once for every exchange when it is over, in any thread.
+
+        `max_unsent`, in bytes, is for answers that wait for their clients.
+        """
         self.loop = loop
         self.application = application
         self.limits = limits
@@ -109,6 +115,7 @@ class Site:
         self.record = record
         self.names = FieldNames(is_withheld)
         self.blocks = BlockPool()
+        self.unsent = UnsentAnswers(max_unsent)
         self.connections: set[Client] = set()
         self.is_draining = False
         self._server_field = f"Server: {server_header}\r\n" if server_header else ""

@@ -2,11 +2,13 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from functional.wire import WireClient
@@ -41,6 +43,10 @@ def clean_environ(**more: str) -> dict[str, str]:
     return inherited | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"} | more
 
 
+def _allow_files(count: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+
+
 class Gateway:
     """A running `python -m gateway serve`; a context manager that stops it and checks its end."""
 
@@ -53,10 +59,12 @@ class Gateway:
         pass_fds: tuple[int, ...] = (),
         environ: dict[str, str] | None = None,
         stdout: int | None = None,
+        open_files: int = 0,
     ) -> None:
         """`folder` takes the files with what it prints; options name where to listen, or port 0.
 
-        `stdout` is a descriptor for standard output in place of the file.
+        `stdout` is a descriptor for standard output in place of the file; `open_files` is how many
+        the process may have, soft and hard.
         """
         self._stderr = folder / "stderr.txt"
         self._stdout = folder / "stdout.txt"
@@ -71,6 +79,9 @@ class Gateway:
                 cwd=folder,
                 env=clean_environ(**(environ or {})),
                 pass_fds=pass_fds,
+                preexec_fn=(  # noqa: PLW1509  # Nothing but a system call.
+                    partial(_allow_files, open_files) if open_files else None
+                ),
             )
         try:
             wait_until(self._has_started, "the gateway starts", START_TIMEOUT)
