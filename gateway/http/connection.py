@@ -17,6 +17,7 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Lock
 from typing import Any, Final, cast
 
 from gateway.errors import ClientDisconnected, MalformedRequest, Refusal, RequestTimeout
@@ -41,6 +42,12 @@ _MAX_PENDING: Final = 64 * 1024
 
 _LATE_LINGER: Final = 2.0
 """Seconds for a client that has had its time to read that it is over."""
+
+_LARGE_REST: Final = 256 * 1024
+"""Bytes of an answer, from which on a thread waits until the loop has them."""
+
+_LONGEST_TURN: Final = 1.0
+"""Seconds that it waits at most: the loop may have ended."""
 
 # What the deadline is for.
 _NOTHING: Final = 0
@@ -566,6 +573,25 @@ class Connection(asyncio.Protocol):
         budget.give_back(size)
         if budget.has_waiting:
             self.call_soon(budget.settle)
+
+    def hand_over(self, exchange: Exchange, rest: bytes | memoryview) -> None:
+        """Leave to the loop what a thread could not send of the last bytes of an exchange.
+
+        Of a large rest it waits until the loop has it: else threads could make answers that nobody
+        reads faster than the loop counts them.
+        """
+        if len(rest) < _LARGE_REST:
+            self.call_soon(self.write_last, exchange, rest)
+            return
+        is_taken = Lock()
+        is_taken.acquire()
+
+        def take() -> None:
+            self.write_last(exchange, rest)
+            is_taken.release()
+
+        self.call_soon(take)
+        is_taken.acquire(timeout=_LONGEST_TURN)
 
     def call_soon(self, callback: Callable[..., None], *arguments: object) -> None:
         """Have the loop call `callback`, unless the worker has ended."""

@@ -155,7 +155,7 @@ class Exchange:
         rest = connection.writer.send_last(head, body)
         if rest:
             self._is_in_thread = False  # The end is the loop's now, whatever the thread still does.
-            connection.call_soon(connection.write_last, self, rest)
+            connection.hand_over(self, rest)
         else:
             self._end_in_thread()
 
