@@ -1,4 +1,4 @@
-"""Whatever clients do, everything is given back in the end: counted, on real sockets and threads."""
+"""Whatever clients do, everything is given back: counted, on real sockets and threads."""
 
 import asyncio
 import gc
@@ -13,6 +13,7 @@ from itertools import count
 import pytest
 import uvloop
 
+from gateway.http import connection
 from gateway.http.admission import Admission
 from gateway.http.body import BodyBudget
 from gateway.http.connection import Connection
@@ -115,6 +116,7 @@ def test_everything_is_given_back(
 ) -> None:
     # pytest keeps what is logged, with the frames of its tracebacks.
     monkeypatch.setattr(logging.getLogger("gateway.function"), "disabled", True)
+    monkeypatch.setattr(connection, "_LATE_LINGER", 0.2)
     kinds = (Connection, Exchange, Lingering)
 
     async def main() -> None:
