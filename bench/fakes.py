@@ -4,6 +4,7 @@ The one place where benchmarks touch the gateway's inside.  The socket takes eve
 runs its jobs in the caller's thread, and the loop is a list that is emptied behind each segment.
 """
 
+import asyncio
 import os
 import socket
 from collections import deque
@@ -123,6 +124,9 @@ class TakingTransport:
 
     def get_write_buffer_size(self) -> int:
         return 0
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Nothing more is delivered to it."""
 
     def write_eof(self) -> None:
         self.is_ended = True

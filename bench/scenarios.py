@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from bench.loads.beside import Beside
 from bench.loads.closed_loop import ClosedLoop
 from bench.loads.cold_start import ColdStart
-from bench.loads.crowds import Burning, Deaf, Trickling
+from bench.loads.crowds import Burning, Deaf, Hostile, Trickling
 from bench.loads.idle import Idle
 from bench.loads.load import Load
 from bench.loads.open_loop import OpenLoop
@@ -82,7 +82,7 @@ _ACCESS_LOG = {
     "gunicorn-gthread": ("--access-logfile", "-"),
 }
 _MANY_CONNECTIONS = {
-    "gateway": ("--keep-alive-timeout", "600s"),
+    "gateway": ("--keep-alive-timeout", "600s", "--max-connections", "20000"),
     "granian": ("--backlog", "20000"),
     "gunicorn-gthread": ("--worker-connections", "20000", "--keep-alive", "600"),
 }
@@ -167,6 +167,18 @@ _ALL = (
     Scenario(
         *("deaf-beside-quick", "Quick requests beside 64 clients that never read", _BESIDE),
         Beside(Deaf(64), rate=500),
+        primary="quick_p99_ms",
+        higher_is_better=False,
+        seconds=4,
+        peers=_MAIN,
+    ),
+    Scenario(
+        *(
+            "hostile-beside-quick",
+            "Quick requests beside 256 hostile clients of seven kinds",
+            _BESIDE,
+        ),
+        Beside(Hostile(256), rate=500),
         primary="quick_p99_ms",
         higher_is_better=False,
         seconds=4,

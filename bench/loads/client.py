@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 from bench.process import CLIENT_CORE, FailedRun, Server
 
-_OTHER_DESCRIPTORS = 500
+_OTHER_DESCRIPTORS = 1200
+"""A server may keep a thousand back for other things than connections."""
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import socket
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import ClassVar
 
 from bench.loads.client import is_connected, request, reset
 from bench.loads.closed_loop import exchange
@@ -96,6 +97,34 @@ class Deaf(Crowd):
         await loop.sock_sendall(client, request("GET", f"/{self.answer_bytes}"))
         while is_connected(client):
             await asyncio.sleep(0.5)
+
+
+class Hostile(Crowd):
+    """Every way to hold a connection: each client keeps to one of them, and never reads."""
+
+    every_seconds = 0.1
+    ways: ClassVar[tuple[tuple[bytes, bytes], ...]] = (
+        (b"", b""),
+        (request("GET", "/"), b""),
+        (b"GET / HTTP/1.1\r\nHost: bench\r\nX-Slow: ", b"a"),
+        (request("POST", "/length", body_bytes=100_000), b"a"),
+        (
+            b"POST /length HTTP/1.1\r\nHost: bench\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"1\r\na\r\n",
+        ),
+        (request("POST", "/length", body_bytes=33_000_000), b""),
+        (request("GET", "/1000000") * 20, request("GET", "/1000000") * 20),
+    )
+    """What it says first, and then again and again."""
+
+    async def behave(self, client: socket.socket, number: int) -> None:
+        loop = asyncio.get_running_loop()
+        first, again = self.ways[number % len(self.ways)]
+        await asyncio.sleep(self.every_seconds * number / self.clients)
+        await loop.sock_sendall(client, first)
+        while is_connected(client):
+            await loop.sock_sendall(client, again)
+            await asyncio.sleep(self.every_seconds)
 
 
 class Burning(Crowd):

@@ -20,6 +20,7 @@ GROUPS = {
         "burn-beside-quick",
         "slow-beside-quick",
         "deaf-beside-quick",
+        "hostile-beside-quick",
     ),
     "Refusals": ("refusals",),
     "Idle connections": ("idle-10k",),

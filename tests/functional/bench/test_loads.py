@@ -12,7 +12,7 @@ import pytest
 from bench.loads.beside import Beside
 from bench.loads.closed_loop import ClosedLoop
 from bench.loads.cold_start import ColdStart
-from bench.loads.crowds import Burning, Deaf, Trickling
+from bench.loads.crowds import Burning, Crowd, Deaf, Hostile, Trickling
 from bench.loads.idle import Idle
 from bench.loads.load import Load
 from bench.loads.open_loop import OpenLoop
@@ -159,8 +159,9 @@ def test_idle_connections_that_are_not_kept() -> None:
         figures(Idle(30), "bench.handlers:hello", "--keep-alive-timeout", "500ms", seconds=1)
 
 
-def test_quick_requests_beside_slow_clients() -> None:
-    found = figures(Beside(Trickling(20), rate=100), "bench.handlers:beside", seconds=0.5)
+@pytest.mark.parametrize("crowd", [Trickling(20), Hostile(21)], ids=["trickling", "hostile"])
+def test_quick_requests_beside_slow_clients(crowd: Crowd) -> None:
+    found = figures(Beside(crowd, rate=100), "bench.handlers:beside", seconds=0.5)
     assert found["error_share"] == 0
     assert found["quick_requests_per_second"] == 100
 
