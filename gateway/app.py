@@ -236,6 +236,7 @@ async def _serve(
         admission,
         backlog=config.backlog,
         drain_timeout=config.drain_timeout,
+        counts=None if post.link is None else post.link.counts,
     )
     if post.link is not None:
         interval = beat_interval(config.worker_timeout)

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 import uvloop
 
+from gateway.accepting import Counts, SharedListener
 from gateway.http.admission import Admission
 from gateway.http.deadlines import DeadlineSweep
 from gateway.http.site import Application, Site
@@ -44,6 +45,13 @@ class ServedApplication(Application, Protocol):
         """No more exchanges will come."""
 
 
+class Listener(Protocol):
+    """What accepts connections."""
+
+    def close(self) -> None:
+        """Accept no more."""
+
+
 class Server:
     """Serves a site on a listening socket until it is told to stop."""
 
@@ -56,9 +64,11 @@ class Server:
         *,
         backlog: int,
         drain_timeout: float,
+        counts: Counts | None = None,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
+        `counts` are those of the workers that share the socket, where there are several.
         `backlog` is how many connections the system holds until they are accepted.
         """
         self._backlog = backlog
@@ -67,6 +77,7 @@ class Server:
         self._sweep = sweep
         self._drain_timeout = drain_timeout
         self._admission = admission
+        self._counts = counts
         self._stop = asyncio.Event()
         self._has_had_signal = False
         self._takes_queue = True
@@ -87,9 +98,12 @@ class Server:
         self._sweep.stop()
         self._application.stop()
 
-    async def _listen(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket
-    ) -> asyncio.AbstractServer:
+    async def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> Listener:
+        if self._counts is not None:
+            own = sock.dup()
+            own.setblocking(False)
+            count = self._site.connections.__len__
+            return SharedListener(loop, own, self._admission, self._counts, count)
         if sock.family != socket.AF_UNIX:
             return await loop.create_server(self._admission, sock=sock, backlog=self._backlog)
         # The loop would remove the path, on CPython 3.13 and newer; but an inherited socket is
@@ -121,7 +135,7 @@ class Server:
         self._drain_timeout = 0.0
         self._stop.set()
 
-    async def _drain(self, listener: asyncio.AbstractServer, sock: socket.socket) -> None:
+    async def _drain(self, listener: Listener, sock: socket.socket) -> None:
         """Let what is under way end; accept nothing new."""
         site = self._site
         loop = asyncio.get_running_loop()

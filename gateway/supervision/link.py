@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
+from gateway.supervision.load_board import LoadBoard
+
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
@@ -48,12 +50,26 @@ class Ending(Protocol):
         """Wait no longer."""
 
 
+class PlaceCounts:
+    """How many connections all workers have, from where one of them stands."""
+
+    def __init__(self, board: LoadBoard, place: int) -> None:
+        self._board = board
+        self._place = place
+        self.least = board.least
+
+    def note(self, count: int) -> None:
+        """This worker has so many."""
+        self._board.note(self._place, count)
+
+
 class Link:
     """A worker's end."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        """Take over the socket, which does not block."""
+    def __init__(self, sock: socket.socket, counts: PlaceCounts | None) -> None:
+        """Take over the socket, which does not block; `counts`: where there are other workers."""
         self._socket = sock
+        self.counts = counts
 
     def tell_ready(self) -> None:
         """Requests are served from now on."""

@@ -20,7 +20,8 @@ from time import monotonic
 from typing import Final
 
 from gateway.supervision.back_off import BackOff
-from gateway.supervision.link import Link
+from gateway.supervision.link import Link, PlaceCounts
+from gateway.supervision.load_board import LoadBoard
 from gateway.supervision.pulse import beat_interval
 from gateway.supervision.signal_inbox import SignalInbox, ignore_in_worker
 from gateway.supervision.worker_process import NEVER, WorkerProcess
@@ -39,7 +40,8 @@ _FAILED: Final = 1
 class _Place:
     """A place for a worker."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self.number = number
         self.worker: WorkerProcess | None = None
         self.successor: WorkerProcess | None = None
         """Forked to take the worker's place, and not ready yet."""
@@ -69,7 +71,8 @@ class Supervisor:
         self._drain_timeout = drain_timeout
         self._on_ready = on_ready
         self._stop_listening = stop_listening
-        self._places = [_Place() for _ in range(workers)]
+        self._places = [_Place(number) for number in range(workers)]
+        self._board = LoadBoard(workers)
         self._open = self._places[:1]
         """Where to fork: all once the first worker serves, so that a mistake is told once."""
         self._workers: dict[int, WorkerProcess] = {}
@@ -131,11 +134,14 @@ class Supervisor:
                     pid = os.fork()
                     if not pid:
                         self._leave_to_worker()
-                        return Link(theirs.dup())
+                        return Link(theirs.dup(), self._counts(place))
                 self._add(place, pid, ours.dup(), now)
         except OSError as error:
             self._lose(place, f"no worker can be started ({error.strerror})", None, now)
         return None
+
+    def _counts(self, place: _Place) -> PlaceCounts | None:
+        return PlaceCounts(self._board, place.number) if len(self._places) > 1 else None
 
     def _leave_to_worker(self) -> None:
         """In a worker: let go of what is the supervisor's."""
@@ -240,6 +246,7 @@ class Supervisor:
             log.log(logging.WARNING if status and worker.ready_at else logging.DEBUG, text)
             return
         if worker is place.worker:
+            self._board.clear(place.number)
             place.worker = place.successor
         place.successor = None
         if not self._is_starting:
