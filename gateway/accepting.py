@@ -44,7 +44,7 @@ class SharedListener:
         counts: Counts,
         count: Callable[[], int],
     ) -> None:
-        """Accept at `sock`, which does not block, from now on.
+        """Accept from now on at `sock`, which is closed in the end.
 
         `count` tells how many connections this worker has; `counts` of all workers.
         """
@@ -58,6 +58,7 @@ class SharedListener:
         self._in_vain = 0
         self._free_until = 0.0
         self._pause: asyncio.TimerHandle | None = None
+        sock.setblocking(False)
         self._resume()
 
     def close(self) -> None:

@@ -100,10 +100,8 @@ class Server:
 
     async def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> Listener:
         if self._counts is not None:
-            own = sock.dup()
-            own.setblocking(False)
             count = self._site.connections.__len__
-            return SharedListener(loop, own, self._admission, self._counts, count)
+            return SharedListener(loop, sock, self._admission, self._counts, count)
         if sock.family != socket.AF_UNIX:
             return await loop.create_server(self._admission, sock=sock, backlog=self._backlog)
         # The loop would remove the path, on CPython 3.13 and newer; but an inherited socket is
