@@ -590,15 +590,13 @@ def test_lines_of_the_access_log_stay_whole(start_gateway: StartGateway, tally: 
     pieces: list[bytes] = []
 
     def read() -> None:
-        while piece := os.read(reader, 1000):  # Slowly: the pipe is full most of the time.
+        while piece := os.read(reader, 1000):
             pieces.append(piece)
 
     gateway = start_gateway(
         "app:handler", "--workers", "3", "--access-log", "json", source=LOGGED, stdout=writer
     )
     os.close(writer)
-    thread = Thread(target=read)
-    thread.start()
     asked = 0
     with ExitStack() as stack:
         clients = [stack.enter_context(gateway.connect()) for _ in range(24)]
@@ -609,6 +607,8 @@ def test_lines_of_the_access_log_stay_whole(start_gateway: StartGateway, tally: 
             for client in clients:
                 for _ in range(4):
                     assert client.read_response().status == 200
+    thread = Thread(target=read)  # Not before: the pipe is full, and all of them are waiting.
+    thread.start()
     assert gateway.stop() == 0
     thread.join()
     os.close(reader)
