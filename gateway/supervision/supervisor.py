@@ -37,6 +37,15 @@ _AT_ONCE: Final = 3.0
 _FAILED: Final = 1
 
 
+def _has_terminal() -> bool:
+    """Whether the process is controlled from one, which sends SIGHUP when it goes."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
 class _Place:
     """A place for a worker."""
 
@@ -82,6 +91,9 @@ class Supervisor:
         self._is_starting = True
         self._is_ending = False
         self._status = 0
+        self._ends_with_terminal = _has_terminal() and (
+            signal.getsignal(signal.SIGHUP) == signal.SIG_DFL  # Else nohup(1) has started it.
+        )
         self._inbox = SignalInbox((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD))
         self._poll = select.poll()
         self._poll.register(self._inbox.descriptor, select.POLLIN)
@@ -188,6 +200,8 @@ class Supervisor:
         for number in self._inbox.read():
             if number in (signal.SIGTERM, signal.SIGINT):
                 self._end(signal.Signals(number).name, now)
+            elif number == signal.SIGHUP and self._ends_with_terminal and not _has_terminal():
+                self._end("the end of the terminal", now)
             elif number == signal.SIGHUP and not self._is_ending:
                 log.info("SIGHUP: replacing the workers, one at a time")
                 self._generation += 1

@@ -521,6 +521,56 @@ def can_listen(sock: socket.socket, port: int) -> bool:
     return False
 
 
+@pytest.fixture
+def hang_up(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
+    """Starts a command in a terminal of its own, which closes once the gateway listens."""
+    started = []
+
+    def start(*arguments: str) -> "subprocess.Popen[bytes]":
+        outside, inside = os.openpty()
+        log = tmp_path / "log.txt"
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                ["setsid", "--ctty", *arguments],
+                stdin=inside,
+                stdout=file,
+                stderr=file,
+                env=clean_environ(),
+                cwd=tmp_path,
+            )
+        started.append(process)
+        os.close(inside)
+        wait_until(lambda: "Listening" in log.read_text(), "it listens")
+        os.close(outside)
+        return process
+
+    yield start
+    for process in started:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_it_ends_with_its_terminal(
+    hang_up: Callable[..., "subprocess.Popen[bytes]"], tally: Tally
+) -> None:
+    assert hang_up(*command("serve", "--port", "0")).wait(20) == 0
+    tally(faults=1)
+
+
+def test_it_outlives_its_terminal_where_that_is_asked_for(
+    hang_up: Callable[..., "subprocess.Popen[bytes]"], tmp_path: Path, tally: Tally
+) -> None:
+    arguments = command("serve", "perilous:handler", "--chdir", str(HANDLERS), "--unix", "socket")
+    process = hang_up("nohup", *arguments)
+    with WireClient(f"unix:{tmp_path}/socket") as client:
+        first = int(client.ask("/").body)
+    # That it was closed is taken for what it is else: the wish to load the code again.
+    wait_until(lambda: children_of(process.pid) not in ([], [first]), "it is replaced")
+    with WireClient(f"unix:{tmp_path}/socket") as client:
+        assert client.ask("/").status == 200
+    tally(faults=1, served=2)
+
+
 def test_exit_handlers_of_the_application_run_in_the_worker_alone(
     start_gateway: StartGateway, tally: Tally
 ) -> None:
