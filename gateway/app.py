@@ -2,14 +2,14 @@
 
 import asyncio
 import io
-import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
@@ -25,10 +25,11 @@ from gateway.http.deadlines import DeadlineSweep, sweep_interval
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
-from gateway.listening import address_of, listen_on_path, listen_on_port, take_over
 from gateway.loading import check_interface, detect_interface, load
 from gateway.observe.access_log import AccessLog
 from gateway.server import ServedApplication, Server, run_loop
+from gateway.supervision.link import Link
+from gateway.supervision.pulse import beat_interval
 from gateway.wsgi.bridge import WsgiBridge
 from gateway.wsgi.pool import job_times
 from gateway.wsgi.switch_watch import SwitchWatch
@@ -40,24 +41,27 @@ DEMO_TARGET = "gateway.demo:handler"
 """What is served when nothing is named."""
 
 
-def serve(config: Config) -> int:
-    """Serve until told to stop; the exit status.
+class Post(NamedTuple):
+    """What a worker is given to serve at."""
+
+    sock: socket.socket
+    """Where connections come."""
+    on_ready: Callable[[], None]
+    """Called once requests are served."""
+    link: Link | None = None
+    """To the supervisor, if there is one."""
+    log_lock: int | None = None
+    """A file that all workers lock while they write to the access log."""
+
+
+def work(config: Config, post: Post) -> None:
+    """Load the handler and serve it until told to stop.
 
     Raises:
-        UsageError: something that the user can mend keeps the gateway from starting.
+        UsageError: something that the user can mend keeps the worker from starting.
     """
-    _configure_logging(config)
-    sock = _listen(config)
-    # Loading the handler changes the current folder.
-    socket_path = None if config.unix is None else config.unix.absolute()
-    try:
-        handler, interface = _load(config)
-        _run_worker(config, handler, interface, sock)
-    finally:
-        sock.close()
-        if socket_path is not None:
-            socket_path.unlink(missing_ok=True)
-    return 0
+    handler, interface = _load(config)
+    _run_worker(config, handler, interface, post)
 
 
 def check(config: Config) -> str:
@@ -77,22 +81,6 @@ def check(config: Config) -> str:
 
 def _target(config: Config) -> str:
     return config.target or DEMO_TARGET
-
-
-def _configure_logging(config: Config) -> None:
-    """Log to stderr, unless the process that imports the gateway has said otherwise."""
-    logging.basicConfig(
-        level=config.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-
-
-def _listen(config: Config) -> socket.socket:
-    if config.fd is not None:
-        return take_over(config.fd)
-    if config.unix is not None:
-        return listen_on_path(config.unix, config.backlog)
-    return listen_on_port(config.host, config.port, config.backlog)
 
 
 def _load(config: Config) -> tuple[Callable[..., Any], Literal["wsgi", "asgi"]]:
@@ -147,23 +135,23 @@ def _run_worker(
     config: Config,
     handler: Callable[..., Any],
     interface: Literal["wsgi", "asgi"],
-    sock: socket.socket,
+    post: Post,
 ) -> None:
     profile = _profile(config, interface)
-    access_log = _access_log(config)
+    access_log = _access_log(config, post.log_lock)
 
     async def main() -> None:
         if interface == "wsgi":
             timed = handler if profile is None else profile.wrap(handler)
             bridge = _bridge(config, timed)
             SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
-            await _serve(config, bridge, access_log, profile, sock)
+            await _serve(config, bridge, access_log, profile, post)
             return
         lifespan = Lifespan(handler)
         await lifespan.startup()
         try:
             application = _asgi_application(config, handler, lifespan)
-            await _serve(config, application, access_log, None, sock)
+            await _serve(config, application, access_log, None, post)
         finally:
             await lifespan.shutdown()
 
@@ -189,7 +177,7 @@ def _profile(config: Config, interface: str) -> "InvocationProfile | None":
     return InvocationProfile(job_times)
 
 
-def _access_log(config: Config) -> AccessLog | None:
+def _access_log(config: Config, lock: int | None) -> AccessLog | None:
     if config.access_log == "off":
         return None
     output = sys.__stdout__  # The handler may have put something else in the place of the other.
@@ -201,7 +189,7 @@ def _access_log(config: Config) -> AccessLog | None:
     if isinstance(output, io.TextIOWrapper):
         # What handlers print comes in whole lines then too, and not when a buffer is full.
         output.reconfigure(line_buffering=True)
-    return AccessLog(config.access_log, descriptor)
+    return AccessLog(config.access_log, descriptor, lock)
 
 
 async def _serve(
@@ -209,7 +197,7 @@ async def _serve(
     application: ServedApplication,
     access_log: AccessLog | None,
     profile: "InvocationProfile | None",
-    sock: socket.socket,
+    post: Post,
 ) -> None:
     timeouts = Timeouts(
         keep_alive=config.keep_alive_timeout,
@@ -248,8 +236,14 @@ async def _serve(
         admission,
         backlog=config.backlog,
         drain_timeout=config.drain_timeout,
+        counts=None if post.link is None else post.link.counts,
     )
-    await server.run(sock, lambda: _announce(config, sock))
+    if post.link is not None:
+        interval = beat_interval(config.worker_timeout)
+        post.link.attend(site.loop, server, lambda: application.is_worn, interval)
+    # A terminal sends SIGINT to all processes: it is the supervisor's.
+    signals = (signal.SIGTERM,) if post.link else (signal.SIGTERM, signal.SIGINT)
+    await server.run(post.sock, post.on_ready, signals)
 
 
 def _record(
@@ -297,17 +291,3 @@ def _asgi_application(
         shows_stack=config.tracebacks,
         state=lifespan.state,
     )
-
-
-def _announce(config: Config, sock: socket.socket) -> None:
-    """Tell that the gateway is ready, where, and for the demonstration what to try."""
-    address = address_of(sock)
-    lines = [f"Listening on {address} (pid {os.getpid()})"]
-    if config.target is None and address.startswith("http"):
-        lines += [
-            "Try:",
-            f"  curl {address}/",
-            f"  curl -d 'hello' {address}/echo",
-            f"  curl {address}/context",
-        ]
-    print("\n".join(lines), file=sys.stderr, flush=True)

@@ -61,7 +61,7 @@ def _say(text: str, stream: TextIO) -> None:
 
 def _serve(config: Config) -> int:
     # Imported here: help and mistakes should not wait for the server's modules.
-    from gateway.app import serve  # noqa: PLC0415
+    from gateway.service import serve  # noqa: PLC0415
 
     return serve(config)
 

@@ -4,11 +4,12 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, Protocol
 
 import uvloop
 
+from gateway.accepting import Counts, SharedListener
 from gateway.http.admission import Admission
 from gateway.http.deadlines import DeadlineSweep
 from gateway.http.site import Application, Site
@@ -30,6 +31,10 @@ class ServedApplication(Application, Protocol):
     def is_idle(self) -> bool:
         """Whether nothing is queued or running."""
 
+    @property
+    def is_worn(self) -> bool:
+        """Whether its process should be replaced."""
+
     def start(self) -> None:
         """Be ready for exchanges."""
 
@@ -38,6 +43,13 @@ class ServedApplication(Application, Protocol):
 
     def stop(self) -> None:
         """No more exchanges will come."""
+
+
+class Listener(Protocol):
+    """What accepts connections."""
+
+    def close(self) -> None:
+        """Accept no more."""
 
 
 class Server:
@@ -52,9 +64,11 @@ class Server:
         *,
         backlog: int,
         drain_timeout: float,
+        counts: Counts | None = None,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
+        `counts` are those of the workers that share the socket, where there are several.
         `backlog` is how many connections the system holds until they are accepted.
         """
         self._backlog = backlog
@@ -63,12 +77,17 @@ class Server:
         self._sweep = sweep
         self._drain_timeout = drain_timeout
         self._admission = admission
+        self._counts = counts
         self._stop = asyncio.Event()
+        self._has_had_signal = False
+        self._takes_queue = True
 
-    async def run(self, sock: socket.socket, on_ready: Callable[[], None]) -> None:
-        """Serve until SIGTERM or SIGINT, then drain; a second signal ends at once."""
+    async def run(
+        self, sock: socket.socket, on_ready: Callable[[], None], signals: Iterable[int]
+    ) -> None:
+        """Serve until one of the signals comes, then drain; a second one ends at once."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in signals:
             loop.add_signal_handler(number, self._on_signal, number)
         self._application.start()
         listener = await self._listen(loop, sock)
@@ -79,9 +98,10 @@ class Server:
         self._sweep.stop()
         self._application.stop()
 
-    async def _listen(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket
-    ) -> asyncio.AbstractServer:
+    async def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> Listener:
+        if self._counts is not None:
+            count = self._site.connections.__len__
+            return SharedListener(loop, sock, self._admission, self._counts, count)
         if sock.family != socket.AF_UNIX:
             return await loop.create_server(self._admission, sock=sock, backlog=self._backlog)
         # The loop would remove the path, on CPython 3.13 and newer; but an inherited socket is
@@ -94,19 +114,32 @@ class Server:
         )
 
     def _on_signal(self, number: int) -> None:
-        if self._stop.is_set():
-            log.warning("%s again: ending at once", signal.Signals(number).name)
-            self._drain_timeout = 0.0
-        else:
-            log.info("%s: draining", signal.Signals(number).name)
+        name = signal.Signals(number).name
+        if self._has_had_signal:
+            self.end_at_once(f"{name} again")
+        self._has_had_signal = True
+        self.drain(name)
+
+    def drain(self, reason: str, *, takes_queue: bool = True) -> None:
+        """Let what is under way end; `takes_queue`: and what waits at the listening socket."""
+        if not self._stop.is_set():
+            log.info("%s: draining", reason)
+            self._takes_queue = takes_queue
+            self._stop.set()
+
+    def end_at_once(self, reason: str) -> None:
+        """Drain no longer."""
+        log.warning("%s: ending at once", reason)
+        self._drain_timeout = 0.0
         self._stop.set()
 
-    async def _drain(self, listener: asyncio.AbstractServer, sock: socket.socket) -> None:
+    async def _drain(self, listener: Listener, sock: socket.socket) -> None:
         """Let what is under way end; accept nothing new."""
         site = self._site
         loop = asyncio.get_running_loop()
         site.is_draining = True
-        queued = accept_queued(sock)  # The end of the listener would reset them.
+        # The end of the last listener would reset them.
+        queued = accept_queued(sock) if self._takes_queue else []
         listener.close()
         for accepted in queued:
             await loop.connect_accepted_socket(self._admission.admit, accepted)

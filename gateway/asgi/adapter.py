@@ -89,6 +89,11 @@ class AsgiApplication:
         """Whether nothing is running."""
         return not self._runs
 
+    @property
+    def is_worn(self) -> bool:
+        """Never: what is past its time is cancelled."""
+        return False
+
     def start(self) -> None:
         """Nothing: tasks need no preparation."""
 

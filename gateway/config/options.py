@@ -19,6 +19,7 @@ from gateway.config.values import (
     TEXT,
     choice,
     duration,
+    duration_or_zero,
     integer,
     size,
 )
@@ -29,6 +30,12 @@ HANDLER = Group("Handler", "What is served.")
 LISTENING = Group(
     "Listening",
     "One place to listen on: host and port, or a Unix socket, or an inherited socket.",
+)
+WORKERS = Group(
+    "Workers",
+    "Handlers run in worker processes. A supervisor, which runs no code of the user, starts them, "
+    "and another one in the place of each that dies, hangs, or is worn out by handlers that never "
+    "return. SIGHUP has it load the code again: workers are replaced one at a time.",
 )
 POOL = Group(
     "Pool",
@@ -129,9 +136,26 @@ class Config:
         help="Connections at the same time. One more takes the place of the one that has waited "
         "for a request the longest, or is answered 503. The limit of open files may allow fewer.",
     )
+    workers: int = option(
+        1,
+        kind=integer(0, 256),
+        group=WORKERS,
+        help="Worker processes. With 0 there is no supervisor: one process serves, and its end is "
+        "the end of the gateway.",
+    )
+    worker_timeout: float = option(
+        60.0,
+        kind=duration_or_zero(1.0),
+        group=WORKERS,
+        help="A worker whose event loop does not turn for so long, because a handler holds the "
+        "interpreter lock, is killed and replaced; 0 waits for ever.",
+    )
 
     threads: int = option(
-        8, kind=integer(1, 1024), group=POOL, help="Handlers that may run at the same time."
+        8,
+        kind=integer(1, 1024),
+        group=POOL,
+        help="Handlers that may run at the same time in each worker.",
     )
     queue: int = option(
         1024,

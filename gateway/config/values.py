@@ -77,6 +77,13 @@ def duration(minimum: float = 0.0) -> Kind[float]:
     return Kind("TIME", partial(_read_duration, minimum), show_duration, native=(int, float))
 
 
+def duration_or_zero(minimum: float) -> Kind[float]:
+    """Seconds, not less than `minimum`, or 0, which means that there is no limit."""
+    return Kind(
+        "TIME", partial(_read_duration_or_zero, minimum), show_duration, native=(int, float)
+    )
+
+
 def choice(*names: str) -> Kind[str]:
     """One of the names, in any case."""
     return Kind("|".join(names), partial(_read_choice, names))
@@ -132,6 +139,13 @@ def _read_duration(minimum: float, text: str) -> float:
             "is not a duration; give seconds or a number with ms, s, m or h, such as 30s"
         )
     return _within(float(match[1]) * unit, minimum, _LONGEST, show_duration)
+
+
+def _read_duration_or_zero(minimum: float, text: str) -> float:
+    value = _read_duration(0.0, text)
+    if 0 < value < minimum:
+        raise BadValueError(f"is too small; give 0 or at least {show_duration(minimum)}")
+    return value
 
 
 N = TypeVar("N", int, float)

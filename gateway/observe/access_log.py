@@ -53,15 +53,17 @@ class _Form(NamedTuple):
 class AccessLog:
     """Writes a line for each exchange to a descriptor."""
 
-    def __init__(self, form: Literal["text", "json"], descriptor: int) -> None:
-        """Take over `descriptor`.  `close` has to be called."""
+    def __init__(
+        self, form: Literal["text", "json"], descriptor: int, lock: int | None = None
+    ) -> None:
+        """Take over `descriptor`; for `lock` see `LineWriter`.  `close` has to be called."""
         self._form = _JSON if form == "json" else _TEXT
         self._ticks = self._form.ticks
         self._line = self._form.line
         self._offset = time() - monotonic()
         self._stamp = (0, "")
         """A time in ticks and its text: one value, for threads to change it at once."""
-        self._writer = LineWriter(descriptor, self._tell_dropped)
+        self._writer = LineWriter(descriptor, self._tell_dropped, lock)
         self._put = self._writer.put
 
     def add(self, exchange: Exchange) -> None:

@@ -10,11 +10,13 @@ many.  All that is queued by then came before them, so it stands where they woul
 by one line only.  It is set right each time that the queue is empty.
 """
 
+import fcntl
 import logging
 import os
 import select
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Final
@@ -37,9 +39,17 @@ _RETRY_SECONDS: Final = 1.0
 class LineWriter:
     """Writes lines to a descriptor.  Make one per process, after it has forked."""
 
-    def __init__(self, descriptor: int, tell_dropped: Callable[[int], str]) -> None:
-        """Take over `descriptor`; `tell_dropped` makes the line that stands for so many."""
+    def __init__(
+        self, descriptor: int, tell_dropped: Callable[[int], str], lock: int | None = None
+    ) -> None:
+        """Take over `descriptor`; `tell_dropped` makes the line that stands for so many.
+
+        `lock` is a file that is locked while a batch is written: other processes that write to the
+        same pipe, and lock the same file, would else put theirs in the middle (POSIX keeps writes
+        together only up to PIPE_BUF).
+        """
         self._descriptor = descriptor
+        self._lock = lock
         self._tell_dropped = tell_dropped
         self._lines: deque[str] = deque()
         self._size = 0
@@ -136,6 +146,18 @@ class LineWriter:
 
     def _write(self, data: bytes) -> bool:
         """Write all of `data`, however long that takes; False when it failed while closing."""
+        if self._lock is None:
+            return self._write_alone(data)
+        # Of the process, and released at its end whatever ends it.
+        with suppress(OSError):  # A handler has closed it, as daemons close all they have.
+            fcntl.lockf(self._lock, fcntl.LOCK_EX)
+        try:
+            return self._write_alone(data)
+        finally:
+            with suppress(OSError):
+                fcntl.lockf(self._lock, fcntl.LOCK_UN)
+
+    def _write_alone(self, data: bytes) -> bool:
         rest = memoryview(data)
         while rest:
             try:

@@ -106,6 +106,11 @@ class WsgiBridge:
         """Whether nothing is queued or running."""
         return self._pool.is_idle
 
+    @property
+    def is_worn(self) -> bool:
+        """Whether so many handlers never returned that the process should be replaced."""
+        return self._pool.is_worn
+
     def start(self) -> None:
         """Start the threads, on the loop that will call `handle`, unless they run."""
         if not self._is_running:

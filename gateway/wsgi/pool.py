@@ -170,6 +170,14 @@ class ThreadPool:
             done = taken + self._taken_by_gone
             return done == self._submitted and not (is_busy or self._batch)
 
+    @property
+    def is_worn(self) -> bool:
+        """Whether so many threads are written off that the process should be replaced.
+
+        Early enough that a new one can be ready before the capacity of this one shrinks.
+        """
+        return len(self.written_off) > self.size * _WORN_WRITTEN_OFF
+
     def running(self) -> list[Running]:
         """The threads at work whose CPU time can be told."""
         with self._roster:
@@ -262,6 +270,9 @@ _END: tuple[None, float] = (None, 0.0)
 
 _MAX_WRITTEN_OFF = 8
 """Written-off threads per thread of the pool, beyond which they are not replaced."""
+
+_WORN_WRITTEN_OFF = _MAX_WRITTEN_OFF // 2
+"""Written-off threads per thread of the pool, beyond which the process should be replaced."""
 
 _MAX_HELD_UP = 32
 """Threads held up by slow clients per thread of the pool, beyond which they are not replaced."""

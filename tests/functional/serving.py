@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -47,6 +48,23 @@ def _allow_files(count: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
 
 
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process that has not ended; a zombie has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children_of(pid: int) -> list[int]:
+    """The children of a process that has one thread, zombies too."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [int(child) for child in children.split()]
+
+
 class Gateway:
     """A running `python -m gateway serve`; a context manager that stops it and checks its end."""
 
@@ -66,6 +84,8 @@ class Gateway:
         `stdout` is a descriptor for standard output in place of the file; `open_files` is how many
         the process may have, soft and hard.
         """
+        words = iter(options)
+        self._is_supervised = not ("--workers" in words and next(words) == "0")
         self._stderr = folder / "stderr.txt"
         self._stdout = folder / "stdout.txt"
         listening = () if {"--port", "--unix", "--fd"} & {*options} else ("--port", "0")
@@ -126,17 +146,31 @@ class Gateway:
     def connect(self, **options: int) -> WireClient:
         return WireClient(self.address, **options)
 
+    @property
+    def worker_pids(self) -> list[int]:
+        """Its worker processes, in the order of their start."""
+        pid = self.process.pid
+        if not self._is_supervised:
+            return [pid]
+        return [child for child in children_of(pid) if is_alive(child)]
+
+    @property
+    def worker_pid(self) -> int:
+        """Its only worker."""
+        (pid,) = self.worker_pids
+        return pid
+
     def status_value(self, name: str) -> int:
-        """A value of /proc/PID/status: kB, or a count."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        """A value of /proc/PID/status of its only worker: kB, or a count."""
+        status = Path(f"/proc/{self.worker_pid}/status").read_text()
         match = re.search(rf"^{name}:\s+(\d+)", status, re.MULTILINE)
         assert match is not None, name
         return int(match[1])
 
     @property
     def descriptors(self) -> int:
-        """How many files, sockets and so on it has open."""
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        """How many files, sockets and so on its only worker has open."""
+        return len(os.listdir(f"/proc/{self.worker_pid}/fd"))
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
@@ -151,9 +185,15 @@ class Gateway:
         return self.wait()
 
     def kill(self) -> None:
+        """End it and its workers by force."""
         if self.process.poll() is None:
+            workers = self.worker_pids
             self.process.kill()
-        self.process.wait(STOP_TIMEOUT)
+            self.process.wait(STOP_TIMEOUT)
+            for pid in workers:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                wait_until(lambda pid=pid: not is_alive(pid), "the worker is gone")
 
 
 def run_command(

@@ -22,7 +22,17 @@ KUBERNETES = {
 }
 
 # Nothing of these is needed to print help or to refuse an option, and each costs start-up time.
-HEAVY = {"asyncio", "uvloop", "httptools", "tomllib", "difflib", "ssl", "gateway.app"}
+HEAVY = {
+    "asyncio",
+    "uvloop",
+    "httptools",
+    "tomllib",
+    "difflib",
+    "ssl",
+    "gateway.app",
+    "gateway.service",
+    "logging",
+}
 
 
 def run(

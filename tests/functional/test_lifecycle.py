@@ -188,12 +188,12 @@ def test_what_the_kernel_has_taken_is_answered(
     idle = [stack.enter_context(gateway.connect()) for _ in range(10)]
     for client in idle:
         assert client.ask("/quick").status == 200
-    gateway.signal(signal.SIGSTOP)
+    os.kill(gateway.worker_pid, signal.SIGSTOP)
     new = [stack.enter_context(gateway.connect()) for _ in range(50)]
     for client in (*idle, *new):
         client.request("/quick")
     gateway.signal(signal.SIGTERM)
-    gateway.signal(signal.SIGCONT)
+    os.kill(gateway.worker_pid, signal.SIGCONT)
     for client in (*idle, *new):
         assert client.read_response().status == 200
         client.expect_close()
@@ -286,7 +286,7 @@ def test_it_survives_running_out_of_descriptors(serve: StartGateway, stack: Exit
     with gateway.connect() as client:
         assert client.ask("/quick").status == 200
     room = gateway.descriptors + 20
-    resource.prlimit(gateway.process.pid, resource.RLIMIT_NOFILE, (room, room))
+    resource.prlimit(gateway.worker_pid, resource.RLIMIT_NOFILE, (room, room))
     clients = [stack.enter_context(gateway.connect()) for _ in range(60)]
     served = 0
     for client in clients:
@@ -306,7 +306,7 @@ def test_it_survives_running_out_of_descriptors(serve: StartGateway, stack: Exit
 
 
 def cpu_seconds(gateway: Gateway) -> float:
-    fields = Path(f"/proc/{gateway.process.pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{gateway.worker_pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

@@ -18,12 +18,13 @@ Install = Callable[..., None]
 
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Puts functions in the place of the application's."""
+    """Puts functions in the place of those that serve and check."""
 
     def put(**functions: Callable[[Config], Any]) -> None:
-        application = ModuleType("gateway.app")
-        vars(application).update(functions)
-        monkeypatch.setitem(sys.modules, "gateway.app", application)
+        for name in ("gateway.app", "gateway.service"):
+            module = ModuleType(name)
+            vars(module).update(functions)
+            monkeypatch.setitem(sys.modules, name, module)
 
     return put
 
@@ -63,7 +64,7 @@ def test_what_the_user_can_mend_is_one_line(
 def test_a_wrong_setting_is_told_before_the_application_is_loaded(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "gateway.app", None)
+    monkeypatch.setitem(sys.modules, "gateway.service", None)
     assert cli.run(["serve", "--threads", "0"], {}) == 2
     assert capsys.readouterr().err == (
         "gateway: error: --threads: '0' is too small; give at least 1\n"

@@ -29,6 +29,8 @@ PURE = {
     "gateway.http.response",
     "gateway.http.response_head",
     "gateway.limits",
+    "gateway.supervision.back_off",
+    "gateway.supervision.pulse",
     "gateway.wsgi.environ",
     "gateway.wsgi.result",
 }
@@ -40,7 +42,7 @@ IMPURE = {"asyncio", "os", "random", "secrets", "select", "selectors", "socket",
 FEATURES = {"wsgi", "asgi", "observe"}
 """Folders that meet in `app.py` only."""
 
-WIRING = {"gateway.__main__", "gateway.app", "gateway.cli"}
+WIRING = {"gateway.__main__", "gateway.app", "gateway.cli", "gateway.service"}
 """What may see the settings, besides their own folder."""
 
 DOORS = {
@@ -60,6 +62,7 @@ DOORS = {
 LONGEST = 350
 LONG = {
     "gateway.asgi.adapter": "the events of ASGI, each with its rule, in one place",
+    "gateway.config.options": "a table, with an entry for each option",
     "gateway.http.connection": "one state machine; what has no state of it is outside",
     "gateway.wsgi.hosted": "request, exchange and body of one foreign protocol",
 }

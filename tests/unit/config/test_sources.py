@@ -52,7 +52,7 @@ def test_a_value_may_begin_with_dashes_after_an_equals_sign() -> None:
         ("--max_body 1KB", "unknown option --max_body: did you mean --max-body?"),
         ("--max-bod=1KB", "unknown option --max-bod: did you mean --max-body?"),
         ("--no-traceback", "unknown option --no-traceback: did you mean --no-tracebacks?"),
-        ("--workers 4", "unknown option --workers: see gateway serve --help"),
+        ("--frobs 4", "unknown option --frobs: see gateway serve --help"),
         ("--zzz", "unknown option --zzz: see gateway serve --help"),
         ("-p 80", "unknown option -p: see gateway serve --help"),
         ("--", "unknown option --: see gateway serve --help"),

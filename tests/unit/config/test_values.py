@@ -41,6 +41,9 @@ TAKEN: list[tuple[Kind[Any], str, object]] = [
     (TIME, "8760h", 31536000.0),
     (TIME, "1e-02", 0.01),
     (values.duration(), "0", 0.0),
+    (values.duration_or_zero(1.0), "0", 0.0),
+    (values.duration_or_zero(1.0), "1s", 1.0),
+    (values.duration_or_zero(1.0), "1.001s", 1.001),
     (COUNT, "1", 1),
     (COUNT, "1024", 1024),
     (COUNT, " 7 ", 7),
@@ -89,6 +92,8 @@ REFUSED: list[tuple[Kind[Any], str, str]] = [
     (TIME, "1e999", "is too large; give at most 8760h"),
     (TIME, "8761h", "is too large; give at most 8760h"),
     (values.duration(), "-0.1", "is too small; give at least 0"),
+    (values.duration_or_zero(1.0), "999ms", "is too small; give 0 or at least 1s"),
+    (values.duration_or_zero(1.0), "-1", "is too small; give at least 0"),
     *(
         (COUNT, text, "is not a whole number; give one from 1 to 1024")
         for text in ("", "many", "1.0", "1e3", "0x1", "1_0", "٣", "+1", "9" * 5000)

@@ -1,6 +1,7 @@
 """Lines reach their descriptor whole and in order, and nobody waits for its reader."""
 
 import errno
+import fcntl
 import os
 import threading
 import time
@@ -231,3 +232,33 @@ def test_a_reader_that_has_stopped_does_not_keep_the_end_from_coming(pipe, caplo
     thread, results = in_background(read_all, reader)
     thread.join()
     assert len(results[0]) == 1000
+
+
+def test_another_process_that_writes_is_waited_for(pipe):
+    reader, descriptor = pipe
+    lock = os.memfd_create("lock")
+    ready, tell_ready = os.pipe()
+    pid = os.fork()
+    if not pid:  # Another worker, in the middle of a batch.
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        os.write(descriptor, b"begun ")
+        os.write(tell_ready, b"x")
+        time.sleep(0.1)
+        os.write(descriptor, b"ended\n")
+        os._exit(0)  # Which releases the lock.
+    os.read(ready, 1)
+    writer = LineWriter(descriptor, tell, lock)
+    writer.put("mine\n")
+    writer.close(5)
+    os.waitpid(pid, 0)
+    assert read_all(reader) == ["begun ended", "mine"]
+    for number in (lock, ready, tell_ready):
+        os.close(number)
+
+
+def test_a_lock_that_is_gone_stops_nobody(pipe):
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, tell, 987)
+    writer.put("mine\n")
+    writer.close(5)
+    assert read_all(reader) == ["mine"]

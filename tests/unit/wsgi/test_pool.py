@@ -366,6 +366,22 @@ def test_stuck_threads_are_not_replaced_for_ever(make_pool, monkeypatch, caplog)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
+def test_a_pool_is_worn_before_its_capacity_shrinks(make_pool, monkeypatch, threads):
+    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 4)
+    monkeypatch.setattr(module, "_WORN_WRITTEN_OFF", 2)
+    pool = make_pool(threads, 5, handler_timeout=5)
+    for _ in range(2):
+        begin(make_pool, pool, threads)
+        pool.check_deadlines(monotonic() + 6)
+    assert len(pool.written_off) == 2 * threads
+    assert not pool.is_worn
+    begin(make_pool, pool, 1)
+    pool.check_deadlines(monotonic() + 6)
+    assert pool.is_worn
+    assert len(pool._threads) == threads
+
+
+@pytest.mark.parametrize("threads", [1, 2])
 def test_capacity_comes_back_when_stuck_handlers_return(make_pool, monkeypatch, threads):
     monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 1)
     pool = make_pool(threads, 5, handler_timeout=5)

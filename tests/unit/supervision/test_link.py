@@ -1,0 +1,236 @@
+"""What supervisor and worker tell one another, over real sockets and a real loop."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from time import monotonic
+
+import pytest
+
+from gateway.supervision.link import DRAIN, END, LEAVE, Link, PlaceCounts, say
+from gateway.supervision.load_board import LoadBoard
+from gateway.supervision.worker_process import NEVER, WorkerProcess
+
+
+class Server:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, bool]] = []
+
+    def drain(self, reason: str, *, takes_queue: bool) -> None:
+        self.told.append((reason, takes_queue))
+
+    def end_at_once(self, reason: str) -> None:
+        self.told.append((f"{reason} at once", False))
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        yield ours, theirs
+
+
+@pytest.fixture
+def child() -> Iterator[int]:
+    """A process that ends when it is told to."""
+    pid = os.fork()
+    if not pid:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pause()
+        os._exit(1)
+    yield pid
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def known(link: socket.socket, pid: int = 0, timeout: float = 60.0) -> WorkerProcess:
+    return WorkerProcess(pid, link, generation=0, timeout=timeout, now=0.0)
+
+
+def run(body: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        await asyncio.wait_for(body(), 10)
+
+    asyncio.run(bounded())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+def test_what_a_worker_says(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    worker, link = known(ours), Link(theirs, None)
+    assert worker.hear(1.0)
+    assert (worker.ready_at, worker.served(1.0)) == (None, None)
+    link.tell_ready()
+    assert worker.hear(2.0)
+    assert (worker.ready_at, worker.served(5.0)) == (2.0, 3.0)
+    assert not worker.is_worn
+    assert not worker.has_explained
+    link.tell_explained()
+    theirs.close()
+    assert worker.hear(3.0)
+    assert worker.has_explained
+    assert not worker.hear(4.0), "it can say no more"
+
+
+def test_beats_and_wear(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    worker, link = known(ours), Link(theirs, None)
+    is_worn = False
+
+    async def body() -> None:
+        nonlocal is_worn
+        link.attend(asyncio.get_running_loop(), Server(), lambda: is_worn, 0.001)
+        await asyncio.sleep(0.02)
+        worker.hear(1.0)
+        assert not worker.is_worn
+        is_worn = True
+        await until(lambda: worker.hear(2.0) and worker.is_worn)
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        (LEAVE, ("another worker takes over", False)),
+        (DRAIN, ("the gateway ends", True)),
+        (END, ("the gateway ends at once", False)),
+        (None, ("the supervisor has gone", True)),
+    ],
+)
+def test_what_a_supervisor_says(
+    ends: tuple[socket.socket, socket.socket], word: int | None, told: tuple[str, bool]
+) -> None:
+    ours, theirs = ends
+    server = Server()
+
+    async def body() -> None:
+        Link(theirs, None).attend(asyncio.get_running_loop(), server, lambda: False, 1.0)
+        if word is None:
+            ours.close()
+        else:
+            say(ours, word)
+        await until(lambda: server.told)
+        await asyncio.sleep(0.02)  # The end of the connection is told once.
+        assert server.told == [told]
+
+    run(body)
+
+
+def test_nobody_waits_for_who_does_not_read(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    before = monotonic()
+    said = 0
+    while say(theirs, DRAIN):
+        said += 1
+    assert said > 100
+    theirs.close()
+    assert not say(ours, DRAIN)
+    assert monotonic() - before < 10
+
+
+# How a worker is ended.
+
+
+def signal_that_ended(pid: int) -> int | None:
+    """Which signal has ended a child, which stays to be reaped; `None` while it runs."""
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    return None if ended is None else ended.si_status
+
+
+def await_signal(pid: int) -> int:
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert ended is not None
+    return ended.si_status
+
+
+def test_who_does_not_listen_yet_is_sent_a_signal(
+    ends: tuple[socket.socket, socket.socket], child: int
+) -> None:
+    known(ends[0], child).drain(NEVER)
+    assert await_signal(child) == signal.SIGTERM
+
+
+def test_who_listens_is_told(ends: tuple[socket.socket, socket.socket], child: int) -> None:
+    ours, theirs = ends
+    worker = known(ours, child)
+    Link(theirs, None).tell_ready()
+    worker.hear(0.0)
+    worker.leave(NEVER)
+    worker.end(NEVER)
+    assert theirs.recv(64) == bytes([LEAVE, END])
+    assert signal_that_ended(child) is None
+
+
+def test_who_is_late_is_killed(ends: tuple[socket.socket, socket.socket], child: int) -> None:
+    ours, theirs = ends
+    worker = known(ours, child)
+    Link(theirs, None).tell_ready()
+    worker.hear(0.0)
+    worker.drain(20.0)
+    worker.end(10.0)
+    worker.drain(20.0)  # What was said before holds.
+    worker.enforce(9.999)
+    assert signal_that_ended(child) is None
+    worker.enforce(10.0)
+    assert await_signal(child) == signal.SIGKILL
+    assert worker.ending(signal.SIGKILL) == "was killed by SIGKILL", "nobody else did it"
+
+
+def test_who_is_silent_is_killed(ends: tuple[socket.socket, socket.socket], child: int) -> None:
+    ours, theirs = ends
+    worker = known(ours, child, timeout=1.0)
+    for quarter in range(40):
+        worker.enforce(quarter / 4)  # It loads, for as long as that takes.
+    Link(theirs, None).tell_ready()
+    worker.hear(10.0)
+    for quarter in range(1, 5):
+        worker.enforce(10 + quarter / 4)
+    assert signal_that_ended(child) is None
+    worker.enforce(11.25)
+    assert await_signal(child) == signal.SIGABRT
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, "ended with status 0"),
+        (3 << 8, "ended with status 3"),
+        (signal.SIGSEGV, "was killed by SIGSEGV"),
+        (signal.SIGKILL, "was killed by SIGKILL (as the system does when memory runs out)"),
+        (signal.SIGRTMIN + 1, f"was killed by signal {signal.SIGRTMIN + 1}"),
+    ],
+)
+def test_an_end_in_words(
+    ends: tuple[socket.socket, socket.socket], status: int, words: str
+) -> None:
+    assert known(ends[0]).ending(status) == words
+
+
+# The counts of connections.
+
+
+def test_counts_are_seen_by_other_processes() -> None:
+    board = LoadBoard(3)
+    mine, other = PlaceCounts(board, 0), PlaceCounts(board, 2)
+    assert mine.least() > 1_000_000, "nobody serves"
+    mine.note(7)
+    assert mine.least() == 7
+    pid = os.fork()
+    if not pid:
+        other.note(5)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert mine.least() == 5
+    board.clear(2)
+    assert mine.least() == 7
