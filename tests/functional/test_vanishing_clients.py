@@ -100,7 +100,11 @@ def test_who_leaves_a_running_handler_is_recorded(
     leave(occupy(gateway, gates, stack))
     if leave is WireClient.reset:
         assert await_record(gateway, "/until/first") == 499, "noticed while the handler runs"
-    gates.open("first")
+    with gateway.connect() as client:
+        client.request("/queued")
+        assert not client.has_answer_within(0.2), "time in which the end can be noticed"
+        gates.open("first")
+        assert client.read_response().status == 200
     assert await_record(gateway, "/until/first") == 499
     with gateway.connect() as client:
         assert client.ask("/next").status == 200
