@@ -96,13 +96,13 @@ def serve(start_gateway: StartGateway, gates: Gates) -> Callable[..., Gateway]:
 
 @pytest.mark.parametrize("kind", CROWDS)
 def test_a_crowd_holds_nobody_up(serve: Callable[..., Gateway], kind: str, tally: Tally) -> None:
-    """The sixfold and some more are for noisy machines; the benchmark's bound is twice."""
+    """The bound is for noisy machines: who is held up waits for seconds; the benchmark says twice."""
     gateway = serve()
     alone = p99_of_quick_requests(gateway)
     files, running = gateway.descriptors, threads(gateway)
     memory = gateway.status_value("VmRSS")
     with crowd(gateway, kind):
-        assert p99_of_quick_requests(gateway) < 6 * alone + 0.03
+        assert p99_of_quick_requests(gateway) < 6 * alone + 0.15
         # 256 MB of answers that wait, 64 of those in the threads, and what malloc keeps of both.
         allowed = 500_000 if kind == "an answer that is not read" else 25_000
         assert gateway.status_value("VmRSS") - memory < allowed
