@@ -1,49 +1,16 @@
 """Every small fault at every place of a request, held against a second reading of the grammar."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
-from conformance.cases import Seen, get, post
+from conformance.cases import Seen
+from conformance.faults import NEXT, PARTS, TEMPLATES, faults
 from conformance.strict_reader import read
 from conformance.tables import CASES
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from unit.http.test_conformance import converse
-
-NEXT = get(first=b"GET /next HTTP/1.1")
-
-TEMPLATES = {
-    "plain": get(b"X-A: b", first=b"GET /x?y HTTP/1.1"),
-    "two empty lines first": b"\r\n\r\n" + get(),
-    "absolute": get(first=b"GET http://b:8/x HTTP/1.1"),
-    "old": get(b"Connection: keep-alive, x", first=b"GET /x HTTP/1.0"),
-    "length": post(b"Content-Length: 5", body=b"he\r\nl"),
-    "length 10": post(b"X-A: b", b"Content-Length: 10", body=b"0\r\n\r\nabcde"),
-    "coding": post(b"Transfer-Encoding: chunked", body=b"2\r\nok\r\n0\r\n\r\n"),
-    "chunks": post(
-        b"Transfer-Encoding: chunked", body=b'3;a="b";c=d\r\n1\r\n\r\n00\r\nX-A: b\r\n\r\n'
-    ),
-    "both": post(
-        b"Transfer-Encoding: chunked", b"Content-Length: 15", body=b"5\r\nhello\r\n0\r\n\r\n"
-    ),
-    "both, turned": post(b"Content-Length: 5", b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
-    "two lengths": post(b"Content-Length: 2", b"Content-Length: 2", body=b"ok"),
-}
-
-BYTES = b'\0\t\n\x0b\r !"#%,-0159:;=ACX_ax\x7f\x80\xa0\xff'
-
-
-def faults(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each way to put a byte in, to change one, to take one out, or to say a line twice."""
-    for place in range(len(data) + 1):
-        before, behind = data[:place], data[place:]
-        for byte in BYTES:
-            yield place, before + bytes([byte]) + behind
-            if behind[:1] != bytes([byte]):
-                yield place, before + bytes([byte]) + behind[1:]
-        yield place, before + behind[1:]
-        yield place, before + b"\r\n" + behind
-        if before[-1:] == b"\n":
-            yield place, before + data[data.rfind(b"\n", 0, place - 1) + 1 : place] + behind
-
 
 END = b""
 """What the client sends to half-close."""
@@ -73,6 +40,41 @@ def test_a_segment_that_ends_at_the_fault(name: str, tally: Callable[..., None])
                 data
             )
         tally(served=len(whole[0]), refused=whole[1])
+
+
+@st.composite
+def faulty(draw: st.DrawFn) -> bytes:
+    """A request with up to four parts put in, exchanged, taken out, doubled or moved."""
+    data = draw(st.sampled_from(list(TEMPLATES.values())))
+    for _ in range(draw(st.integers(0, 4))):
+        start = draw(st.integers(0, len(data)))
+        end = min(len(data), start + draw(st.sampled_from([0, 0, 0, 1, 2, 5, 20])))
+        taken = data[start:end]
+        part = draw(st.sampled_from([*PARTS, b"", taken * 2, taken.swapcase()]))
+        data = data[:start] + part + data[end:]
+    return data
+
+
+def split(data: bytes, places: set[int]) -> list[bytes]:
+    edges = [0, *sorted(place for place in places if place < len(data)), len(data)]
+    return [data[start:end] for start, end in pairwise(edges) if start < end]
+
+
+@pytest.mark.family("smuggling")
+def test_several_faults(tally: Callable[..., None]) -> None:
+    @settings(max_examples=800)
+    @given(
+        st.lists(faulty(), min_size=1, max_size=3).map(b"".join),
+        st.sets(st.integers(1, 400), max_size=6),
+    )
+    def check(data: bytes, places: set[int]) -> None:
+        data += NEXT
+        expected = read(data)
+        assert outcome([data]) == expected
+        assert outcome(split(data, places)) == expected
+        tally(served=len(expected[0]), refused=expected[1])
+
+    check()
 
 
 @pytest.mark.family("framing")

@@ -243,6 +243,21 @@ def test_extensions_of_all_chunks_are_bounded():
         feed_often(framing, chunk)
 
 
+@pytest.mark.parametrize(("more", "is_refused"), [(-1, False), (0, False), (1, True)])
+def test_extensions_of_all_chunks_at_their_limit(more, is_refused):
+    """Sixteen KiB beyond sizes and line ends."""
+    chunk = b"1;" + b"a" * 127 + b"\r\nx\r\n"
+    last = b"0;" + b"a" * (127 + more) + b"\r\n\r\n"
+    framing, body = chunked()
+    data = chunk * 127 + last
+    if is_refused:
+        with pytest.raises(MalformedRequest, match="extensions"):
+            framing.feed(data)
+    else:
+        assert framing.feed(data + BEHIND) == BEHIND
+        assert body == b"x" * 127
+
+
 @pytest.mark.parametrize("name", [b"X-A: ", b"X"])
 def test_a_trailer_line_has_a_limit_of_its_own(name):
     """An open line is put together again with each segment."""
