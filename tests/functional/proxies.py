@@ -132,7 +132,12 @@ def nginx(folder: Path, upstream: int, *, buffers_requests: bool) -> Proxy:
     program = find_program("nginx")
     buffering = "on" if buffers_requests else "off"
     text = _NGINX.replace("{upstream}", str(upstream)).replace("{buffering}", buffering)
-    return Proxy(folder, "nginx", lambda file: [program, "-p", str(folder), "-c", str(file)], text)
+    return Proxy(
+        folder,
+        "nginx",
+        lambda file: [program, "-e", "stderr", "-p", str(folder), "-c", str(file)],
+        text,
+    )
 
 
 def haproxy(folder: Path, upstream: int) -> Proxy:
