@@ -10,6 +10,7 @@ run: $(VENV)/.installed
 	$(BIN)/gateway serve
 
 test: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.debian nginx haproxy
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.installed-dev

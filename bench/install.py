@@ -1,12 +1,11 @@
 """What a measurement needs beside the gateway: two tools from Debian, the peers from PyPI."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 import venv
 
+from bench import debian
 from bench.environment import PACKAGES, installed, missing_tools, pinned, refuse_missing
 from bench.peers import FOLDER, PEERS, REQUIREMENTS
 
@@ -32,18 +31,8 @@ def install() -> None:
 
 def _install_tools() -> None:
     missing = missing_tools(PACKAGES)
-    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
-        packages = [PACKAGES[tool] for tool in missing]
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
-            print("apt-get", *command, file=sys.stderr)
-            subprocess.run(
-                ["apt-get", "--quiet", *command],
-                stdout=subprocess.DEVNULL,
-                env=quiet,
-                check=False,
-                timeout=_SECONDS,
-            )
+    if missing:
+        debian.install(PACKAGES[tool] for tool in missing)
     refuse_missing(PACKAGES)
 
 

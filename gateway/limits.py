@@ -1,6 +1,6 @@
 """Every size limit, with its source beside it.  All are inclusive: a value at the limit passes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -32,11 +32,24 @@ class Limits:
     body_buffer: int = 32 * MIB
     """A body up to here is complete before its handler starts; a larger one is streamed."""
 
+    max_fields: int = 8 * KIB
+    """Header fields of a request, as many as FC's limit on their bytes can hold.  The gateway's
+    own: where that limit is raised, a million fields of one name would be joined one by one."""
+
+    small_head: int = field(init=False)
+    """Raw bytes of a head up to which it breaks no limit on path, header bytes or fields."""
+
+    def __post_init__(self) -> None:
+        least_line = len("A:\r\n")
+        small = min(self.max_path_bytes, self.max_header_bytes, least_line * self.max_fields)
+        object.__setattr__(self, "small_head", small)
+
     @property
     def max_head(self) -> int:
         """Raw bytes of a request head, beyond which it cannot be within the other limits.
 
-        A field line takes at most four bytes more than FC counts (colon, space, CRLF) and
-        counts at least one, so five times the header limit holds any head without padding.
+        A field line takes at most four bytes more than FC counts (colon, space, CRLF), and counts
+        at least one.  A KiB is for the rest of the request line and for padding.
         """
-        return self.max_path_bytes + 5 * self.max_header_bytes + KIB
+        fields = min(self.max_fields, self.max_header_bytes)
+        return self.max_path_bytes + self.max_header_bytes + 4 * fields + KIB

@@ -22,6 +22,9 @@ HOST: Final = re.compile(
 ABSOLUTE_TARGET: Final = re.compile(rb"(?i:https?)://([^/?#]*)([^#]*)")
 """RFC 9112 §3.2.2, for the two schemes that HTTP defines: authority, path and query."""
 
+PLAIN_CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
+"""RFC 9112 §7.1: a chunk size without extensions, with the line end."""
+
 CHUNK_LINE: Final = re.compile(
     rb"""([0-9A-Fa-f]{1,16})
          (?: ; [!#$%&'*+\-.^_`|~0-9A-Za-z]+
@@ -33,8 +36,9 @@ CHUNK_LINE: Final = re.compile(
 )
 """RFC 9112 §7.1 and §7.1.1: chunk size and extensions, without the line end.
 
-The "bad whitespace" that the RFC lets a recipient accept is refused: implementations disagree
-about it, and disagreement is what request smuggling is made of.
+The "bad whitespace" that RFC 9110 §5.6.3 would have a recipient remove is refused all the same:
+no sender may generate it, implementations disagree about it (httptools refuses it too), and
+disagreement is what request smuggling is made of.
 """
 
 TRAILER_LINE: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")

@@ -22,6 +22,10 @@ from gateway.limits import Limits
 
 _SPACE: Final = 0x20
 
+_MOST_DIGITS: Final = 20
+"""Of a Content-Length: those of 2^64, which the parser refuses.  Before them can only be zeros,
+and `int` raises for more than 4300 digits."""
+
 CHUNKED: Final = -1
 """Value of `RequestHead.content_length` for a body of unknown length."""
 
@@ -131,7 +135,7 @@ class RequestHead:
                     raise MalformedRequest("Host is there twice")
                 host = _known_hosts.get(value) or check_host(value)
             elif role == roles.CONTENT_LENGTH:
-                self.content_length = int(value)
+                self.content_length = int(value[-_MOST_DIGITS:])
             elif role == roles.CONTENT_TYPE:
                 if has_type:
                     raise MalformedRequest("Content-Type is there twice")
@@ -160,7 +164,7 @@ class RequestHead:
     def _set_coding(self, coding: bytes) -> None:
         if self.is_http_1_0:
             raise MalformedRequest("HTTP/1.0 knows no Transfer-Encoding")
-        codings = [item.strip().lower() for item in coding.split(b",")]
+        codings = [item.strip(b" \t").lower() for item in coding.split(b",")]
         if codings != [b"chunked"]:
             if codings[-1] == b"chunked" and not {b"", b"identity", b"chunked"} & {*codings[:-1]}:
                 raise NotImplementedByGateway("the only transfer coding served is chunked")

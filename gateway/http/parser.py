@@ -7,14 +7,16 @@ keeps unread, an `Upgrade` cannot make the parser mistake a body for a request (
 what follows an upgrade is another protocol), and a trailer section never reaches `on_header`.
 
 The parser joins the pieces of a field with a cost that grows with their square, and says nothing
-of a field that never ends: `Limits.max_head` bounds what an open head may feed.  Where a segment
-is cut and what is counted depends on the bytes alone, not on how they were split.
+of a field that never ends: `Limits.max_head` bounds what an open head may feed, and where that is
+raised small pieces of a large head are fed together.  Where a segment is cut and what is counted
+depends on the bytes alone, not on how they were split.
 
 A head that equals the one before it, byte for byte, is not parsed again: probes, pollers and
 load generators say the same thing all day.  The memory is one head, of the same connection, so
 no client can learn from it what another has sent.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import httptools
@@ -31,6 +33,14 @@ from gateway.http.head import RequestHead, body_too_large
 from gateway.limits import Limits
 
 _HEAD_END: Final = b"\r\n\r\n"
+_LARGE: Final = 32 * 1024
+"""Bytes of an open head beyond which the next are fed `_TOGETHER` at a time."""
+
+_TOGETHER: Final = 4 * 1024
+
+_MAX_EMPTY_LINES: Final = 1024
+"""Bytes of empty lines before a request line."""
+
 _HTTP_1_1: Final = b" HTTP/1.1\r\n"
 _HTTP_1_0: Final = b" HTTP/1.0\r\n"
 
@@ -45,6 +55,7 @@ class HeadParser:
 
     __slots__ = (
         "_counted",
+        "_held",
         "_is_complete",
         "_keep_alive",
         "_last",
@@ -66,6 +77,8 @@ class HeadParser:
         self._parser = httptools.HttpRequestParser(self)
         self._raw = b""
         """The open head's bytes of earlier segments."""
+        self._held = b""
+        """Those behind them that the parser has not seen."""
         self._target = b""
         self._lines: list[tuple[bytes, bytes]] = []
         self._size = self._counted = 0
@@ -81,7 +94,7 @@ class HeadParser:
     @property
     def is_open(self) -> bool:
         """Whether a head has begun and not ended; empty lines before it are none of it."""
-        return bool(self._raw.strip(b"\r\n"))
+        return bool(self._target or self._raw.strip(b"\r\n"))
 
     def forget(self) -> None:
         """Give up what is remembered of the last head: none may come for a while."""
@@ -103,7 +116,14 @@ class HeadParser:
             return self._last
         while True:
             start = -1 if self._raw else data.find(_HEAD_END)
-            end = start + 4 if start >= 0 else self._find_end(data)
+            if start >= 0:
+                end = start + 4
+            else:
+                if len(self._raw) > _LARGE:
+                    data = self._hold(data)
+                    if not data:
+                        return None
+                end = self._find_end(data)
             if 0 < end < len(data):
                 piece, self.rest = data[:end], data[end:]
             else:
@@ -114,9 +134,21 @@ class HeadParser:
             if self._is_complete:
                 return self._take_head(self._raw + piece if self._raw else piece)
             self._raw += piece
+            if not self._target and len(self._raw) > _MAX_EMPTY_LINES:
+                _skip_empty_lines(self._raw)
             if not self.rest:
                 return None
             data = self.rest  # Empty lines before a request line (RFC 9112 §2.2).
+
+    def _hold(self, data: bytes) -> bytes:
+        """What is to be fed now: nothing, or `data` with what was held back before it."""
+        held = self._held + data
+        is_over = len(self._raw) + len(held) > self._limits.max_head
+        if len(held) < _TOGETHER and not is_over and not self._find_end(held):
+            self._held = held
+            return b""
+        self._held = b""
+        return held
 
     def _find_end(self, data: bytes) -> int:
         """Index in `data` behind the first empty line, which may have begun before; 0: none."""
@@ -136,6 +168,8 @@ class HeadParser:
             pass  # The upgrade is not taken up, which RFC 9110 §7.8 leaves to the server.
         except httptools.HttpParserError as error:
             self._check_sizes()
+            if str(error) == "Invalid HTTP version":
+                raise _version_not_supported() from None
             raise MalformedRequest(f"malformed request: {error}") from None
         if not self._is_complete:
             self._check_sizes()
@@ -155,6 +189,8 @@ class HeadParser:
         self._counted = len(self._lines)
         if self._size > limits.max_header_bytes:
             raise self._headers_too_large()
+        if self._counted > limits.max_fields:
+            raise HeadersTooLarge(f"the request has more than {limits.max_fields} header fields")
 
     def _headers_too_large(self) -> Refusal:
         limit = self._limits.max_header_bytes
@@ -162,18 +198,16 @@ class HeadParser:
 
     def _take_head(self, raw: bytes) -> RequestHead:
         limits = self._limits
-        # Only a head that is larger than a limit as a whole can break it in part.
-        if len(raw) > limits.max_path_bytes or len(raw) > limits.max_header_bytes:
+        if len(raw) > limits.small_head:
             self._check_sizes()
         parser = self._parser
         method = parser.get_method()
         target = self._target
         version_at = len(method) + 1 + len(target)
-        head = RequestHead(
-            _METHODS.get(method) or method.decode("ascii"),
-            raw[version_at : version_at + 11] != _HTTP_1_1 and _is_http_1_0(raw, version_at),
-            self._keep_alive,
-        )
+        is_old = raw[version_at : version_at + 11] != _HTTP_1_1 and _is_http_1_0(raw, version_at)
+        head = RequestHead(_METHODS.get(method) or method.decode("ascii"), is_old, self._keep_alive)
+        if is_old and self._keep_alive:
+            head.keep_alive = _is_kept_open(self._lines)
         try:
             head.set_fields(self._lines, self._names, head.set_target(target))
             if head.content_length:
@@ -222,13 +256,43 @@ def _is_http_1_0(raw: bytes, version_at: int) -> bool:
     Raises:
         Refusal: the line is not exactly method SP target SP version, or of another version.
     """
-    line = raw.lstrip(b"\r\n")
+    line = _skip_empty_lines(raw)
     version = line[version_at : version_at + 11]
     if version in (_HTTP_1_1, _HTTP_1_0):
         return version == _HTTP_1_0
     if version[:6] == b" HTTP/":
-        raise VersionNotSupported("the only HTTP versions served are 1.0 and 1.1")
+        raise _version_not_supported()
     raise MalformedRequest("the request line is not: method SP target SP HTTP/1.1")
+
+
+def _version_not_supported() -> Refusal:
+    return VersionNotSupported("the only HTTP versions served are 1.0 and 1.1")
+
+
+def _skip_empty_lines(raw: bytes) -> bytes:
+    """A head, complete or not, without the empty lines that came before it.
+
+    Raises:
+        Refusal: there are too many, or they end with something else than CR LF.  (The parser
+            takes any CR and LF; RFC 9112 §2.2 knows one CRLF "at least".)
+    """
+    line = raw.lstrip(b"\r\n")
+    size = len(raw) - len(line)
+    if size > _MAX_EMPTY_LINES:
+        raise MalformedRequest("too many empty lines before the request line")
+    if line and raw[:size] != b"\r\n" * (size // 2):
+        raise MalformedRequest("an empty line before the request line does not end with CR LF")
+    return line
+
+
+def _is_kept_open(lines: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether the client of HTTP/1.0 lets the connection persist (RFC 9112 §9.3).
+
+    The parser looks for `keep-alive` alone, which `close` beats, and in `Proxy-Connection` too.
+    """
+    options = b",".join(value for name, value in lines if name.lower() == b"connection")
+    names = {option.strip(b" \t").lower() for option in options.split(b",")}
+    return b"keep-alive" in names and b"close" not in names
 
 
 def _authority_end(target: bytes) -> int:

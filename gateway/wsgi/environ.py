@@ -60,12 +60,18 @@ def head_environ(shared: dict[str, Any], head: RequestHead, *, path: str) -> dic
     environ["SERVER_PROTOCOL"] = "HTTP/1.0" if head.is_http_1_0 else "HTTP/1.1"
     environ["PATH_INFO"] = path_info(path)
     environ["QUERY_STRING"] = head.query
+    repeated: dict[str, list[str]] | None = None
     for name, value in head.fields:
         key = name.environ_key
         text = value.decode("latin-1")
-        if key in environ:
-            text = _join(key, environ[key], text)
-        environ[key] = text
+        if key not in environ:
+            environ[key] = text
+        elif repeated is None:
+            repeated = {key: [environ[key], text]}
+        else:
+            repeated.setdefault(key, [environ[key]]).append(text)
+    if repeated is not None:
+        _join(environ, repeated)
     if head.host:
         environ["HTTP_HOST"] = head.host
     if head.content_length == CHUNKED:
@@ -99,6 +105,7 @@ def path_info(path: str) -> str:
     return unquote_to_bytes(path).decode("latin-1") if "%" in path else path
 
 
-def _join(key: str, first: str, second: str) -> str:
-    """A repeated field as one (RFC 9110 §5.3), Cookie in its own way (RFC 9113 §8.2.3)."""
-    return first + ("; " if key == "HTTP_COOKIE" else ",") + second
+def _join(environ: dict[str, Any], repeated: dict[str, list[str]]) -> None:
+    """Repeated fields as one each (RFC 9110 §5.3), Cookie in its own way (RFC 9113 §8.2.3)."""
+    for key, texts in repeated.items():
+        environ[key] = ("; " if key == "HTTP_COOKIE" else ",").join(texts)

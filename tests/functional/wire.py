@@ -127,9 +127,11 @@ class WireClient:
 
     # In.
 
-    def read_response(self, method: str = "GET") -> Response:
-        """The next final response; an interim one is a fault."""
+    def read_response(self, method: str = "GET", *, skips_interim: bool = False) -> Response:
+        """The next final response; an interim one is a fault if it is not to be skipped."""
         response = self.read_head()
+        while skips_interim and response.status < 200:
+            response = self.read_head()
         status = response.status
         assert status >= 200, f"unexpected interim response {response}"
         if method == "HEAD" or status in (204, 304):

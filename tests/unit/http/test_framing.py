@@ -243,6 +243,49 @@ def test_extensions_of_all_chunks_are_bounded():
         feed_often(framing, chunk)
 
 
+@pytest.mark.parametrize(("more", "is_refused"), [(-1, False), (0, False), (1, True)])
+def test_extensions_of_all_chunks_at_their_limit(more, is_refused):
+    """Sixteen KiB beyond sizes and line ends."""
+    chunk = b"1;" + b"a" * 127 + b"\r\nx\r\n"
+    last = b"0;" + b"a" * (127 + more) + b"\r\n\r\n"
+    framing, body = chunked()
+    data = chunk * 127 + last
+    if is_refused:
+        with pytest.raises(MalformedRequest, match="extensions"):
+            framing.feed(data)
+    else:
+        assert framing.feed(data + BEHIND) == BEHIND
+        assert body == b"x" * 127
+
+
+@pytest.mark.parametrize("name", [b"X-A: ", b"X"])
+def test_a_trailer_line_has_a_limit_of_its_own(name):
+    """An open line is put together again with each segment."""
+    line = name + b"b" * (8192 - len(name) - 1)
+    framing, _ = chunked(max_trailers=1 << 20)
+    framing.feed(b"0\r\n" + line + b"b\r")
+    with pytest.raises(MalformedRequest, match="too large"):
+        framing.feed(b"bb")
+
+
+def test_many_trailer_lines_within_the_limit():
+    line = b"X-A: " + b"b" * 8000 + b"\r\n"
+    assert decode(b"0\r\n" + line * 20 + b"\r\n", max_trailers=200_000) == b""
+
+
+def test_small_chunks_of_a_segment_are_handed_on_together():
+    pieces = []
+    framing = Chunked(
+        lambda piece: pieces.append(bytes(piece)),
+        max_body=10_000,
+        max_trailers=100,
+        too_large=lambda: BodyTooLarge("too large"),
+    )
+    small = b"1\r\nx\r\n" * 100
+    assert framing.feed(small + b"1001\r\n" + b"y" * 4097 + b"\r\n" + small + b"1") == b""
+    assert pieces == [b"x" * 100, b"y" * 4097, b"x" * 100]
+
+
 # --- httptools as the oracle -------------------------------------------------------------------
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -479,7 +479,6 @@ SMALL = replace(LIMITS, max_header_bytes=100, max_path_bytes=100)
         b"GET / HTTP/1.1\r\nHost: a\r\nX-A: " + b"v" * 5000,
         b"GET / HTTP/1.1\r\nHost: a\r\nX-A:" + b" " * 5000,
         b"GET / HTTP/1.1\r\n" + b"N" * 5000,
-        b"\r\n" * 2500,
         b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A:\r\n" * 1000,
     ],
 )
@@ -497,6 +496,86 @@ def test_a_target_that_does_not_end_is_refused_at_its_limit():
 
 def test_ten_thousand_fields():
     assert refusal_of(request(*[b"A: b"] * 10_000)) is HeadersTooLarge
+
+
+@pytest.mark.parametrize(("more", "kind"), [(-1, None), (0, None), (1, HeadersTooLarge)])
+def test_the_number_of_fields(more, kind):
+    limits = replace(LIMITS, max_fields=50)
+    data = request(*[b"A: b"] * (49 + more))
+    if kind is None:
+        assert len(parse(data, limits).fields) == 50 + more
+    else:
+        assert refusal_of(data, limits) is kind
+
+
+def test_fields_beyond_their_number_are_refused_while_the_head_is_open():
+    limits = replace(LIMITS, max_fields=50)
+    taken, kind = bytes_until_refusal(b"GET / HTTP/1.1\r\n" + b"A:\r\n" * 100, limits)
+    assert kind is HeadersTooLarge
+    assert taken <= len(b"GET / HTTP/1.1\r\n") + 51 * 4
+
+
+@pytest.mark.parametrize("size", [99, 100, 101, 1000])
+def test_a_head_up_to_small_head_breaks_no_limit(size):
+    """What is not counted could not have been refused: the counted sums say so."""
+    limits = replace(LIMITS, max_header_bytes=size, max_path_bytes=size, max_fields=size // 4)
+    assert limits.small_head == size // 4 * 4
+    longest = b"GET /" + b"x" * (
+        limits.small_head - len(request(host=b"", first=b"GET / HTTP/1.0"))
+    )
+    data = request(host=b"", first=longest + b" HTTP/1.0")
+    assert len(data) == limits.small_head
+    assert parse(data, limits).path == longest[4:].decode()
+
+
+# --- a large open head ---------------------------------------------------------------------------
+
+LARGE = replace(LIMITS, max_header_bytes=200_000)
+
+
+@pytest.mark.parametrize("size", [1, 7, 4095, 4096, 4097])
+@pytest.mark.parametrize("trailing", [b"", b"x", BEHIND])
+def test_a_large_head_in_small_pieces(size, trailing):
+    data = request(b"X-A: " + b"b" * 45_000, b"X-B: c") + trailing
+    parser = new_parser(LARGE)
+    head, rest = feed(parser, [data[place : place + size] for place in range(0, len(data), size)])
+    assert facts(head) == facts(new_parser(LARGE).feed(data))
+    assert rest == trailing
+    assert not parser.is_open
+    assert parser.feed(PLAIN).path == "/a"
+
+
+def test_a_large_head_that_does_not_end_is_refused_at_the_cap():
+    taken, kind = bytes_until_refusal(b"GET / HTTP/1.1\r\nX-A:" + b" " * 300_000, LARGE)
+    assert kind is HeadersTooLarge
+    assert taken == LARGE.max_head
+
+
+def test_a_fault_in_a_large_head_is_found_soon():
+    data = b"GET / HTTP/1.1\r\nX-A: " + b"b" * 40_000
+    taken, kind = bytes_until_refusal(data + b"\0" + b"b" * 5000, LARGE)
+    assert kind is MalformedRequest
+    assert len(data) <= taken <= len(data) + 4096
+
+
+class CountingParser:
+    """Takes all, and counts how often."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def feed_data(self, data):
+        self.calls += 1
+
+
+def test_small_pieces_of_a_large_head_are_fed_together():
+    """Each feed costs as much as the field is long: httptools joins its pieces."""
+    parser = new_parser(LARGE)
+    parser.feed(b"GET / HTTP/1.1\r\nX-A: " + b"b" * 40_000)
+    counting = parser._parser = CountingParser()
+    for _ in range(3 * 4096):
+        parser.feed(b"b")
+    assert counting.calls == 3
 
 
 def test_limits_come_before_other_faults():

@@ -84,6 +84,8 @@ def test_the_standard_s_own_check_is_satisfied(make_environ, first):
         (b"X:\r\n", "HTTP_X", ""),
         (b"X: 1\r\nx: 2\r\n", "HTTP_X", "1,2"),
         (b"X: 1\r\nY: 0\r\nX: 2\r\nX: 3\r\n", "HTTP_X", "1,2,3"),
+        (b"A: 1\r\nB: 2\r\na: 3\r\nB: 4\r\nA: 5\r\n", "HTTP_A", "1,3,5"),
+        (b"A: 1\r\nB: 2\r\na: 3\r\nB: 4\r\nA: 5\r\n", "HTTP_B", "2,4"),
         (b"Cookie: a=1\r\ncookie: b=2\r\n", "HTTP_COOKIE", "a=1; b=2"),
         (b"X_Y: 1\r\nX-Y: 2\r\n", "HTTP_X_Y", "2"),
     ],
