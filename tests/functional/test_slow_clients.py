@@ -96,7 +96,7 @@ def serve(start_gateway: StartGateway, gates: Gates) -> Callable[..., Gateway]:
 
 @pytest.mark.parametrize("kind", CROWDS)
 def test_a_crowd_holds_nobody_up(serve: Callable[..., Gateway], kind: str, tally: Tally) -> None:
-    """The bound is for noisy machines: who is held up waits for seconds; the benchmark says twice."""
+    """Who is held up waits for seconds; the benchmark, on a quiet machine, bounds it by twice."""
     gateway = serve()
     alone = p99_of_quick_requests(gateway)
     files, running = gateway.descriptors, threads(gateway)
