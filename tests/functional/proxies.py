@@ -38,7 +38,7 @@ http {{
         listen 127.0.0.1:{port};
         location / {{
             proxy_pass http://gateway;
-            proxy_http_version 1.1;
+            proxy_http_version {version};
             proxy_request_buffering {buffering};
             proxy_set_header Host $http_host;
             proxy_set_header Connection "";
@@ -127,11 +127,17 @@ class Proxy:
             self.kill()
 
 
-def nginx(folder: Path, upstream: int, *, buffers_requests: bool) -> Proxy:
-    """nginx in front of a gateway's port; buffering, it reads a body before it forwards any."""
+def nginx(
+    folder: Path, upstream: int, *, buffers_requests: bool = True, version: str = "1.1"
+) -> Proxy:
+    """nginx in front of a gateway's port; buffering, it reads a body before it forwards any.
+
+    `version` is that of HTTP between the two: it keeps its connections with 1.1 alone.
+    """
     program = find_program("nginx")
     buffering = "on" if buffers_requests else "off"
     text = _NGINX.replace("{upstream}", str(upstream)).replace("{buffering}", buffering)
+    text = text.replace("{version}", version)
     return Proxy(
         folder,
         "nginx",

@@ -29,43 +29,54 @@ LAST: Final = get(b"Connection: close", first=b"GET /last HTTP/1.1")
 LONGEST: Final = 8000
 """Proxies have limits of their own; heads beyond this are not for them."""
 
+_NGINX: Final = {
+    "the method TRACE": "not allowed there",
+    "a request in the body of TRACE": "not allowed there",
+    "OPTIONS *": "it knows no target but paths",
+    "percent-encoding": "it decodes the path, and refuses NUL",
+    "an incomplete percent-encoding": "it decodes the path",
+    "white space around a name": "it takes no tab for white space",
+    "white space around a length": "it takes no tab for white space",
+    "white space around a coding": "it takes no tab for white space",
+    "the option close in b' close' and b' keep-alive'": "the last line counts",
+    "close and keep-alive in HTTP/1.0: b'close' and b'keep-alive'": "the last line counts",
+    "no option keep-alive in HTTP/1.0": "it looks for the letters",
+    "no option close in b'closed'": "it looks for the letters",
+    "no option close in b'x-close'": "it looks for the letters",
+    "no option close in b'close-x'": "it looks for the letters",
+    "no option close in b'x=close'": "it looks for the letters",
+    "no option close in b'\"close\"'": "it looks for the letters",
+}
+_NGINX_BY_1_1: Final = {
+    **_NGINX,
+    "no Host in HTTP/1.0": "it forwards as HTTP/1.1, without a Host, which is refused",
+}
+_HAPROXY: Final = {
+    "absolute form": "it refuses another authority than Host",
+    "absolute form of another case": "it refuses another authority than Host",
+    "absolute form without a path": "it refuses another authority than Host",
+    "absolute form with a query alone": "it refuses another authority than Host",
+    "absolute form by TLS": "it refuses another authority than Host",
+    "absolute form, IPv6": "it refuses another authority than Host",
+    "an upgrade to WebSocket": "it refuses one without a key",
+}
 OTHERWISE: Final = {
-    "nginx": {
-        "the method TRACE": "not allowed there",
-        "a request in the body of TRACE": "not allowed there",
-        "OPTIONS *": "it knows no target but paths",
-        "percent-encoding": "it decodes the path, and refuses NUL",
-        "an incomplete percent-encoding": "it decodes the path",
-        "white space around a name": "it takes no tab for white space",
-        "white space around a length": "it takes no tab for white space",
-        "white space around a coding": "it takes no tab for white space",
-        "no Host in HTTP/1.0": "it forwards as HTTP/1.1, without a Host, which is refused",
-        "the option close in b' close' and b' keep-alive'": "the last line counts",
-        "close and keep-alive in HTTP/1.0: b'close' and b'keep-alive'": "the last line counts",
-        "no option keep-alive in HTTP/1.0": "it looks for the letters",
-        "no option close in b'closed'": "it looks for the letters",
-        "no option close in b'x-close'": "it looks for the letters",
-        "no option close in b'close-x'": "it looks for the letters",
-        "no option close in b'x=close'": "it looks for the letters",
-        "no option close in b'\"close\"'": "it looks for the letters",
-    },
-    "haproxy": {
-        "absolute form": "it refuses another authority than Host",
-        "absolute form of another case": "it refuses another authority than Host",
-        "absolute form without a path": "it refuses another authority than Host",
-        "absolute form with a query alone": "it refuses another authority than Host",
-        "absolute form by TLS": "it refuses another authority than Host",
-        "absolute form, IPv6": "it refuses another authority than Host",
-        "an upgrade to WebSocket": "it refuses one without a key",
-    },
+    "nginx": _NGINX_BY_1_1,
+    "nginx, not buffering": _NGINX_BY_1_1,
+    "nginx by HTTP/1.0": _NGINX,
+    "haproxy": _HAPROXY,
 }
 """Cases that are served directly, and not so behind a proxy, with its reason."""
 
-UNFINISHED: Final = {"a chunk beyond the limit", "the size b'100000002'"}
-"""Cases whose end HAProxy awaits for as long as it may."""
+UNFINISHED: Final = {
+    ("haproxy", "a chunk beyond the limit"),
+    ("haproxy", "the size b'100000002'"),
+}
+"""Refused cases that are not tried: the proxy awaits their rest for as long as it may."""
 
 PROXIES: Final[dict[str, Callable[..., Proxy]]] = {
-    "nginx": lambda folder, port: nginx(folder, port, buffers_requests=True),
+    "nginx": nginx,
+    "nginx by HTTP/1.0": lambda folder, port: nginx(folder, port, version="1.0"),
     "nginx, not buffering": lambda folder, port: nginx(folder, port, buffers_requests=False),
     "haproxy": haproxy,
 }
@@ -77,6 +88,7 @@ def proxy(
 ) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp("proxy")
     with PROXIES[request.param](folder, recorder.port) as running:
+        running.name = request.param
         yield running
 
 
@@ -95,8 +107,13 @@ def answers_to(client: WireClient, data: bytes, methods: list[str]) -> list[Resp
         while True:
             method = methods[len(responses)] if len(responses) < len(methods) else "GET"
             responses.append(client.read_response(method, skips_interim=True))
-    except (Truncated, ConnectionError):
-        return responses
+    except Truncated:
+        rest = client.read_to_end()
+        if rest.startswith(b'{"environ"'):  # nginx serves HTTP/0.9, whose answers have no head.
+            responses.append(Response(200, "", [], rest))
+    except ConnectionError:
+        pass
+    return responses
 
 
 def key_of(name: str) -> str:
@@ -157,7 +174,7 @@ def test_what_is_refused_hides_no_request_behind_a_proxy(
     proxy: Proxy, total: Callable[[], int], tally: Callable[..., None]
 ) -> None:
     for case in CASES:
-        if not case.status or (proxy.name == "haproxy" and case.name in UNFINISHED):
+        if not case.status or (proxy.name, case.name) in UNFINISHED:
             continue
         runs = total()
         with proxy.connect() as client:
