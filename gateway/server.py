@@ -2,14 +2,18 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Protocol
 
 import uvloop
 
 from gateway.accepting import Counts, SharedListener
+from gateway.forked import leave_to_parent
 from gateway.http.admission import Admission
 from gateway.http.deadlines import DeadlineSweep
 from gateway.http.site import Application, Site
@@ -81,14 +85,19 @@ class Server:
         self._stop = asyncio.Event()
         self._has_had_signal = False
         self._takes_queue = True
+        self.time_left = drain_timeout
+        """Seconds of the drain timeout that were not needed, once `run` has ended."""
 
     async def run(
         self, sock: socket.socket, on_ready: Callable[[], None], signals: Iterable[int]
     ) -> None:
         """Serve until one of the signals comes, then drain; a second one ends at once."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_report)
         for number in signals:
             loop.add_signal_handler(number, self._on_signal, number)
+        # Not undone at the end: there is one server to a process.
+        os.register_at_fork(after_in_child=partial(leave_to_parent, self._site.connections, sock))
         self._application.start()
         listener = await self._listen(loop, sock)
         self._sweep.start()
@@ -123,15 +132,15 @@ class Server:
     def drain(self, reason: str, *, takes_queue: bool = True) -> None:
         """Let what is under way end; `takes_queue`: and what waits at the listening socket."""
         if not self._stop.is_set():
-            log.info("%s: draining", reason)
             self._takes_queue = takes_queue
             self._stop.set()
+            _tell(logging.INFO, "%s: draining", reason)
 
     def end_at_once(self, reason: str) -> None:
         """Drain no longer."""
-        log.warning("%s: ending at once", reason)
         self._drain_timeout = 0.0
         self._stop.set()
+        _tell(logging.WARNING, "%s: ending at once", reason)
 
     async def _drain(self, listener: Listener, sock: socket.socket) -> None:
         """Let what is under way end; accept nothing new."""
@@ -150,7 +159,8 @@ class Server:
                 for connection in list(site.connections):
                     connection.drain()
             if spent > self._drain_timeout:
-                log.warning(
+                _tell(
+                    logging.WARNING,
                     "drain timeout: %d connections are cut, %s",
                     len(site.connections),
                     "handlers are idle" if self._application.is_idle else "handlers still run",
@@ -160,6 +170,19 @@ class Server:
         for connection in list(site.connections):
             connection.cut()
         await asyncio.sleep(0)
+        self.time_left = max(0.0, self._drain_timeout - (loop.time() - started))
+
+
+def _tell(level: int, message: str, *arguments: object) -> None:
+    """Log, if that can be done: the application may have broken the log."""
+    with suppress(Exception):
+        log.log(level, message, *arguments)
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what a callback raised; what this raised would end the loop."""
+    with suppress(Exception):
+        loop.default_exception_handler(context)
 
 
 def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
