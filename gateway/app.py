@@ -245,6 +245,8 @@ async def _serve(
         backlog=config.backlog,
         drain_timeout=config.drain_timeout,
         counts=None if post.link is None else post.link.counts,
+        # Workers share theirs, and others may come after them.
+        owns_socket=config.fd is None and post.link is None,
     )
     if post.link is not None:
         interval = beat_interval(config.worker_timeout)

@@ -14,12 +14,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from gateway.http.connection import Connection
-
 _DESCRIPTORS: Final = "/dev/fd"
 
 
-def leave_to_parent(connections: Iterable[Connection], listener: socket.socket) -> None:
+def leave_to_parent(connections: Iterable[object], listener: socket.socket) -> None:
     """Called in the child: close its copies of the parent's sockets, and take signals as usual."""
     with suppress(ValueError):  # Not the main thread of the main interpreter.
         signal.set_wakeup_fd(-1)

@@ -17,7 +17,7 @@ from gateway.forked import leave_to_parent
 from gateway.http.admission import Admission
 from gateway.http.deadlines import DeadlineSweep
 from gateway.http.site import Application, Site
-from gateway.listening import accept_queued
+from gateway.listening import accept_queued, refuse_new
 
 log = logging.getLogger("gateway.server")
 
@@ -69,12 +69,15 @@ class Server:
         backlog: int,
         drain_timeout: float,
         counts: Counts | None = None,
+        owns_socket: bool = False,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
         `counts` are those of the workers that share the socket, where there are several.
         `backlog` is how many connections the system holds until they are accepted.
+        `owns_socket`: no other process accepts connections from the listening socket, now or later.
         """
+        self._owns_socket = owns_socket
         self._backlog = backlog
         self._site = site
         self._application = application
@@ -147,6 +150,8 @@ class Server:
         site = self._site
         loop = asyncio.get_running_loop()
         site.is_draining = True
+        if self._owns_socket:
+            refuse_new(sock)
         # The end of the last listener would reset them.
         queued = accept_queued(sock) if self._takes_queue else []
         listener.close()
@@ -156,8 +161,7 @@ class Server:
         while site.connections or not self._application.is_idle:
             spent = loop.time() - started
             if spent > _DRAIN_GRACE:
-                for connection in list(site.connections):
-                    connection.drain()
+                await self._close_idle()
             if spent > self._drain_timeout:
                 _tell(
                     logging.WARNING,
@@ -171,6 +175,16 @@ class Server:
             connection.cut()
         await asyncio.sleep(0)
         self.time_left = max(0.0, self._drain_timeout - (loop.time() - started))
+
+    async def _close_idle(self) -> None:
+        """Close connections without a request.
+
+        Between two of them the loop reads what has arrived: a request that comes meanwhile to one
+        of many connections is answered, and does not cross its close.
+        """
+        for connection in list(self._site.connections):
+            connection.drain()
+            await asyncio.sleep(0)
 
 
 def _tell(level: int, message: str, *arguments: object) -> None:

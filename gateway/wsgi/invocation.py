@@ -11,17 +11,17 @@ from contextlib import suppress
 from contextvars import Context
 from threading import current_thread
 from types import TracebackType
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 
 from gateway.errors import BadResponse, ClientDisconnected, QueueTimeout, Refusal
 from gateway.fc import errors as fc_errors
-from gateway.http.head import RequestHead
 from gateway.http.response_head import (
     FAULT,
     ResponseHead,
     refusal_head,
     response_header_too_large,
 )
+from gateway.wsgi.responder import ExchangeT, Responder
 from gateway.wsgi.result import response_head
 
 log = logging.getLogger("gateway.function")
@@ -31,28 +31,6 @@ _PROMPT: Final = 0.25
 """Seconds in the queue, behind which it is asked whether to run the handler has still a use."""
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
-
-
-class Responder(Protocol):
-    """What an invocation needs of the exchange that it answers; `http.exchange` documents it."""
-
-    request_id: str
-
-    @property
-    def head(self) -> RequestHead | None: ...
-    @property
-    def is_done(self) -> bool: ...
-    def has_left(self) -> bool: ...
-    def respond(self, response: ResponseHead, body: bytes, length: int) -> None: ...
-    def start(self, response: ResponseHead, length: int | None) -> None: ...
-    def write(self, data: bytes) -> None: ...
-    def finish(self) -> bool: ...
-    def abandon(self) -> None: ...
-    def release(self) -> None: ...
-    def expire(self, response: ResponseHead, body: bytes) -> None: ...
-
-
-ExchangeT = TypeVar("ExchangeT", bound=Responder)
 
 
 class Rules:

@@ -61,6 +61,11 @@ class Client:
         self.answered = 0
         self.is_last = False
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the end has been noticed, as clients that keep connections look for it."""
+        return self.reader.at_eof()
+
     async def answer(self) -> bytes:
         """The body of the next answer.
 
@@ -140,7 +145,7 @@ class Traffic:
         outcome = self.outcome
         while client := await self.connect():
             try:
-                while not client.is_last:
+                while not (client.is_last or client.has_ended):
                     await ask(client)
                 await client.expect_end()
             except Ended as error:
@@ -217,7 +222,7 @@ class Traffic:
         self.outcome.served += 1
 
     async def run(self, gateway: Gateway, seconds: float) -> Outcome:
-        """Have all clients ask; after `seconds` tell the gateway to stop; until the last is done."""
+        """Have all clients ask; after `seconds` tell the gateway to stop, until all are done."""
         ways = {
             self.ask_once: 60,
             self.ask_slowly: 20,
@@ -227,9 +232,10 @@ class Traffic:
             self.ask_for_a_stream: 20,
             self.ask_alone: 20,
         }
-        assert sum(ways.values()) == CONNECTIONS
         tasks = [
-            asyncio.create_task(self.repeat(way)) for way, count in ways.items() for _ in range(count)
+            asyncio.create_task(self.repeat(way))
+            for way, count in ways.items()
+            for _ in range(count)
         ]
         await asyncio.sleep(seconds)
         before = self.outcome.served
@@ -260,8 +266,7 @@ def test_nothing_that_was_accepted_is_lost(
     assert "drain timeout" not in gateway.errors
     assert "Traceback" not in gateway.errors
     assert outcome.refused == CONNECTIONS  # Each tried once more, when the listener was closed.
-    assert outcome.crossed <= CONNECTIONS // 20
-    print(outcome)
+    assert outcome.crossed <= 2
     tally(served=outcome.served, faults=1)
 
 
