@@ -32,7 +32,7 @@ from gateway.server import ServedApplication, Server, run_loop
 from gateway.supervision.link import Link
 from gateway.supervision.pulse import beat_interval
 from gateway.wsgi.bridge import WsgiBridge
-from gateway.wsgi.pool import job_times
+from gateway.wsgi.pool_thread import job_times
 from gateway.wsgi.switch_watch import SwitchWatch
 
 if TYPE_CHECKING:

@@ -25,7 +25,6 @@ _MOST_CONNECTIONS = 4000
 _REFUSALS = (429, 503)
 
 
-
 @dataclass(frozen=True)
 class Overload:
     """First as many requests as are served, by `clients` in a closed loop; then `times` as many.
@@ -56,7 +55,9 @@ class Overload:
             await crowd.repeat(self.clients, seconds / 2)
         peak_cpu = server.cpu_seconds() - before
         if len(peak.refused) > 0.05 * len(peak.served):
-            raise FailedRun(f"{len(peak.served)} served and {len(peak.refused)} refused at the peak")
+            raise FailedRun(
+                f"{len(peak.served)} served and {len(peak.refused)} refused at the peak"
+            )
         rate = self.times * peak.goodput
         await self._fill(crowd, rate)
         before = server.cpu_seconds()
@@ -76,18 +77,15 @@ class Overload:
                 "goodput_share": over.goodput / peak.goodput,
                 # On a machine that others use too, what of its CPU time the server makes of use.
                 "goodput_per_cpu_share": (len(over.served) / cpu) / (len(peak.served) / peak_cpu),
-                "offered_per_second": over.sent / over.seconds,
-                "refused_per_second": len(over.refused) / over.seconds,
-                "served_p50_ms": quantile(sorted(over.served), 0.5),
+                "offered_requests_per_second": over.sent / over.seconds,
+                "refusals_per_second": len(over.refused) / over.seconds,
                 "served_p99_ms": quantile(sorted(over.served), 0.99),
-                "refused_p50_ms": quantile(sorted(over.refused), 0.5),
                 "refused_p99_ms": quantile(sorted(over.refused), 0.99),
                 "cpu_us": cpu / answered * 1e6,
                 "error_share": over.wrong / max(1, answered + over.wrong),
                 "peak_rss_mb": server.peak_resident_bytes() / 1e6,
             }
         )
-
 
     async def _fill(self, crowd: "Crowd", rate: float) -> None:
         with crowd.counting() as filling:

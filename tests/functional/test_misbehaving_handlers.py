@@ -598,7 +598,7 @@ def test_without_memory(start_gateway: StartGateway, tally: Tally) -> None:
     check_next(gateway)
     threads, descriptors = gateway.status_value("Threads"), gateway.descriptors
     limit = (gateway.status_value("VmSize") + 150_000) * 1024
-    resource.prlimit(gateway.process.pid, resource.RLIMIT_AS, (limit, limit))
+    resource.prlimit(gateway.worker_pid, resource.RLIMIT_AS, (limit, limit))
     for _ in range(6):
         with gateway.connect() as client:
             Failed("MemoryError", "").check(client, "/exhausting/many_small_allocations")

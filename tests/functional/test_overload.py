@@ -23,7 +23,7 @@ QUEUE_TIMEOUT = 0.2
 
 
 def cpu_seconds(gateway: Gateway) -> float:
-    fields = Path(f"/proc/{gateway.process.pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{gateway.worker_pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
