@@ -147,10 +147,9 @@ def test_jobs_of_a_turn_are_handed_over_together_and_in_order(make_pool):
 def test_how_long_a_job_has_waited(make_pool, monkeypatch):
     pool = make_pool(1, 1)
     (first,) = begin(make_pool, pool, 1)
-    for timed in (module, pool_thread):
-        monkeypatch.setattr(timed, "monotonic", lambda: 100.0)
+    monkeypatch.setattr(module, "monotonic", lambda: 100.0)
     second = make_pool.submit(pool)
-    monkeypatch.setattr(module, "monotonic", lambda: 107.5)
+    monkeypatch.setattr(pool_thread, "monotonic", lambda: 107.5)
     first.go.set()
     assert second.begun.wait(PATIENCE)
     assert second.waited == 7.5
