@@ -68,6 +68,20 @@ def sleep(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return hello(environ, start_response)
 
 
+def doze(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Waits 10 ms."""
+    time.sleep(0.01)
+    return hello(environ, start_response)
+
+
+def compute(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Keeps the interpreter for 5 ms of CPU time."""
+    end = time.thread_time() + 0.005
+    while time.thread_time() < end:
+        sum(number * number for number in range(100))
+    return hello(environ, start_response)
+
+
 def burn(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Keeps the interpreter for about 200 ms of CPU time."""
     end = time.thread_time() + 0.2

@@ -23,6 +23,7 @@ from bench.loads.crowds import Burning, Deaf, Hostile, Trickling
 from bench.loads.idle import Idle
 from bench.loads.load import Load
 from bench.loads.open_loop import OpenLoop
+from bench.loads.overload import Overload
 from bench.loads.posts import Posts
 from bench.loads.refusals import Refusals
 from bench.loads.streams import Streams
@@ -86,6 +87,9 @@ _MANY_CONNECTIONS = {
     "granian": ("--backlog", "20000"),
     "gunicorn-gthread": ("--worker-connections", "20000", "--keep-alive", "600"),
 }
+
+_SMALL_QUEUE = {"gateway": ("--threads", "8", "--queue", "16", "--queue-timeout", "200ms")}
+_EIGHT_THREADS = {"gateway": ("--threads", "8")}
 
 _ALL = (
     Scenario("hello-1", "Raw WSGI, 1 connection", _HELLO, Wrk(1), peers=_MAIN),
@@ -222,6 +226,34 @@ _ALL = (
         primary="p99_ms",
         higher_is_better=False,
         peers=_FAST,
+    ),
+    Scenario(
+        *("overload-sleep", "Three times the peak, handler sleeps 10 ms", "bench.handlers:doze"),
+        Overload(),
+        seconds=4,
+        peers=("gateway",),
+        peer_arguments=_EIGHT_THREADS,
+    ),
+    Scenario(
+        *("overload-compute", "Three times the peak, handler computes", "bench.handlers:compute"),
+        Overload(),
+        seconds=4,
+        peers=("gateway",),
+        peer_arguments=_EIGHT_THREADS,
+    ),
+    Scenario(
+        *("overload-short-queue", "Three times the peak, a queue of 16", "bench.handlers:doze"),
+        Overload(),
+        seconds=4,
+        peers=("gateway",),
+        peer_arguments=_SMALL_QUEUE,
+    ),
+    Scenario(
+        *("overload-new", "Three times the peak, each time connecting", "bench.handlers:doze"),
+        Overload(is_new=True),
+        seconds=4,
+        peers=("gateway",),
+        peer_arguments=_SMALL_QUEUE,
     ),
     Scenario(
         *("uploads-100", "100 uploads of 30 MiB at once", "bench.handlers:length"),

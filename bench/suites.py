@@ -52,6 +52,8 @@ _SHORT = {
     "cold-start": _Share({"gateway": 5, "granian": 5, "gunicorn-gthread": 3}, 0),
     "access-log": _Share(_FAST),
     "open-loop": _Share({"gateway": 2, "granian": 2}, 3),
+    "overload-sleep": _Share({"gateway": 1}, 3),
+    "overload-compute": _Share({"gateway": 1}, 3),
     "uploads-100": _Share({"gateway": 1, "granian": 1}, 10),
 }
 

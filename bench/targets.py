@@ -210,4 +210,17 @@ TARGETS = (
             ),
         ),
     ),
+    Target(
+        "13",
+        "Of three times the requests that can be served, nine tenths of the peak are still served.",
+        tuple(
+            _alone(
+                scenario,
+                "goodput_share",
+                "served under overload, beside the peak",
+                Bound(TIMES, at_least=0.9),
+            )
+            for scenario in ("overload-sleep", "overload-compute")
+        ),
+    ),
 )

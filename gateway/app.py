@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
 from gateway.config import Config
+from gateway.departure import leave_within
 from gateway.descriptors import connections_allowed
 from gateway.errors import UsageError
 from gateway.fc.context import ContextTemplate, context_template
@@ -31,7 +32,7 @@ from gateway.server import ServedApplication, Server, run_loop
 from gateway.supervision.link import Link
 from gateway.supervision.pulse import beat_interval
 from gateway.wsgi.bridge import WsgiBridge
-from gateway.wsgi.pool import job_times
+from gateway.wsgi.pool_thread import job_times
 from gateway.wsgi.switch_watch import SwitchWatch
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 DEMO_TARGET = "gateway.demo:handler"
 """What is served when nothing is named."""
+
+_LEAST_LEAVE = 1.0
+"""Seconds for what is registered with `atexit`, when draining has taken all its time."""
 
 
 class Post(NamedTuple):
@@ -145,15 +149,16 @@ def _run_worker(
             timed = handler if profile is None else profile.wrap(handler)
             bridge = _bridge(config, timed)
             SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
-            await _serve(config, bridge, access_log, profile, post)
+            leave_within(await _serve(config, bridge, access_log, profile, post))
             return
         lifespan = Lifespan(handler)
         await lifespan.startup()
         try:
             application = _asgi_application(config, handler, lifespan)
-            await _serve(config, application, access_log, None, post)
+            left = await _serve(config, application, access_log, None, post)
         finally:
             await lifespan.shutdown()
+        leave_within(left)
 
     try:
         run_loop(main)
@@ -198,7 +203,8 @@ async def _serve(
     access_log: AccessLog | None,
     profile: "InvocationProfile | None",
     post: Post,
-) -> None:
+) -> float:
+    """Serve until told to stop; in how many seconds the process should then have ended."""
     timeouts = Timeouts(
         keep_alive=config.keep_alive_timeout,
         head=config.head_timeout,
@@ -228,7 +234,9 @@ async def _serve(
     checks: list[Callable[[float], None]] = [admission.check, application.check_deadlines]
     if access_log is not None:
         checks.append(lambda _: access_log.flush())
-    sweep = DeadlineSweep(site, sweep_interval(timeouts, config.handler_timeout), checks)
+    sweep = DeadlineSweep(
+        site, sweep_interval(timeouts, config.handler_timeout, config.queue_timeout), checks
+    )
     server = Server(
         site,
         application,
@@ -237,6 +245,8 @@ async def _serve(
         backlog=config.backlog,
         drain_timeout=config.drain_timeout,
         counts=None if post.link is None else post.link.counts,
+        # Workers share theirs, and others may come after them.
+        owns_socket=config.fd is None and post.link is None,
     )
     if post.link is not None:
         interval = beat_interval(config.worker_timeout)
@@ -244,6 +254,7 @@ async def _serve(
     # A terminal sends SIGINT to all processes: it is the supervisor's.
     signals = (signal.SIGTERM,) if post.link else (signal.SIGTERM, signal.SIGINT)
     await server.run(post.sock, post.on_ready, signals)
+    return max(_LEAST_LEAVE, server.time_left)
 
 
 def _record(

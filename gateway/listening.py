@@ -1,11 +1,15 @@
 """Listening sockets: made, taken over, named.  Every failure says how to mend it."""
 
+import ctypes
 import errno
 import os
 import socket
 import stat
+import struct
+import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from gateway.errors import UsageError
 
@@ -121,6 +125,42 @@ def take_over(descriptor: int) -> socket.socket:
             f"--fd {descriptor} is no listening stream socket: call listen() on it before"
         )
     return sock
+
+
+def refuse_new(sock: socket.socket) -> None:
+    """Let no more connections come to a listening socket that is about to be closed.
+
+    Those that are made between the last `accept` and the close would be reset, though their clients
+    have seen them open.  What waits already is still there to be accepted.  It is for all processes
+    that share the socket, and cannot be undone.  Linux only; elsewhere nothing is done.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    with suppress(OSError):
+        if sock.family == socket.AF_UNIX:
+            sock.shutdown(socket.SHUT_RD)  # `connect` is refused from now on.
+        else:
+            # What begins a connection is dropped (socket(7), SO_ATTACH_FILTER): its client repeats
+            # it after a second, and is then refused.
+            code = ctypes.create_string_buffer(_DROP_FIRST_SEGMENTS)
+            count = len(_DROP_FIRST_SEGMENTS) // 8
+            program = struct.pack("@HP", count, ctypes.addressof(code))
+            sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+
+
+_SO_ATTACH_FILTER: Final = 26
+
+_DROP_FIRST_SEGMENTS: Final = b"".join(
+    struct.pack("@HBBI", *instruction)
+    for instruction in (
+        (0x30, 0, 0, 13),  # Load the flags of the TCP header,
+        (0x54, 0, 0, 0x12),  # of them SYN and ACK;
+        (0x15, 1, 0, 0x02),  # if it is SYN alone, skip one.
+        (0x06, 0, 0, 0xFFFFFFFF),  # Pass it whole.
+        (0x06, 0, 0, 0),  # Drop it.
+    )
+)
+"""A classic BPF program (RFC 9293 §3.1 has the header)."""
 
 
 def accept_queued(sock: socket.socket) -> list[socket.socket]:

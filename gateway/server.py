@@ -2,18 +2,22 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Protocol
 
 import uvloop
 
 from gateway.accepting import Counts, SharedListener
+from gateway.forked import leave_to_parent
 from gateway.http.admission import Admission
 from gateway.http.deadlines import DeadlineSweep
 from gateway.http.site import Application, Site
-from gateway.listening import accept_queued
+from gateway.listening import accept_queued, refuse_new
 
 log = logging.getLogger("gateway.server")
 
@@ -65,12 +69,15 @@ class Server:
         backlog: int,
         drain_timeout: float,
         counts: Counts | None = None,
+        owns_socket: bool = False,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
         `counts` are those of the workers that share the socket, where there are several.
         `backlog` is how many connections the system holds until they are accepted.
+        `owns_socket`: no other process accepts connections from the listening socket, now or later.
         """
+        self._owns_socket = owns_socket
         self._backlog = backlog
         self._site = site
         self._application = application
@@ -81,14 +88,19 @@ class Server:
         self._stop = asyncio.Event()
         self._has_had_signal = False
         self._takes_queue = True
+        self.time_left = drain_timeout
+        """Seconds of the drain timeout that were not needed, once `run` has ended."""
 
     async def run(
         self, sock: socket.socket, on_ready: Callable[[], None], signals: Iterable[int]
     ) -> None:
         """Serve until one of the signals comes, then drain; a second one ends at once."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_report)
         for number in signals:
             loop.add_signal_handler(number, self._on_signal, number)
+        # Not undone at the end: there is one server to a process.
+        os.register_at_fork(after_in_child=partial(leave_to_parent, self._site.connections, sock))
         self._application.start()
         listener = await self._listen(loop, sock)
         self._sweep.start()
@@ -123,21 +135,23 @@ class Server:
     def drain(self, reason: str, *, takes_queue: bool = True) -> None:
         """Let what is under way end; `takes_queue`: and what waits at the listening socket."""
         if not self._stop.is_set():
-            log.info("%s: draining", reason)
             self._takes_queue = takes_queue
             self._stop.set()
+            _tell(logging.INFO, "%s: draining", reason)
 
     def end_at_once(self, reason: str) -> None:
         """Drain no longer."""
-        log.warning("%s: ending at once", reason)
         self._drain_timeout = 0.0
         self._stop.set()
+        _tell(logging.WARNING, "%s: ending at once", reason)
 
     async def _drain(self, listener: Listener, sock: socket.socket) -> None:
         """Let what is under way end; accept nothing new."""
         site = self._site
         loop = asyncio.get_running_loop()
         site.is_draining = True
+        if self._owns_socket:
+            refuse_new(sock)
         # The end of the last listener would reset them.
         queued = accept_queued(sock) if self._takes_queue else []
         listener.close()
@@ -147,10 +161,10 @@ class Server:
         while site.connections or not self._application.is_idle:
             spent = loop.time() - started
             if spent > _DRAIN_GRACE:
-                for connection in list(site.connections):
-                    connection.drain()
+                await self._close_idle()
             if spent > self._drain_timeout:
-                log.warning(
+                _tell(
+                    logging.WARNING,
                     "drain timeout: %d connections are cut, %s",
                     len(site.connections),
                     "handlers are idle" if self._application.is_idle else "handlers still run",
@@ -160,6 +174,29 @@ class Server:
         for connection in list(site.connections):
             connection.cut()
         await asyncio.sleep(0)
+        self.time_left = max(0.0, self._drain_timeout - (loop.time() - started))
+
+    async def _close_idle(self) -> None:
+        """Close connections without a request.
+
+        Between two of them the loop reads what has arrived: a request that comes meanwhile to one
+        of many connections is answered, and does not cross its close.
+        """
+        for connection in list(self._site.connections):
+            connection.drain()
+            await asyncio.sleep(0)
+
+
+def _tell(level: int, message: str, *arguments: object) -> None:
+    """Log, if that can be done: the application may have broken the log."""
+    with suppress(Exception):
+        log.log(level, message, *arguments)
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what a callback raised; what this raised would end the loop."""
+    with suppress(Exception):
+        loop.default_exception_handler(context)
 
 
 def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

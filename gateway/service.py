@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from gateway.config import Config
 from gateway.errors import UsageError
-from gateway.listening import address_of, listen_on_path, listen_on_port, take_over
+from gateway.listening import address_of, listen_on_path, listen_on_port, refuse_new, take_over
 from gateway.supervision.link import Link
 from gateway.supervision.supervisor import Supervisor
 
@@ -76,9 +76,16 @@ def _supervise(config: Config, sock: socket.socket, address: str) -> int | Link:
         worker_timeout=config.worker_timeout,
         drain_timeout=config.drain_timeout,
         on_ready=lambda: _announce(config, address),
-        stop_listening=sock.close,
+        stop_listening=lambda: _stop_listening(config, sock),
     )
     return supervisor.run()
+
+
+def _stop_listening(config: Config, sock: socket.socket) -> None:
+    """Before the workers take what waits, and none is left to accept more."""
+    if config.fd is None:
+        refuse_new(sock)
+    sock.close()
 
 
 def _work(

@@ -19,6 +19,10 @@ class Heading:
 HEADINGS = {
     "requests_per_second": Heading("requests/s", True),
     "megabytes_per_second": Heading("MB/s", True),
+    "goodput_share": Heading("of the peak", True),
+    "goodput_per_cpu_share": Heading("of the peak, by CPU time", True),
+    "served_p99_ms": Heading("p99 of those served, ms"),
+    "refused_p99_ms": Heading("p99 of those refused, ms"),
     "quick_requests_per_second": Heading("quick requests/s", True),
     "quick_p99_ms": Heading("p99 of quick requests, ms"),
     "refusal_p99_ms": Heading("p99 of refusals, ms"),

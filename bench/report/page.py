@@ -26,6 +26,12 @@ GROUPS = {
     "Idle connections": ("idle-10k",),
     "Cold start": ("cold-start",),
     "Open loop": ("open-loop", "open-loop-20k"),
+    "Overload": (
+        "overload-sleep",
+        "overload-compute",
+        "overload-short-queue",
+        "overload-new",
+    ),
 }
 """Scenarios by heading; results may hold others, which come last."""
 

@@ -37,22 +37,36 @@ def timeout_body(seconds: float) -> bytes:
     return json.dumps({"errorMessage": f"Function time out after {seconds:g} seconds"}).encode()
 
 
+LOST_BODY: Final = json.dumps({"errorMessage": "The thread of the handler was ended"}).encode()
+"""The body for a handler under which its thread has ended."""
+
+
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as second:
+    except BaseException as second:  # Also SystemExit: it must not become another's.
         return f"<{type(second).__name__} in str() of the exception>"
 
 
 def _stack(trace: TracebackType | None) -> list[list[str]]:
     """The frames of the function's own code, outermost first: without the gateway's."""
-    frames = [
-        frame for frame in traceback.extract_tb(trace) if not frame.filename.startswith(_OWN_CODE)
-    ]
+    frames = [frame for frame in _summary(trace) if not frame.filename.startswith(_OWN_CODE)]
     return [
         [f'File "{frame.filename}", line {frame.lineno}, in {frame.name}', frame.line or ""]
         for frame in frames
     ]
+
+
+def _summary(trace: TracebackType | None) -> list[traceback.FrameSummary]:
+    """The frames; of an endless recursion its beginning and its end."""
+    first = traceback.extract_tb(trace, _MOST_FRAMES // 2)
+    last = traceback.extract_tb(trace, -_MOST_FRAMES)
+    depth = sum(1 for _ in traceback.walk_tb(trace))
+    return [*last] if depth <= _MOST_FRAMES else [*first, *last[_MOST_FRAMES // 2 :]]
+
+
+_MOST_FRAMES: Final = 100
+"""Frames of a stack that the client is shown."""
 
 
 _OWN_CODE: Final = tuple(

@@ -117,10 +117,11 @@ class ResponseHead:
         return head
 
     def _join_lines(self) -> None:
-        lines = f"{self.status.line}\r\n"
+        parts = [self.status.line, "\r\n"]
         for name, value in self.fields:
-            lines += f"{name}: {value}\r\n"  # Few and short: quicker than to join a list.
-        self.lines = lines
+            # Joined, a subclass of str cannot say anything else than what has been checked.
+            parts += name, ": ", value, "\r\n"
+        self.lines = "".join(parts)
 
     def encode(
         self, request: RequestHead | None, length: int | None, keep_alive: bool, constant: str

@@ -125,7 +125,10 @@ class WsgiBridge:
 
     def _new_pool(self) -> ThreadPool:
         return ThreadPool(
-            self._threads, self._limit_queue, handler_timeout=self._rules.handler_timeout
+            self._threads,
+            self._limit_queue,
+            handler_timeout=self._rules.handler_timeout,
+            queue_timeout=self._rules.queue_timeout,
         )
 
     def check_deadlines(self, now: float) -> None:

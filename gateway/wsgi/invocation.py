@@ -7,19 +7,21 @@ settled into a head, and leave with it.
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from contextvars import Context
+from threading import current_thread
 from types import TracebackType
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 
 from gateway.errors import BadResponse, ClientDisconnected, QueueTimeout, Refusal
 from gateway.fc import errors as fc_errors
-from gateway.http.head import RequestHead
 from gateway.http.response_head import (
     FAULT,
     ResponseHead,
     refusal_head,
     response_header_too_large,
 )
+from gateway.wsgi.responder import ExchangeT, Responder
 from gateway.wsgi.result import response_head
 
 log = logging.getLogger("gateway.function")
@@ -29,28 +31,6 @@ _PROMPT: Final = 0.25
 """Seconds in the queue, behind which it is asked whether to run the handler has still a use."""
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
-
-
-class Responder(Protocol):
-    """What an invocation needs of the exchange that it answers; `http.exchange` documents it."""
-
-    request_id: str
-
-    @property
-    def head(self) -> RequestHead | None: ...
-    @property
-    def is_done(self) -> bool: ...
-    def has_left(self) -> bool: ...
-    def respond(self, response: ResponseHead, body: bytes, length: int) -> None: ...
-    def start(self, response: ResponseHead, length: int | None) -> None: ...
-    def write(self, data: bytes) -> None: ...
-    def finish(self) -> bool: ...
-    def abandon(self) -> None: ...
-    def release(self) -> None: ...
-    def expire(self, response: ResponseHead, body: bytes) -> None: ...
-
-
-ExchangeT = TypeVar("ExchangeT", bound=Responder)
 
 
 class Rules:
@@ -87,7 +67,8 @@ class Rules:
         """Log what a handler does against PEP 3333 and gets away with, the first time."""
         if message not in self.warned and len(self.warned) < 100:
             self.warned.add(message)
-            log.warning("%s", message)
+            with suppress(Exception):
+                log.warning("%s", message)
 
 
 class Invocation:
@@ -112,7 +93,7 @@ class Invocation:
         return self.exchange.request_id
 
     def run(self, waited: float) -> None:
-        """Run the handler and answer, unless it is too late for either; never raises."""
+        """Run the handler and answer, unless it is too late for either; never raises by itself."""
         exchange = self.exchange
         try:
             if exchange.is_done:
@@ -120,8 +101,8 @@ class Invocation:
             if waited > self._rules.prompt and self._is_too_late(waited):
                 return
             Context().run(self._invoke)
-        except Exception:
-            log.exception("%s: fault of the gateway", exchange.request_id)
+        except BaseException as error:
+            self._tell(logging.ERROR, "fault of the gateway", error)
             exchange.abandon()
         finally:
             exchange.release()
@@ -129,12 +110,23 @@ class Invocation:
     def _is_too_late(self, waited: float) -> bool:
         """Whether it has waited too long for its handler to run; answers for it."""
         if waited > self._rules.queue_timeout:
-            self._refuse(QueueTimeout(f"no thread was free for {waited:.1f} seconds"))
+            self._refuse(_queue_timeout(waited))
         elif self.exchange.has_left():
             self.exchange.abandon()
         else:
             return False
         return True
+
+    def refuse(self, waited: float) -> None:
+        """Answer on the loop, for no thread came in time."""
+        if not self.exchange.is_done:
+            self._refuse(_queue_timeout(waited))
+        self.exchange.release()
+
+    def lose(self) -> None:
+        """Answer on the loop in the place of the thread, which has ended."""
+        self._answer_fault(FAULT, fc_errors.LOST_BODY)
+        self.exchange.release()
 
     def expire(self) -> None:
         """Answer in the handler's place, on the loop: it is past its time."""
@@ -185,12 +177,12 @@ class Invocation:
         return self._write
 
     def _close(self, result: object) -> None:
-        close = getattr(result, "close", None)
-        if close is not None:
-            try:
+        try:
+            close = getattr(result, "close", None)
+            if close is not None:
                 close()
-            except BaseException:
-                log.exception("%s: close() of the result failed", self.exchange.request_id)
+        except BaseException as error:
+            self._tell(logging.ERROR, "close() of the result failed", error)
 
     # The result.
 
@@ -206,11 +198,9 @@ class Invocation:
         if (kind is list or kind is tuple) and not self._has_written:
             self._respond(b"".join([self._as_bytes(item) for item in result]))
             return
-        try:
-            iterator = iter(result)
-        except TypeError:
-            raise TypeError(f"the handler returned {kind.__name__}, not an iterable") from None
-        self._stream(iterator)
+        if not (hasattr(kind, "__iter__") or hasattr(kind, "__getitem__")):
+            raise TypeError(f"the handler returned {kind.__name__}, not an iterable")
+        self._stream(iter(result))
 
     def _as_bytes(self, item: Any) -> bytes:
         if type(item) is bytes:
@@ -279,7 +269,14 @@ class Invocation:
         self.exchange.start(head, head.content_length)
 
     def _write(self, data: bytes) -> None:
-        """PEP 3333's `write` callable."""
+        """PEP 3333's `write` callable.
+
+        Raises:
+            RuntimeError: another thread calls it: one that did so while the answer ends could write
+                into the next answer of the connection.
+        """
+        if getattr(current_thread(), "job", None) is not self:
+            raise RuntimeError("write was called outside of the thread that runs the handler")
         data = self._as_bytes(data)
         if not self._has_written:
             self._start()
@@ -306,17 +303,22 @@ class Invocation:
         return head is not None and head.method == "HEAD"
 
     def _log_mismatch(self, how: str) -> None:
-        log.error("%s: the body is %s than its Content-Length", self.exchange.request_id, how)
+        self._tell(logging.ERROR, f"the body is {how} than its Content-Length")
 
     # Faults.
 
+    def _tell(self, level: int, message: str, error: BaseException | None = None) -> None:
+        """Log; the log may be one that the handler has broken, which is no reason not to answer."""
+        with suppress(Exception):
+            log.log(level, "%s: %s", self.exchange.request_id, message, exc_info=error)
+
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, BadResponse):
-            log.error("%s: %s", self.exchange.request_id, refusal.message)
+            self._tell(logging.ERROR, refusal.message)
         self._answer_fault(refusal_head(refusal), refusal.body())
 
     def _fail(self, error: BaseException) -> None:
-        log.error("%s: the handler failed", self.exchange.request_id, exc_info=error)
+        self._tell(logging.ERROR, "the handler failed", error)
         body = fc_errors.exception_body(error, has_stack=self._rules.shows_stack)
         self._answer_fault(FAULT, body)
 
@@ -329,3 +331,7 @@ class Invocation:
         except ClientDisconnected:
             pass
         self.exchange.abandon()
+
+
+def _queue_timeout(waited: float) -> QueueTimeout:
+    return QueueTimeout(f"no thread was free for {waited:.1f} seconds")

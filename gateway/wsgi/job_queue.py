@@ -16,6 +16,7 @@ to wake while another did, left it to that one, which looks again when it has wo
 import threading
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -49,6 +50,20 @@ class JobQueue(deque[T]):
                 if self and self._waiting:
                     self._wake()
                 return item
+
+    def put_back(self, item: T) -> None:
+        """Return an item that has been taken from the front."""
+        self.appendleft(item)
+        self._wake()
+
+    def forget(self, lock: threading.Lock) -> None:
+        """The thread of `lock` has ended, perhaps when it was to take an item."""
+        with suppress(ValueError):
+            self._waiting.remove(lock)
+        # To wake a thread too many does no harm.
+        self._is_waking = False
+        if self:
+            self._wake()
 
     def _wait(self, lock: threading.Lock) -> None:
         self._waiting.append(lock)

@@ -9,76 +9,26 @@ Each thread notes what it runs and since when; a watch on the loop reads the not
 cannot be killed, so one that runs for too long is written off: another takes its place, and it ends
 by itself when its handler returns.  So does one that is held up by a slow client in the middle of
 an answer: else as many such clients as there are threads would stop them all.
+
+Nor can a thread be made to last: exceptions can be thrown into it from outside, at any of its steps
+(`PyThreadState_SetAsyncExc`, by which libraries for timeouts interrupt a handler, and sometimes
+come too late).  So the watch also replaces threads that have ended, and answers for their jobs.
 """
 
 import logging
 import sys
-import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from threading import Lock, Thread, current_thread, get_ident
+from threading import Lock, Thread, current_thread
 from time import monotonic
-from typing import Protocol
 
 from gateway.wsgi.job_queue import JobQueue
+from gateway.wsgi.pool_thread import Job, PoolThread
 from gateway.wsgi.switch_watch import Running
 
 log = logging.getLogger("gateway.pool")
-
-
-class Job(Protocol):
-    """What a thread runs."""
-
-    def run(self, waited: float) -> None:
-        """Do the work; `waited` is how long it stood in the queue, in seconds.  Must not raise."""
-
-    def expire(self) -> None:
-        """It has run for too long.  Called on the loop, once, while `run` goes on."""
-
-
-class PoolThread(Thread):
-    """A thread and its notes."""
-
-    def __init__(self, pool: "ThreadPool", number: int) -> None:
-        super().__init__(name=f"gateway-{number}", daemon=True)
-        self.job: Job | None = None
-        self.queued_at = self.started_at = 0.0
-        self.is_replaced = False
-        """Whether another has its place: it ends with its job."""
-        self.taken = 0
-        """Jobs that it has begun."""
-        self.expired: Job | None = None
-        """The job that was given up, of which the watch has told."""
-        self.clock: int | None = None
-        """Of its CPU time; `None` where the system has none, and before it runs."""
-        self._pool = pool
-
-    def run(self) -> None:
-        if hasattr(time, "pthread_getcpuclockid"):  # Not on macOS.
-            self.clock = time.pthread_getcpuclockid(get_ident())
-        get = self._pool.queue.get
-        lock = Lock()
-        lock.acquire()
-        while not self.is_replaced:
-            job, self.queued_at = get(lock)
-            if job is None:
-                return
-            # In this order, so that the watch never takes an old start for the new job's.
-            self.started_at = now = monotonic()
-            self.job = job
-            self.taken += 1  # Behind `job`: what counts as taken is then running or done.
-            job.run(now - self.queued_at)
-            self.job = None
-            # Or the job, its environ and its body would live until the next one comes.
-            del job
-
-
-def job_times() -> tuple[float, float]:
-    """When the job of the calling pool thread was queued and picked up (`time.monotonic()`)."""
-    thread = current_thread()
-    assert isinstance(thread, PoolThread)
-    return thread.queued_at, thread.started_at
 
 
 class ThreadPool:
@@ -87,8 +37,15 @@ class ThreadPool:
     Its methods belong to the loop, but for `relieve`.
     """
 
-    def __init__(self, threads: int, limit_queue: int, *, handler_timeout: float = 0.0) -> None:
-        """`handler_timeout` in seconds; 0: none."""
+    def __init__(
+        self,
+        threads: int,
+        limit_queue: int,
+        *,
+        handler_timeout: float = 0.0,
+        queue_timeout: float = 0.0,
+    ) -> None:
+        """`handler_timeout` and `queue_timeout` in seconds; 0: none."""
         self.size = threads
         self.queue: JobQueue[tuple[Job | None, float]] = JobQueue()
         self._batch: list[Job] = []
@@ -96,6 +53,7 @@ class ThreadPool:
         """Has the batch handed over, now or at the end of the loop's turn."""
         self.limit_queue = limit_queue
         self.handler_timeout = handler_timeout
+        self.queue_timeout = queue_timeout
         self.written_off: list[PoolThread] = []
         self._threads: list[PoolThread] = []
         self._held_up: list[PoolThread] = []
@@ -105,6 +63,7 @@ class ThreadPool:
         self._started = 0
         self._submitted = 0
         self._taken_by_gone = 0
+        """Jobs taken by threads that are forgotten, and by the watch."""
 
     def __repr__(self) -> str:
         return (
@@ -131,10 +90,20 @@ class ThreadPool:
                 self._start_thread()
 
     def _start_thread(self) -> None:
-        self._started += 1
-        thread = PoolThread(self, self._started)
-        self._threads.append(thread)
+        thread = PoolThread(self.queue, self._started + 1)
         thread.start()
+        self._started += 1
+        self._threads.append(thread)
+
+    def _try_to_start_thread(self) -> bool:
+        """Start one in place of another; the system may have none to give."""
+        try:
+            self._start_thread()
+        except (RuntimeError, MemoryError) as error:
+            with suppress(Exception):
+                log.error("no thread can be started in place of another: %s", error)
+            return False
+        return True
 
     def submit(self, job: Job) -> bool:
         """Queue a job; False when the queue is full."""
@@ -152,10 +121,11 @@ class ThreadPool:
     def _hand_over(self) -> None:
         batch = self._batch
         if batch:
-            self._submitted += len(batch)
             now = monotonic()
-            self.queue.put([(job, now) for job in batch])
-            batch.clear()
+            jobs = [(job, now) for job in batch]
+            batch.clear()  # Behind what fails without memory: the watch then tries again.
+            self._submitted += len(jobs)
+            self.queue.put(jobs)
 
     @property
     def is_idle(self) -> bool:
@@ -198,9 +168,8 @@ class ThreadPool:
             return  # One of the handler's own.
         with self._roster:
             has_room = self.size > 1 and len(self._held_up) < self.size * _MAX_HELD_UP
-            if has_room and thread in self._threads:
+            if has_room and thread in self._threads and self._try_to_start_thread():
                 self._replace(thread, self._held_up)
-                self._start_thread()
 
     def _replace(self, thread: PoolThread, to: list[PoolThread]) -> None:
         """Have the thread end with its job, and keep it in the list `to`."""
@@ -214,19 +183,42 @@ class ThreadPool:
         self.queue.put([_END] * len(self._threads))
 
     def check_deadlines(self, now: float) -> None:
-        """Write off the threads whose job is past its time; `now` is `time.monotonic()`."""
+        """Give up what is past its time, and replace threads; `now` is `time.monotonic()`."""
         if not self._started:
             return
+        self._hand_over()
+        if self.queue_timeout:
+            self._refuse_overdue(now)
         with self._roster:
             overdue = self._overdue(now - self.handler_timeout) if self.handler_timeout else []
             for thread, _ in overdue:
                 if thread not in self.written_off:
                     self._replace(thread, self.written_off)
-            self._forget_ended()
+            lost = self._forget_ended()
             while len(self._threads) < self.size and self._may_replace:
-                self._start_thread()
+                if not self._try_to_start_thread():
+                    break
         for thread, job in overdue:
-            self._expire(thread, job)
+            with suppress(Exception):  # The handler may have broken the log.
+                self._tell_overdue(thread, job)
+            job.expire()
+        for thread, left in lost:
+            with suppress(Exception):
+                log.error("%s ended in the middle of its work, by an exception", thread.name)
+            if left is not None:
+                left.lose()
+
+    def _refuse_overdue(self, now: float) -> None:
+        """Answer for jobs that have waited too long, though no thread comes for them."""
+        queue = self.queue
+        with suppress(IndexError):  # A thread was quicker.
+            while now - queue[0][1] > self.queue_timeout:
+                job, since = item = queue.popleft()
+                if job is None or now - since <= self.queue_timeout:
+                    queue.put_back(item)  # A thread has taken the one that was meant.
+                    return
+                self._taken_by_gone += 1
+                job.refuse(now - since)
 
     def _overdue(self, latest: float) -> list[tuple[PoolThread, Job]]:
         """Threads with jobs begun before `latest`, each job once."""
@@ -238,14 +230,19 @@ class ThreadPool:
                 found.append((thread, job))
         return found
 
-    def _forget_ended(self) -> None:
-        for threads in (self._held_up, self.written_off):
-            for thread in list(threads):
-                if not thread.is_alive():
-                    threads.remove(thread)
-                    self._taken_by_gone += thread.taken
+    def _forget_ended(self) -> list[tuple[PoolThread, Job | None]]:
+        """Those that ended unasked, and the jobs that they left."""
+        unasked = []
+        for threads in (self._threads, self._held_up, self.written_off):
+            for thread in [one for one in threads if not one.is_alive()]:
+                threads.remove(thread)
+                self._taken_by_gone += thread.taken
+                if thread.job is not None or not thread.is_replaced:
+                    unasked.append((thread, thread.job))
+                    self.queue.forget(thread.lock)
+        return unasked
 
-    def _expire(self, thread: PoolThread, job: Job) -> None:
+    def _tell_overdue(self, thread: PoolThread, job: Job) -> None:
         log.error(
             "%s: handler runs for more than %g s; its thread is given up%s",
             job,
@@ -258,7 +255,6 @@ class ThreadPool:
                 "capacity shrinks until some return or the process is replaced",
                 len(self.written_off),
             )
-        job.expire()
 
     @property
     def _may_replace(self) -> bool:

@@ -38,7 +38,6 @@ class SwitchWatch:
         self._running = running
         self._interval = interval
         self._usual = sys.getswitchinterval()
-        self._is_short = False
         self._seen: dict[Running, float] = {}
         """CPU seconds of the threads at work, by thread and job."""
 
@@ -55,6 +54,6 @@ class SwitchWatch:
             with suppress(OSError):  # It has ended since.
                 used = self._seen[thread] = time.clock_gettime(thread.clock)
                 is_computing |= used - before.get(thread, used) >= _TICK * _SHARE
-        if is_computing != self._is_short:
-            self._is_short = is_computing
-            sys.setswitchinterval(self._interval if is_computing else self._usual)
+        wanted = self._interval if is_computing else self._usual
+        if sys.getswitchinterval() != wanted:  # Handlers can set it too.
+            sys.setswitchinterval(wanted)

@@ -113,3 +113,21 @@ def test_function_errors_are_as_the_page_says():
     }
     assert function_errors.STATUS == 502
     assert ("X-Fc-Error-Type", "UnhandledInvocationError") in function_errors.HEADERS
+
+
+@pytest.mark.parametrize(("depth", "shown"), [(98, 99), (99, 100), (100, 100), (500, 100)])
+def test_a_deep_stack_is_shown_with_its_two_ends(depth, shown):
+    def recurse(left):
+        if not left:
+            raise KeyError("x")
+        recurse(left - 1)
+
+    try:
+        recurse(depth)
+    except KeyError as error:
+        error.__traceback__ = error.__traceback__.tb_next  # Without this test's own frame.
+        body = json.loads(function_errors.exception_body(error, has_stack=True))
+    stack = body["stackTrace"]
+    assert len(stack) == min(depth + 1, 100) == shown
+    assert stack[0][1].startswith("recurse(left - 1)")
+    assert stack[-1][1].startswith("raise KeyError")

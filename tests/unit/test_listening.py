@@ -3,12 +3,20 @@
 import errno
 import os
 import socket
+import sys
 
 import pytest
 
 from gateway import listening
 from gateway.errors import UsageError
-from gateway.listening import accept_queued, address_of, listen_on_path, listen_on_port, take_over
+from gateway.listening import (
+    accept_queued,
+    address_of,
+    listen_on_path,
+    listen_on_port,
+    refuse_new,
+    take_over,
+)
 
 
 def refusal_of(call, *arguments):
@@ -163,3 +171,42 @@ def test_what_is_queued_is_accepted():
         assert accept_queued(sock) == []
         for one in (*clients, *accepted):
             one.close()
+
+
+# --- the end -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["127.0.0.1", "::1", "path"])
+def listener(request, tmp_path):
+    try:
+        if request.param == "path":
+            sock = listen_on_path(tmp_path / "gateway.sock", 5)
+        else:
+            sock = listen_on_port(request.param, 0, 5)
+    except UsageError:
+        pytest.skip("this machine has no IPv6")
+    with sock:
+        sock.setblocking(False)
+        yield sock
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="does nothing elsewhere")
+def test_new_connections_are_refused_and_those_there_are_are_not_touched(listener):
+    with socket.socket(listener.family) as old, socket.socket(listener.family) as queued:
+        old.connect(listener.getsockname())
+        (accepted,) = accept_queued(listener)
+        queued.connect(listener.getsockname())
+        refuse_new(listener)
+        with socket.socket(listener.family) as new:
+            new.settimeout(0.2)
+            with pytest.raises((TimeoutError, ConnectionRefusedError)):
+                new.connect(listener.getsockname())
+        (last,) = accept_queued(listener)
+        for client, own in ((old, accepted), (queued, last)):
+            with own:
+                client.sendall(b"ping")
+                own.settimeout(5)
+                assert own.recv(10) == b"ping"
+                own.sendall(b"pong")
+                client.settimeout(5)
+                assert client.recv(10) == b"pong"

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from threading import current_thread
 
 import pytest
 from unit.wsgi.responder import RecordingResponder
@@ -29,7 +30,10 @@ def run(handler, responder=None, waited=0.0, **changes):
     responder = responder or RecordingResponder()
     invocation = Invocation(rules_of(handler, **changes), responder, lambda _: {"a": "b"})
     assert str(invocation) == "request-1"
+    thread = current_thread()
+    thread.job = invocation  # As in a `PoolThread`.
     invocation.run(waited)
+    del thread.job
     assert responder.times_released == 1
     return responder
 
@@ -601,6 +605,69 @@ def test_the_answer_in_place_of_a_handler_past_its_time():
     Invocation(rules_of(None, handler_timeout=1.5), responder, lambda _: {}).expire()
     assert responder.calls == ["expire"]
     assert error_of(responder) == {"errorMessage": "Function time out after 1.5 seconds"}
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_refusal_of_what_no_thread_came_for(is_done):
+    responder = RecordingResponder()
+    responder.is_done = is_done
+    Invocation(rules_of(None), responder, lambda _: {}).refuse(31.25)
+    assert responder.calls == ([] if is_done else ["respond"])
+    assert responder.times_released == 1
+    if not is_done:
+        assert responder.status.code == 503
+        assert json.loads(responder.body)["ErrorMessage"] == "no thread was free for 31.2 seconds"
+
+
+def test_the_answer_in_place_of_a_thread_that_has_ended():
+    responder = RecordingResponder()
+    Invocation(rules_of(None), responder, lambda _: {}).lose()
+    assert error_of(responder) == {"errorMessage": "The thread of the handler was ended"}
+    assert responder.times_released == 1
+
+
+def test_an_answer_that_was_begun_is_given_up_with_its_thread():
+    kept = []
+
+    def handler(environ, start_response):
+        start_response("200 OK", TEXT)(b"begun")
+        raise SystemExit
+
+    responder = RecordingResponder()
+    responder.abandon = lambda: kept.append("abandoned")
+    invocation = Invocation(rules_of(handler), responder, lambda _: {})
+    current_thread().job = invocation
+    invocation.run(0.0)
+    del current_thread().job
+    invocation.exchange.times_released = 0
+    invocation.lose()
+    assert kept == ["abandoned", "abandoned"]
+
+
+@pytest.mark.parametrize("job", [None, "another invocation"])
+def test_write_is_for_the_thread_that_runs_the_handler(job):
+    responder = RecordingResponder()
+    invocation = Invocation(rules_of(None), responder, lambda _: {})
+    write = invocation.start_response("200 OK", TEXT)
+    current_thread().job = job
+    with pytest.raises(RuntimeError, match="outside of the thread"):
+        write(b"evil")
+    del current_thread().job
+    assert responder.calls == []
+
+
+def test_a_broken_log_is_no_reason_not_to_answer(monkeypatch):
+    def fail(*arguments, **more):
+        raise ValueError("the log is broken")
+
+    for name in ("log", "warning"):
+        monkeypatch.setattr(logging.getLogger("gateway.function"), name, fail)
+
+    def failing(environ, start_response):
+        raise KeyError("x")
+
+    assert error_of(run(failing))["errorType"] == "KeyError"
+    assert run(answering("text")).body == b"text"
 
 
 def test_context_variables_of_one_run_do_not_reach_the_next():

@@ -1,11 +1,13 @@
 """The threads and their queue: real threads, held and let go by events."""
 
+import ctypes
 from threading import Event
 from time import monotonic
 
 import pytest
 
 from gateway.wsgi import pool as module
+from gateway.wsgi import pool_thread
 from gateway.wsgi.pool import ThreadPool
 
 PATIENCE = 10.0
@@ -147,7 +149,7 @@ def test_how_long_a_job_has_waited(make_pool, monkeypatch):
     (first,) = begin(make_pool, pool, 1)
     monkeypatch.setattr(module, "monotonic", lambda: 100.0)
     second = make_pool.submit(pool)
-    monkeypatch.setattr(module, "monotonic", lambda: 107.5)
+    monkeypatch.setattr(pool_thread, "monotonic", lambda: 107.5)
     first.go.set()
     assert second.begun.wait(PATIENCE)
     assert second.waited == 7.5
@@ -406,3 +408,173 @@ def test_no_threads_no_idle_ones(make_pool, monkeypatch):
     begin(make_pool, pool, 1)
     pool.check_deadlines(monotonic() + 6)
     assert make_pool.submit(pool) is None
+
+
+# --- what waits too long, and threads that end --------------------------------------------------
+
+
+class NotedJob(HeldJob):
+    """Notes what it is told on the loop."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    def expire(self):
+        self.told.append("expired")
+
+    def refuse(self, waited):
+        self.told.append(("refused", waited))
+
+    def lose(self):
+        self.told.append("lost")
+
+
+@pytest.mark.parametrize(("late", "is_refused"), [(-0.001, False), (0.0, False), (0.001, True)])
+def test_the_watch_refuses_what_waits_too_long(make_pool, late, is_refused):
+    pool = make_pool(queue_timeout=5.0)
+    running, waiting = HeldJob(), NotedJob()
+    assert pool.submit(running)
+    assert running.begun.wait(PATIENCE)
+    assert pool.submit(waiting)
+    since = pool.queue[0][1]
+    # Floats: what is added must be what is found again.
+    now = since + 5.0 + late
+    pool.check_deadlines(now)
+    assert waiting.told == ([("refused", now - since)] if now - since > 5.0 else [])
+    assert bool(waiting.told) == is_refused
+    running.go.set()
+    waiting.go.set()
+    if not is_refused:
+        assert waiting.ended.wait(PATIENCE)
+    assert await_true(lambda: pool.is_idle)
+
+
+def test_the_watch_leaves_the_order_as_it_is(make_pool):
+    pool = make_pool(limit_queue=3, queue_timeout=5.0)
+    running, *waiting = HeldJob(), NotedJob(), NotedJob(), NotedJob()
+    for job in (running, *waiting):
+        assert pool.submit(job)
+    assert running.begun.wait(PATIENCE)
+    old, *young = pool.queue
+    for place, (job, since) in enumerate(young, 1):
+        pool.queue[place] = (job, since + 10)
+    young = list(pool.queue)[1:]
+    pool.check_deadlines(old[1] + 6)
+    assert [bool(job.told) for job in waiting] == [True, False, False]
+    assert [*pool.queue] == young
+    for job in (running, *waiting):
+        job.go.set()
+    assert await_true(lambda: pool.is_idle)
+
+
+class KillingJob(NotedJob):
+    """Ends its thread."""
+
+    def run(self, waited):
+        super().run(waited)
+        raise SystemExit
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_has_ended_is_replaced_and_answered_for(make_pool):
+    pool = make_pool()
+    killing, next_one = KillingJob(), HeldJob()
+    thread = pool._threads[0]
+    assert pool.submit(killing)
+    killing.go.set()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert pool.submit(next_one)
+    pool.check_deadlines(monotonic())
+    assert killing.told == ["lost"]
+    assert next_one.begun.wait(PATIENCE)
+    pool.check_deadlines(monotonic())
+    assert killing.told == ["lost"]
+    next_one.go.set()
+    assert await_true(lambda: pool.is_idle)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ends_when_it_is_woken_does_not_take_the_wake_up_along(make_pool):
+    """As an exception does that is thrown into a waiting thread: it comes with the next job."""
+    pool = make_pool(threads=2)
+    await_true(lambda: len(pool.queue._waiting) == 2)
+    lock = pool.queue._waiting[-1]
+    victim = next(thread for thread in pool._threads if thread.lock is lock)
+    code = ctypes.c_ulong(victim.ident)
+    assert ctypes.pythonapi.PyThreadState_SetAsyncExc(code, ctypes.py_object(SystemExit)) == 1
+    jobs = [HeldJob() for _ in range(3)]
+    for job in jobs:
+        job.go.set()
+        assert pool.submit(job)
+    victim.join(PATIENCE)
+    assert not jobs[0].begun.is_set()
+    pool.check_deadlines(monotonic())
+    for job in jobs:
+        assert job.ended.wait(PATIENCE)
+    assert await_true(lambda: pool.is_idle)
+
+
+def test_what_could_not_be_handed_over_is_by_the_watch(make_pool, monkeypatch):
+    turn = Turn()
+    pool = make_pool(call_soon=turn)
+    job = HeldJob()
+    job.go.set()
+    assert pool.submit(job)
+
+    def no_memory():
+        raise MemoryError
+
+    monkeypatch.setattr(module, "monotonic", no_memory)
+    with pytest.raises(MemoryError):
+        turn.end()
+    monkeypatch.undo()
+    another = HeldJob()
+    assert pool.submit(another)
+    another.go.set()
+    assert not turn.callbacks
+    pool.check_deadlines(monotonic())
+    for one in (job, another):
+        assert one.ended.wait(PATIENCE)
+    assert await_true(lambda: pool.is_idle)
+
+
+def test_when_no_thread_can_be_started_it_is_tried_again(make_pool, monkeypatch, caplog):
+    pool = make_pool(handler_timeout=5)
+    stuck, next_one = NotedJob(), HeldJob()
+    assert pool.submit(stuck)
+    assert stuck.begun.wait(PATIENCE)
+
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(module.PoolThread, "start", start)
+    pool.check_deadlines(monotonic() + 6)
+    assert stuck.told == ["expired"]
+    assert "can't start new thread" in caplog.text
+    assert not pool.submit(next_one)
+    monkeypatch.undo()
+    pool.check_deadlines(monotonic())
+    assert pool.submit(next_one)
+    assert next_one.begun.wait(PATIENCE)
+    for job in (stuck, next_one):
+        job.go.set()
+    assert await_true(lambda: pool.is_idle)
+
+
+def test_a_broken_log_keeps_nobody_from_being_answered(make_pool, monkeypatch):
+    pool = make_pool(threads=2, handler_timeout=5)
+    jobs = [NotedJob(), NotedJob()]
+    for job in jobs:
+        assert pool.submit(job)
+        assert job.begun.wait(PATIENCE)
+
+    def fail(*arguments, **more):
+        raise ValueError("the log is broken")
+
+    monkeypatch.setattr(module.log, "error", fail)
+    pool.check_deadlines(monotonic() + 6)
+    assert [job.told for job in jobs] == [["expired"], ["expired"]]
+    for job in jobs:
+        job.go.set()

@@ -46,6 +46,15 @@ def test_a_job_that_uses_its_time(clocks, interval, used, expected):
     assert interval() == USUAL
 
 
+def test_what_a_handler_sets_does_not_last(clocks, interval):
+    watch = SwitchWatch(lambda: [Running(1, 7)], SHORT)
+    for used, expected in [(0.0, USUAL), (0.0, USUAL), (1.0, SHORT), (1.0, SHORT)]:
+        clocks[1] = clocks.get(1, 0.0) + used
+        sys.setswitchinterval(10)
+        watch.look()
+        assert interval() == expected
+
+
 def test_many_short_jobs_of_a_thread_are_no_long_one(clocks, interval):
     jobs = iter(range(100))
     watch = SwitchWatch(lambda: [Running(1, next(jobs))], SHORT)
