@@ -36,6 +36,7 @@ from gateway.wsgi.switch_watch import SwitchWatch
 
 if TYPE_CHECKING:
     from gateway.observe.invocation_profile import InvocationProfile
+    from gateway.trust.forwarded import TrustedProxies
 
 DEMO_TARGET = "gateway.demo:handler"
 """What is served when nothing is named."""
@@ -216,6 +217,7 @@ async def _serve(
         max_unsent=config.answer_memory,
         next_request_id=RequestIds(os.urandom(SEED_SIZE)).next,
         server_header=config.server_header,
+        proxies=_proxies(config),
         record=_record([log.add for log in (access_log, profile) if log is not None]),
     )
     allowed = connections_allowed(config.max_connections)
@@ -223,7 +225,9 @@ async def _serve(
         site,
         allowed,
         max_turned_away=max(8, min(512, allowed // 16)),  # Half of the descriptors' reserve.
-        new_connection=Connection if profile is None else profile.connection,
+        new_connection=_new_connection(
+            config, Connection if profile is None else profile.connection
+        ),
     )
     checks: list[Callable[[float], None]] = [admission.check, application.check_deadlines]
     if access_log is not None:
@@ -244,6 +248,29 @@ async def _serve(
     # A terminal sends SIGINT to all processes: it is the supervisor's.
     signals = (signal.SIGTERM,) if post.link else (signal.SIGTERM, signal.SIGINT)
     await server.run(post.sock, post.on_ready, signals)
+
+
+def _proxies(config: Config) -> "TrustedProxies | None":
+    """Who is believed on whom a request comes from; `None`: nobody."""
+    if not config.trusted_proxies:
+        return None
+    # What they need of the standard library takes some milliseconds to import.
+    from gateway.trust.forwarded import TrustedProxies  # noqa: PLC0415
+    from gateway.trust.networks import Networks  # noqa: PLC0415
+
+    return TrustedProxies(Networks(config.trusted_proxies), config.forwarded_headers)
+
+
+def _new_connection(
+    config: Config, made: Callable[[Site], Connection]
+) -> Callable[[Site], asyncio.Protocol]:
+    """What makes the protocol of a connection: `made`, or that of what stands before it."""
+    if not config.proxy_protocol:
+        return made
+    from gateway.trust.networks import Networks  # noqa: PLC0415
+    from gateway.trust.proxy_protocol import Door  # noqa: PLC0415
+
+    return Door(Networks(config.trusted_proxies), made).greet
 
 
 def _record(

@@ -55,7 +55,7 @@ def _listen(config: Config) -> socket.socket:
     if config.fd is not None:
         return take_over(config.fd)
     if config.unix is not None:
-        return listen_on_path(config.unix, config.backlog)
+        return listen_on_path(config.unix, config.backlog, config.unix_mode)
     return listen_on_port(config.host, config.port, config.backlog)
 
 

@@ -245,14 +245,20 @@ class _Run:
         assert head is not None  # What has none was refused.
         path, context = address(head.path, exchange.request_id, self._application.contexts)
         raw_path = path.encode("latin-1")
-        host = head.host.encode("latin-1")
+        host, scheme = head.host, "http"
         connection = exchange.connection
+        client, server = connection.peer, connection.local
+        proxies = connection.site.proxies
+        if proxies is not None:
+            client, server, scheme, told_host = proxies.origin(head, connection)
+            host = told_host or host
+        host_value = host.encode("latin-1")
         scope: HTTPScope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": "1.0" if head.is_http_1_0 else "1.1",
             "method": head.method,
-            "scheme": "http",
+            "scheme": scheme,
             # What is no UTF-8 is replaced, as other servers do; `raw_path` has the truth.
             "path": (unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path).decode(
                 "utf-8", "replace"
@@ -262,11 +268,11 @@ class _Run:
             "root_path": "",
             # An absolute target's authority wins over Host (RFC 9112 §3.2.2).
             "headers": [
-                (name.lower, value if name.role != roles.HOST else host)
+                (name.lower, value if name.role != roles.HOST else host_value)
                 for name, value in head.fields
             ],
-            "client": connection.peer,
-            "server": connection.local,
+            "client": client,
+            "server": server,
             "extensions": {
                 EXTENSION: {
                     "request_id": exchange.request_id,

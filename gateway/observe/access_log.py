@@ -72,7 +72,8 @@ class AccessLog:
         head = exchange.head
         known = None if head is None else head.log_parts
         if known is None or known[0] is not peer:
-            known = (peer, self._form.parts(_escaped(_said(head, peer), self._form.escape)))
+            said = _said(head, _client(exchange))
+            known = (peer, self._form.parts(_escaped(said, self._form.escape)))
             if head is not None:
                 head.log_parts = known
         finished_at = exchange.finished_at
@@ -99,8 +100,16 @@ class AccessLog:
         return form.dropped(form.stamp(int(time() * form.ticks)), count)
 
 
-def _said(head: RequestHead | None, peer: tuple[str, int] | None) -> _Said:
-    client = peer[0] if peer else ""
+def _client(exchange: Exchange) -> str:
+    """The client's address; empty where it is not known."""
+    connection = exchange.connection
+    client, head, proxies = connection.peer, exchange.head, connection.site.proxies
+    if proxies is not None and head is not None:
+        client = proxies.origin(head, connection).client
+    return client[0] if client else ""
+
+
+def _said(head: RequestHead | None, client: str) -> _Said:
     if head is None:
         return _Said(client, "", "", "", "", "")
     agent = referer = b""
