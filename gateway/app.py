@@ -190,7 +190,7 @@ def _access_log(config: Config, lock: int | None) -> AccessLog | None:
     if isinstance(output, io.TextIOWrapper):
         # What handlers print comes in whole lines then too, and not when a buffer is full.
         output.reconfigure(line_buffering=True)
-    return AccessLog(config.access_log, descriptor, lock)
+    return AccessLog(config.access_log, descriptor, lock, query=config.log_query)
 
 
 async def _serve(

@@ -13,6 +13,7 @@ from contextlib import suppress
 from gateway.config import Config
 from gateway.errors import UsageError
 from gateway.listening import address_of, listen_on_path, listen_on_port, take_over
+from gateway.observe.log_lines import LineFormatter, printable
 from gateway.supervision.link import Link
 from gateway.supervision.supervisor import Supervisor
 
@@ -45,10 +46,9 @@ def serve(config: Config) -> int:
 
 def _configure_logging(config: Config) -> None:
     """Log to stderr, unless the process that imports the gateway has said otherwise."""
-    logging.basicConfig(
-        level=config.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s",
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(level=config.log_level.upper(), handlers=[handler])
 
 
 def _listen(config: Config) -> socket.socket:
@@ -110,4 +110,4 @@ def _announce(config: Config, address: str) -> None:
             f"  curl -d 'hello' {address}/echo",
             f"  curl {address}/context",
         ]
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    print("\n".join(map(printable, lines)), file=sys.stderr, flush=True)

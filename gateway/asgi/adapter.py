@@ -443,7 +443,10 @@ def _as_text(headers: Iterable[Iterable[bytes]]) -> Iterable[tuple[str, str]]:
     for item in headers:
         name, value = item
         if not isinstance(name, bytes) or not isinstance(value, bytes):
-            raise TypeError(f"a response header is (bytes, bytes), not {item!r:.100}")
+            raise TypeError(
+                "a response header is (bytes, bytes), not "
+                f"({type(name).__name__}, {type(value).__name__})"
+            )
         if name.lower() != b"transfer-encoding":
             fields.append((name.decode("latin-1"), value.decode("latin-1")))
     return fields

@@ -341,6 +341,13 @@ class Config:
         group=LOGS,
         help="One line for each request, and its form.",
     )
+    log_query: Literal["redacted", "off", "full"] = option(
+        "redacted",
+        kind=choice("redacted", "off", "full"),
+        group=LOGS,
+        help="What the access log shows of queries, in targets and in Referer: redacted hides "
+        "values that look like secrets, by name or by themselves; off leaves queries out.",
+    )
     profile_invocations: Literal["off", "table", "json"] = option(
         "off",
         kind=choice("off", "table", "json"),

@@ -148,13 +148,13 @@ class ResponseHead:
     def _check(self, item: tuple[str, str]) -> int:
         """Take a header that is not known; the length of its name and value."""
         if type(item) is not tuple or len(item) != 2:
-            raise TypeError(f"a response header is a tuple (name, value), not {item!r:.100}")
+            raise TypeError(f"a response header is a tuple (name, value), not {_kind(item)}")
         name, value = item
         role = _roles.get(name)
         if role is None:
             role = _find_role(name)
         if not isinstance(value, str):
-            raise TypeError(f"the value of response header {name} is no str: {value!r:.100}")
+            raise TypeError(f"the value of response header {name} is no str: {_kind(value)}")
         if not (value.isascii() and value.isprintable()) and (
             grammar.FORBIDDEN_IN_VALUE.search(value)
         ):
@@ -177,7 +177,7 @@ class ResponseHead:
 
     def _set_content_length(self, value: str) -> None:
         if not (value.isascii() and value.isdigit()):
-            raise ValueError(f"Content-Length is no number: {value!r:.100}")
+            raise ValueError(f"Content-Length is no number: {value!r:.30}")
         length = int(value)
         if self.content_length not in (None, length):
             raise ValueError("Content-Length is there twice, with different values")
@@ -212,9 +212,9 @@ _known: dict[tuple[str, str], int] = {}
 
 def _find_role(name: object) -> int:
     if not isinstance(name, str):
-        raise TypeError(f"the name of a response header is no str: {name!r:.100}")
+        raise TypeError(f"the name of a response header is no str: {_kind(name)}")
     if not grammar.TOKEN.fullmatch(name):
-        raise ValueError(f"the name of a response header is no token: {name!r:.100}")
+        raise ValueError(f"the name of a response header is no token: {name!r:.30}")
     lower = name.lower()
     if lower in _REFUSED:
         raise ValueError(f"{name} is a hop-by-hop header, which the server sets (RFC 9110 §7.6.1)")
@@ -227,3 +227,8 @@ def _find_role(name: object) -> int:
     if len(_roles) < _MOST_REMEMBERED:
         _roles[name] = role
     return role
+
+
+def _kind(value: object) -> str:
+    """What a value is, without what it holds: values of headers are secrets often enough."""
+    return f"an object of type {type(value).__name__}"
