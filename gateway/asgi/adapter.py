@@ -24,7 +24,7 @@ from gateway.http import fields as roles
 from gateway.http.body_stream import BodyStream
 from gateway.http.detached import ACCEPTED, DetachedExchange
 from gateway.http.exchange import Exchange
-from gateway.http.response import status_of
+from gateway.http.response import kind_of, status_of
 from gateway.http.response_head import (
     FAULT,
     ResponseHead,
@@ -343,7 +343,8 @@ class _Run:
             raise RuntimeError("http.response.start was sent a second time")
         code = event["status"]
         if not (isinstance(code, int) and 200 <= code <= 999):
-            raise ValueError(f"a status is a number from 200 on, not {code!r:.100}")
+            told = str(code) if isinstance(code, int) else kind_of(code)
+            raise ValueError(f"a status is a number from 200 on, not {told}")
         head = ResponseHead(status_of(code), _as_text(event.get("headers") or ()))
         application = self._application
         if head.size > application.max_response_header_bytes:
