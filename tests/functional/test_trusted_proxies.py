@@ -318,3 +318,19 @@ def test_the_end_does_not_wait_for_a_header(start_gateway: StartGateway, tally: 
         silent.wait_for_end()
     assert "drain timeout" not in gateway.errors
     tally(faults=2, served=1)
+
+
+def test_who_sends_no_header_makes_room(start_gateway: StartGateway, tally: Any) -> None:
+    gateway = start_gateway(
+        "recording:handler", "--proxy-protocol", "--trusted-proxies", "127.0.0.1",
+        "--max-connections", "3",
+    )  # fmt: skip
+    silent = [gateway.connect() for _ in range(3)]
+    for _ in range(5):
+        with gateway.connect() as client:
+            client.send(V1)
+            assert client.ask().status == 200
+    silent[0].wait_for_end()
+    for client in silent:
+        client.close()
+    tally(served=5, faults=1)
