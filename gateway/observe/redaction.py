@@ -22,12 +22,16 @@ _NAME: Final = re.compile(
 )
 """What in the name of a parameter says that its value is nobody else's business."""
 
-_MADE: Final = re.compile(
-    r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])(?:[\w\-+/=.~]|%2[BFbf]|%3[Dd]){32,}"
-)
-"""A value that looks random: long, of letters and digits and what encodings of bytes add."""
+_RUN: Final = re.compile(r"(?:[\w\-+/=.~]|%2[BFbf]|%3[Dd]){32,}+", re.ASCII)
+"""What may be random: long, of letters and digits and what encodings of bytes add."""
 
-_PARAMETER: Final = re.compile(r"([^&;=]*)(=?)([^&;]*)")
+_SHORTEST_MADE: Final = 32
+
+_DIGIT: Final = re.compile(r"[0-9]")
+_LETTER: Final = re.compile(r"[A-Za-z]")
+
+_PARAMETER: Final = re.compile(r"([^&;=]*+)=([^&;]*+)|[^&;=]{32,}+")
+"""A name and its value, or something longer without one."""
 
 _USER: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#@]*@")
 """User and password of a URL (RFC 3986 §3.2.1)."""
@@ -36,18 +40,45 @@ _USER: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#@]*@")
 def redacted(url: str) -> str:
     """`url` with its secrets hidden, as far as they can be told."""
     path, mark, query = url.partition("?")
-    path = _USER.sub(rf"\1{HIDDEN}@", path)
+    if "@" in path:
+        path = _USER.sub(rf"\1{HIDDEN}@", path)
     return path + mark + _PARAMETER.sub(_hide, query) if mark else path
 
 
 def _hide(match: re.Match[str]) -> str:
-    name, equals, value = match.groups()
-    if not equals:
-        return HIDDEN if _MADE.fullmatch(name) else name
-    known = unquote(name) if "%" in name else name
-    if value and (_NAME.search(known) or _MADE.search(value)):
-        return f"{name}={HIDDEN}"
-    return match[0] if not _MADE.fullmatch(name) else f"{HIDDEN}={value}"
+    name, value = match.groups()
+    if name is None:
+        return HIDDEN if _is_made(match[0]) else match[0]
+    if _is_made(name):
+        name = HIDDEN
+    elif value and _tells(name):
+        value = HIDDEN
+    return f"{name}={HIDDEN if _is_made(value) else value}"
+
+
+_MOST_KNOWN: Final = 512
+_LONGEST_NAME: Final = 64
+
+_known_names: Final[dict[str, bool]] = {}
+"""Names, and whether they tell: an application has few, and to look at one costs 3 µs."""
+
+
+def _tells(name: str) -> bool:
+    """Whether the name of a parameter says that its value is a secret; one too long may."""
+    tells = _known_names.get(name)
+    if tells is None:
+        known = unquote(name) if "%" in name else name
+        tells = len(name) > _LONGEST_NAME or _NAME.search(known) is not None
+        if len(_known_names) < _MOST_KNOWN:
+            _known_names[name] = tells
+    return tells
+
+
+def _is_made(text: str) -> bool:
+    """Whether a part of it looks as if a machine had made it."""
+    if len(text) < _SHORTEST_MADE:
+        return False
+    return any(_DIGIT.search(run) and _LETTER.search(run) for run in _RUN.findall(text))
 
 
 def without_query(url: str) -> str:

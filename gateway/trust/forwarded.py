@@ -242,14 +242,18 @@ def _parse_port(text: str) -> int:
     return number if (number := int(text)) < 65536 else 0
 
 
-_TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _PART: Final = re.compile(
-    rf"""[\t ]* (?: ({_TOKEN}) = (?: ({_TOKEN})
+    rf"""[\t ]*+ (?: ({_TOKEN}) = (?: ({_TOKEN})
                  | " ( (?: [\t \x21\x23-\x5b\x5d-\x7e\x80-\xff] | \\[\t \x21-\x7e\x80-\xff] )* ) "
-             ) )? [\t ]* ( [;,] | \Z )""",
+             ) )? [\t ]*+ ( [;,] | \Z )""",
     re.VERBOSE,
 )
-"""RFC 7239 §4: a `forwarded-pair`, or none, and what divides it from the next."""
+"""RFC 7239 §4: a `forwarded-pair`, or none, and what divides it from the next.
+
+Its quantifiers do not give back what they took, so that a hostile value costs no more than its
+length.
+"""
 
 
 def _elements_from_the_right(values: list[str]) -> Iterator[dict[str, str]]:

@@ -1,9 +1,12 @@
 """What of a URL may stand in a log."""
 
+from time import monotonic
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.observe import redaction
 from gateway.observe.redaction import QUERIES, redacted, unchanged, without_query
 
 pytestmark = pytest.mark.family("secrets")
@@ -153,8 +156,33 @@ def test_the_choices():
     assert QUERIES["full"] is unchanged
 
 
+def test_names_that_are_too_long_to_be_looked_at(tally):
+    assert redacted(f"/?{'a' * 64}=b") == f"/?{'a' * 64}=b"
+    assert redacted(f"/?{'a' * 65}=b") == f"/?{'a' * 65}=***"
+    tally(faults=1)
+
+
+def test_the_memory_of_names_is_bounded():
+    for number in range(2000):
+        assert redacted(f"/?x{number}=1&token{number}=1") == f"/?x{number}=1&token{number}=***"
+    assert len(redaction._known_names) == 512
+
+
 @given(st.text(), st.sampled_from(HIDDEN), st.text(alphabet="abcXYZ019%-_./+", min_size=1))
 def test_whatever_stands_beside_it(others, name, value):
     others = others.replace("&", "").replace(";", "").replace("?", "")
     url = f"/a?{others}&{name}=<{value}>&{others}"
     assert f"<{value}>" not in redacted(url)
+
+
+@pytest.mark.parametrize(
+    "query", ["&" * 500_000, "a" * 1_000_000, "key=" * 200_000, "a=b&" * 200_000, "%" * 500_000,
+              "a" * 31 + ("=" + "-" * 31) * 20_000, "key" * 300_000, "auth" * 200_000]
+)  # fmt: skip
+def test_it_takes_no_longer_than_its_length(query, tally):
+    """With anything worse than that, these would take hours."""
+    began = monotonic()
+    redacted(f"/?{query}")
+    redacted(f"/?{query}&key=1")
+    assert monotonic() - began < 20.0
+    tally(faults=1)

@@ -5,6 +5,8 @@ import socket
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from unit.http.wire import FakeSocket, FakeTransport, FakeUnixSocket, Kernel
 
 from gateway.http.connection import Connection
@@ -336,3 +338,23 @@ def test_repr_does_not_show_what_came(site, door):
     wire = Wire(site, door)
     wire.send(V1[:20])
     assert repr(wire.first) == "<PrefacedConnection ('203.0.113.9', 50123) 20 bytes>"
+
+
+DATA = st.binary(max_size=40) | st.sampled_from([data for data, *_ in TAKEN] + REFUSED)
+
+
+@given(
+    st.lists(DATA | st.sampled_from([SIGNATURE, b"PROXY ", b"\x21\x11"]), max_size=4).map(b"".join)
+)
+def test_more_bytes_change_no_verdict(data):
+    """What is refused stays so, what is a header stays that header, at any cut."""
+    verdicts = []
+    for size in range(min(len(data), 300) + 1):
+        try:
+            verdicts.append(parse_preface(data[:size]))
+        except MalformedPreface:
+            verdicts.append("refused")
+    found = [verdict for verdict in verdicts if verdict is not None]
+    assert verdicts == [None] * (len(verdicts) - len(found)) + found[:1] * len(found)
+    if found and found[0] != "refused":
+        assert found[0].size == len(verdicts) - len(found)
