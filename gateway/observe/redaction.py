@@ -30,8 +30,11 @@ _SHORTEST_MADE: Final = 32
 _DIGIT: Final = re.compile(r"[0-9]")
 _LETTER: Final = re.compile(r"[A-Za-z]")
 
-_PARAMETER: Final = re.compile(r"([^&;=]*+)=([^&;]*+)|[^&;=]{32,}+")
+_PARAMETER: Final = re.compile(r"([^&=]*+)=([^&]*+)|[^&=]{32,}+")
 """A name and its value, or something longer without one."""
+
+_INNER: Final = re.compile(r"([^;=]*+)=([^;]*+)|[^;=]{32,}+")
+"""The same where `;` divides, which old programs take for another `&`, and new ones do not."""
 
 _USER: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#@]*@")
 """User and password of a URL (RFC 3986 §3.2.1)."""
@@ -52,8 +55,12 @@ def _hide(match: re.Match[str]) -> str:
     if _is_made(name):
         name = HIDDEN
     elif value and _tells(name):
-        value = HIDDEN
-    return f"{name}={HIDDEN if _is_made(value) else value}"
+        return f"{name}={HIDDEN}"
+    if _is_made(value):
+        return f"{name}={HIDDEN}"
+    if ";" in value and match.re is _PARAMETER:
+        value = _INNER.sub(_hide, value)
+    return f"{name}={value}"
 
 
 _MOST_KNOWN: Final = 512

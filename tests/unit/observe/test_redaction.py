@@ -103,12 +103,15 @@ def test_signed_urls(url, shown, tally):
 
 @pytest.mark.parametrize("name", HIDDEN)
 def test_names_that_tell(name, tally):
-    assert redacted(f"/a?b=c&{name}=x;d=e") == f"/a?b=c&{name}=***;d=e"
+    assert redacted(f"/a?b=c&{name}=x&d=e") == f"/a?b=c&{name}=***&d=e"
+    # A semicolon may divide, and it may be a part of the value.
+    assert redacted(f"/a?{name}=x;y;z=1&d=e") == f"/a?{name}=***&d=e"
+    assert redacted(f"/a?b=c;{name}=x;d=e") == f"/a?b=c;{name}=***;d=e"
     assert redacted(f"/a?{name}=x") == f"/a?{name}=***"
     assert redacted(f"/a?{name}=x=y") == f"/a?{name}=***"
     assert redacted(f"/a?{name}=") == f"/a?{name}="
     assert redacted(f"/a?{name}") == f"/a?{name}"
-    tally(faults=3)
+    tally(faults=5)
 
 
 @pytest.mark.parametrize("name", SHOWN)
