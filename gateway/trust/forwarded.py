@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, Protocol
 
 from gateway.http import grammar
 from gateway.http.head import RequestHead
-from gateway.trust.networks import Networks, parse_address
+from gateway.trust.networks import Address, Networks, parse_address
 
 Peer = tuple[str, int]
 
@@ -112,8 +112,7 @@ class TrustedProxies:
     def _read_forwarded(self, values: list[str], told: "_Told") -> None:
         element: dict[str, str] = {}
         for hop, element in enumerate(_elements_from_the_right(values), 1):
-            told.client = _parse_node(element.get("for", ""), _FORWARDED_NODE)
-            if not self._goes_on(told, hop):
+            if not self._passes(told, element.get("for", ""), _FORWARDED_NODE, hop):
                 break
         told.take_scheme(element.get("proto", ""))
         told.take_host(element.get("host", ""))
@@ -126,8 +125,7 @@ class TrustedProxies:
         hops = 0
         for hop in reversed(lists.get(X_FORWARDED_FOR, ())):
             hops += 1
-            told.client = _parse_node(hop, _X_FORWARDED_NODE)
-            if not self._goes_on(told, hops):
+            if not self._passes(told, hop, _X_FORWARDED_NODE, hops):
                 break
 
         def said(name: str) -> str:
@@ -139,16 +137,18 @@ class TrustedProxies:
         told.take_host(said(X_FORWARDED_HOST))
         told.take_port(said(X_FORWARDED_PORT))
 
-    def _goes_on(self, told: "_Told", hops: int) -> bool:
-        """Whether the hop is a trusted proxy, so that the one before it may be read."""
-        if told.client is None:
-            return False
-        if not self._networks.cover_text(told.client[0]):
-            return False
-        if hops < _MOST_HOPS:
-            return True
+    def _passes(self, told: "_Told", text: str, form: re.Pattern[str], hop: int) -> bool:
+        """Take a hop; whether it is a trusted proxy, so that the one before it may be read."""
         told.client = None
-        return False
+        node = _parse_node(text, form)
+        if node is None:
+            return False
+        address, port = node
+        is_proxy = self._networks.cover(address)
+        if is_proxy and hop == _MOST_HOPS:
+            return False
+        told.client = (str(address), port)
+        return is_proxy
 
 
 _NOT_SAID: Final[Peer] = ("", -1)
@@ -222,7 +222,7 @@ _FORWARDED_NODE: Final = re.compile(
 )
 
 
-def _parse_node(text: str, form: re.Pattern[str]) -> Peer | None:
+def _parse_node(text: str, form: re.Pattern[str]) -> tuple[Address, int] | None:
     """Address and port, or 0, of a hop; `None`: it does not tell."""
     match = form.fullmatch(text)
     if match is None:
@@ -232,7 +232,7 @@ def _parse_node(text: str, form: re.Pattern[str]) -> Peer | None:
     if address is None or (bracketed and ":" not in bracketed):
         return None
     number = _parse_port(port) if port else 0
-    return None if port and not number else (str(address), number)
+    return None if port and not number else (address, number)
 
 
 def _parse_port(text: str) -> int:
