@@ -37,6 +37,7 @@ from gateway.wsgi.switch_watch import SwitchWatch
 
 if TYPE_CHECKING:
     from gateway.observe.invocation_profile import InvocationProfile
+    from gateway.trust.forwarded import TrustedProxies
 
 DEMO_TARGET = "gateway.demo:handler"
 """What is served when nothing is named."""
@@ -194,7 +195,7 @@ def _access_log(config: Config, lock: int | None) -> AccessLog | None:
     if isinstance(output, io.TextIOWrapper):
         # What handlers print comes in whole lines then too, and not when a buffer is full.
         output.reconfigure(line_buffering=True)
-    return AccessLog(config.access_log, descriptor, lock)
+    return AccessLog(config.access_log, descriptor, lock, query=config.log_query)
 
 
 async def _serve(
@@ -222,6 +223,7 @@ async def _serve(
         max_unsent=config.answer_memory,
         next_request_id=RequestIds(os.urandom(SEED_SIZE)).next,
         server_header=config.server_header,
+        proxies=_proxies(config),
         record=_record([log.add for log in (access_log, profile) if log is not None]),
     )
     allowed = connections_allowed(config.max_connections)
@@ -229,7 +231,9 @@ async def _serve(
         site,
         allowed,
         max_turned_away=max(8, min(512, allowed // 16)),  # Half of the descriptors' reserve.
-        new_connection=Connection if profile is None else profile.connection,
+        new_connection=_new_connection(
+            config, Connection if profile is None else profile.connection
+        ),
     )
     checks: list[Callable[[float], None]] = [admission.check, application.check_deadlines]
     if access_log is not None:
@@ -255,6 +259,29 @@ async def _serve(
     signals = (signal.SIGTERM,) if post.link else (signal.SIGTERM, signal.SIGINT)
     await server.run(post.sock, post.on_ready, signals)
     return max(_LEAST_LEAVE, server.time_left)
+
+
+def _proxies(config: Config) -> "TrustedProxies | None":
+    """Who is believed on whom a request comes from; `None`: nobody."""
+    if not config.trusted_proxies:
+        return None
+    # What they need of the standard library takes some milliseconds to import.
+    from gateway.trust.forwarded import TrustedProxies  # noqa: PLC0415
+    from gateway.trust.networks import Networks  # noqa: PLC0415
+
+    return TrustedProxies(Networks(config.trusted_proxies), config.forwarded_headers)
+
+
+def _new_connection(
+    config: Config, made: Callable[[Site], Connection]
+) -> Callable[[Site], asyncio.Protocol]:
+    """What makes the protocol of a connection: `made`, or that of what stands before it."""
+    if not config.proxy_protocol:
+        return made
+    from gateway.trust.networks import Networks  # noqa: PLC0415
+    from gateway.trust.proxy_protocol import Door  # noqa: PLC0415
+
+    return Door(Networks(config.trusted_proxies), made).greet
 
 
 def _record(

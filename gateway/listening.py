@@ -57,8 +57,11 @@ def _no_address(host: str) -> str:
     )
 
 
-def listen_on_path(path: Path, backlog: int) -> socket.socket:
+def listen_on_path(path: Path, backlog: int, mode: int = 0o600) -> socket.socket:
     """Listen on a Unix socket; one that a dead process left behind is replaced.
+
+    It has its `mode` from the beginning, so nobody else can come in between.  The process must
+    not have other threads that make files.
 
     Raises:
         UsageError: the path cannot be had.
@@ -66,7 +69,11 @@ def listen_on_path(path: Path, backlog: int) -> socket.socket:
     _clear_stale(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        sock.bind(str(path))
+        before = os.umask(0o777 & ~mode)  # A socket is made with 0777, less these.
+        try:
+            sock.bind(str(path))
+        finally:
+            os.umask(before)
         sock.listen(backlog)
     except OSError as error:
         sock.close()

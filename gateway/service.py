@@ -13,6 +13,7 @@ from contextlib import suppress
 from gateway.config import Config
 from gateway.errors import UsageError
 from gateway.listening import address_of, listen_on_path, listen_on_port, refuse_new, take_over
+from gateway.observe.log_lines import LineFormatter, printable
 from gateway.supervision.link import Link
 from gateway.supervision.supervisor import Supervisor
 
@@ -45,17 +46,16 @@ def serve(config: Config) -> int:
 
 def _configure_logging(config: Config) -> None:
     """Log to stderr, unless the process that imports the gateway has said otherwise."""
-    logging.basicConfig(
-        level=config.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s",
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(level=config.log_level.upper(), handlers=[handler])
 
 
 def _listen(config: Config) -> socket.socket:
     if config.fd is not None:
         return take_over(config.fd)
     if config.unix is not None:
-        return listen_on_path(config.unix, config.backlog)
+        return listen_on_path(config.unix, config.backlog, config.unix_mode)
     return listen_on_port(config.host, config.port, config.backlog)
 
 
@@ -117,4 +117,4 @@ def _announce(config: Config, address: str) -> None:
             f"  curl -d 'hello' {address}/echo",
             f"  curl {address}/context",
         ]
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    print("\n".join(map(printable, lines)), file=sys.stderr, flush=True)

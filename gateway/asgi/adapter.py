@@ -24,7 +24,7 @@ from gateway.http import fields as roles
 from gateway.http.body_stream import BodyStream
 from gateway.http.detached import ACCEPTED, DetachedExchange
 from gateway.http.exchange import Exchange
-from gateway.http.response import status_of
+from gateway.http.response import kind_of, status_of
 from gateway.http.response_head import (
     FAULT,
     ResponseHead,
@@ -245,14 +245,20 @@ class _Run:
         assert head is not None  # What has none was refused.
         path, context = address(head.path, exchange.request_id, self._application.contexts)
         raw_path = path.encode("latin-1")
-        host = head.host.encode("latin-1")
+        host, scheme = head.host, "http"
         connection = exchange.connection
+        client, server = connection.peer, connection.local
+        proxies = connection.site.proxies
+        if proxies is not None:
+            client, server, scheme, told_host = proxies.origin(head, connection)
+            host = told_host or host
+        host_value = host.encode("latin-1")
         scope: HTTPScope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": "1.0" if head.is_http_1_0 else "1.1",
             "method": head.method,
-            "scheme": "http",
+            "scheme": scheme,
             # What is no UTF-8 is replaced, as other servers do; `raw_path` has the truth.
             "path": (unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path).decode(
                 "utf-8", "replace"
@@ -262,11 +268,11 @@ class _Run:
             "root_path": "",
             # An absolute target's authority wins over Host (RFC 9112 §3.2.2).
             "headers": [
-                (name.lower, value if name.role != roles.HOST else host)
+                (name.lower, value if name.role != roles.HOST else host_value)
                 for name, value in head.fields
             ],
-            "client": connection.peer,
-            "server": connection.local,
+            "client": client,
+            "server": server,
             "extensions": {
                 EXTENSION: {
                     "request_id": exchange.request_id,
@@ -337,7 +343,8 @@ class _Run:
             raise RuntimeError("http.response.start was sent a second time")
         code = event["status"]
         if not (isinstance(code, int) and 200 <= code <= 999):
-            raise ValueError(f"a status is a number from 200 on, not {code!r:.100}")
+            told = str(code) if isinstance(code, int) else kind_of(code)
+            raise ValueError(f"a status is a number from 200 on, not {told}")
         head = ResponseHead(status_of(code), _as_text(event.get("headers") or ()))
         application = self._application
         if head.size > application.max_response_header_bytes:
@@ -437,7 +444,10 @@ def _as_text(headers: Iterable[Iterable[bytes]]) -> Iterable[tuple[str, str]]:
     for item in headers:
         name, value = item
         if not isinstance(name, bytes) or not isinstance(value, bytes):
-            raise TypeError(f"a response header is (bytes, bytes), not {item!r:.100}")
+            raise TypeError(
+                "a response header is (bytes, bytes), not "
+                f"({type(name).__name__}, {type(value).__name__})"
+            )
         if name.lower() != b"transfer-encoding":
             fields.append((name.decode("latin-1"), value.decode("latin-1")))
     return fields

@@ -22,6 +22,13 @@ _EXCLUSIVE = (
     ("fd", "port"),
 )
 
+# (one, other): the first is about the second, and does nothing without it.
+_NEEDY = (
+    ("unix_mode", "unix"),
+    ("forwarded_headers", "trusted_proxies"),
+    ("proxy_protocol", "trusted_proxies"),
+)
+
 
 def agree(settings: Settings) -> Config:
     """The settings and, for the rest, the defaults; raises ConfigError for a contradiction."""
@@ -31,6 +38,14 @@ def agree(settings: Settings) -> Config:
                 f"{settings[one].place} and {settings[other].place} exclude each other: "
                 "remove one of them"
             )
+    for one, other in _NEEDY:
+        if one in settings and settings[one].value and not _is_set(settings, other):
+            raise ConfigError(
+                f"{settings[one].place} needs {OPTIONS[other].flag}: set it, or remove the first"
+            )
+    headers = settings.get("forwarded_headers")
+    if headers and "forwarded" in headers.value and len(headers.value) > 1:
+        raise ConfigError(f"{headers.place}: forwarded excludes the others; remove it or the rest")
     values: dict[str, Any] = {name: setting.value for name, setting in settings.items()}
     for smaller, larger in _NESTED:
         if smaller in settings and larger in settings:
@@ -40,6 +55,10 @@ def agree(settings: Settings) -> Config:
         elif larger in settings:
             values[smaller] = min(values[larger], OPTIONS[smaller].default)
     return Config(**values)
+
+
+def _is_set(settings: Settings, name: str) -> bool:
+    return name in settings and bool(settings[name].value)
 
 
 def _require_order(smaller: Setting, larger: Setting) -> None:

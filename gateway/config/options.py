@@ -13,6 +13,8 @@ from gateway.config.values import (
     HEADER_VALUE,
     HOST,
     MEMORY,
+    MODE,
+    NETWORKS,
     PATH,
     SWITCH,
     TARGET,
@@ -22,6 +24,7 @@ from gateway.config.values import (
     duration_or_zero,
     integer,
     size,
+    some_of,
 )
 from gateway.fc import names
 from gateway.limits import KIB, MIB, Limits
@@ -36,6 +39,11 @@ WORKERS = Group(
     "Handlers run in worker processes. A supervisor, which runs no code of the user, starts them, "
     "and another one in the place of each that dies, hangs, or is worn out by handlers that never "
     "return. SIGHUP has it load the code again: workers are replaced one at a time.",
+)
+TRUST = Group(
+    "Proxies in front",
+    "Whose words on the client are believed: nobody's, unless the proxies are listed. What is "
+    "believed becomes REMOTE_ADDR, wsgi.url_scheme and so on, by the rules in docs/security.md.",
 )
 POOL = Group(
     "Pool",
@@ -116,6 +124,13 @@ class Config:
     unix: Path | None = option(
         None, kind=PATH, group=LISTENING, help="Unix socket to listen on, in place of a port."
     )
+    unix_mode: int = option(
+        0o600,
+        kind=MODE,
+        group=LISTENING,
+        help="Mode of that Unix socket, in octal. Who may write may connect: 600 lets in the own "
+        "user, 660 the group as well, 666 everybody.",
+    )
     fd: int | None = option(
         None,
         kind=integer(0, 2**31 - 1),
@@ -149,6 +164,34 @@ class Config:
         group=WORKERS,
         help="A worker whose event loop does not turn for so long, because a handler holds the "
         "interpreter lock, is killed and replaced; 0 waits for ever.",
+    )
+    trusted_proxies: tuple[str, ...] = option(
+        (),
+        kind=NETWORKS,
+        group=TRUST,
+        help="Addresses and networks of the proxies that are believed, such as "
+        "10.0.0.0/8,::1; unix stands for whoever connects to a Unix socket, * for whoever "
+        "connects.",
+    )
+    forwarded_headers: tuple[str, ...] = option(
+        ("x-forwarded-for", "x-forwarded-proto"),
+        kind=some_of(
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "x-forwarded-host",
+            "x-forwarded-port",
+            "forwarded",
+        ),
+        group=TRUST,
+        help="Header fields that these proxies set, or remove, in every request; all others are "
+        "the client's words. forwarded excludes the rest.",
+    )
+    proxy_protocol: bool = option(
+        False,
+        kind=SWITCH,
+        group=TRUST,
+        help="Whether each connection begins with a header of the PROXY protocol, version 1 or "
+        "2. Then only --trusted-proxies may connect.",
     )
 
     threads: int = option(
@@ -297,6 +340,13 @@ class Config:
         kind=choice("off", "text", "json"),
         group=LOGS,
         help="One line for each request, and its form.",
+    )
+    log_query: Literal["redacted", "off", "full"] = option(
+        "redacted",
+        kind=choice("redacted", "off", "full"),
+        group=LOGS,
+        help="What the access log shows of queries, in targets and in Referer: redacted hides "
+        "values that look like secrets, by name or by themselves; off leaves queries out.",
     )
     profile_invocations: Literal["off", "table", "json"] = option(
         "off",

@@ -208,7 +208,9 @@ def _as_text(option: Option, raw: object, place: str) -> str:
     if isinstance(raw, str):
         return raw
     # By exact type: a boolean is an int to Python, and no number to whoever wrote it.
-    if type(raw) not in option.kind.native:
+    if type(raw) is list and list in option.kind.native and all(type(x) is str for x in raw):
+        return ",".join(raw)
+    if type(raw) not in option.kind.native or type(raw) is list:
         given = {bool: "a boolean", int: "an integer", float: "a float"}.get(type(raw), "this")
         raise ConfigError(f"{place}: {given} does not fit here; give {_written(option)}")
     return str(raw).lower() if isinstance(raw, bool) else str(raw)
@@ -218,5 +220,6 @@ def _written(option: Option) -> str:
     """How a file sets the option, with its default for an example."""
     sample = option.shown_default or option.metavar
     has_plain_form = option.default is None and option.kind.native
-    is_bare = sample.isdecimal() or option.is_switch or has_plain_form
+    is_number = sample.isdecimal() and int in option.kind.native
+    is_bare = is_number or option.is_switch or has_plain_form
     return f"{option.name} = {sample}" if is_bare else f'{option.name} = "{sample}"'

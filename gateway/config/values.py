@@ -35,6 +35,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _SIZE = re.compile(r"(-?[0-9]{1,15})(?:\.([0-9]{1,15}))? *([a-z]*)", re.IGNORECASE)
 # The exponent is how Python writes a small or large TOML float.
 _DURATION = re.compile(r"(-?[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?) *([a-z]*)", re.IGNORECASE)
+_MODE = re.compile(r"0?[0-7]{3}")
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
 
 
@@ -87,6 +88,11 @@ def duration_or_zero(minimum: float) -> Kind[float]:
 def choice(*names: str) -> Kind[str]:
     """One of the names, in any case."""
     return Kind("|".join(names), partial(_read_choice, names))
+
+
+def some_of(*known: str) -> Kind[tuple[str, ...]]:
+    """Some of the names, with commas between them, in any case."""
+    return Kind("NAME,…", partial(_read_names, known), ",".join, native=(list,))
 
 
 def show_size(value: int) -> str:
@@ -230,6 +236,37 @@ def _read_target(text: str) -> str:
     return text
 
 
+def _items(text: str) -> list[str]:
+    """The items of a list with commas, each once."""
+    return list(dict.fromkeys(filter(None, map(str.strip, text.split(",")))))
+
+
+def _read_names(known: tuple[str, ...], text: str) -> tuple[str, ...]:
+    chosen = _items(text.lower())
+    if not chosen or not {*chosen} <= {*known}:
+        raise BadValueError(f"is not a list of names here; give some of {','.join(known)}")
+    return tuple(chosen)
+
+
+def _read_networks(text: str) -> tuple[str, ...]:
+    from gateway.trust.networks import check_entry  # noqa: PLC0415 (start-up time: rarely needed)
+
+    entries = []
+    for item in _items(text):
+        try:
+            entries.append(check_entry(item))
+        except ValueError as error:
+            raise BadValueError(f"holds {item!r}, which {error}") from None
+    return tuple(entries)
+
+
+def _read_mode(text: str) -> int:
+    # Octal, as chmod has it.  TOML's own numbers are none: 0o660 would come as 432.
+    if not _MODE.fullmatch(text.strip()):
+        raise BadValueError("is not a mode; give three octal digits as chmod has them, such as 660")
+    return int(text.strip(), 8)
+
+
 SWITCH = Kind("", _read_switch, lambda value: "true" if value else "false", native=(bool,))
 # A whole number is no mistake where text is wanted: account ids have no letters.
 TEXT = Kind("TEXT", _read_text, native=(int,))
@@ -238,3 +275,5 @@ PATH = Kind("PATH", _read_path)
 HOST = Kind("HOST", _read_host)
 MEMORY = Kind("MB", _read_memory, native=(int,))
 TARGET = Kind("TARGET", _read_target)
+NETWORKS = Kind("CIDR,…", _read_networks, ",".join, native=(list,))
+MODE = Kind("MODE", _read_mode, lambda value: f"{value:o}")

@@ -22,6 +22,21 @@ _LINGER: Final = 2.0
 """Seconds in which somebody turned away may read why."""
 
 
+class Beginning(asyncio.Protocol):
+    """What may stand before a `Connection`, and can make room as one does that has no request."""
+
+    __slots__ = ()
+
+    @property
+    def waits_since(self) -> float:
+        """Since when, by the loop's time."""
+        raise NotImplementedError
+
+    def make_room(self) -> bool:
+        """Close; whether it does."""
+        raise NotImplementedError
+
+
 class Admission:
     """Makes the protocols of new connections; called by the listener for each."""
 
@@ -30,14 +45,14 @@ class Admission:
         site: Site,
         max_connections: int,
         max_turned_away: int,
-        new_connection: Callable[[Site], Connection] = Connection,
+        new_connection: Callable[[Site], asyncio.Protocol] = Connection,
     ) -> None:
         """Beyond `max_connections`, up to `max_turned_away` at a time are told 503."""
         self._site = site
         self._max_connections = max_connections
         self._max_turned_away = max_turned_away
         self._new_connection = new_connection
-        self._waiting: list[tuple[float, Connection]] = []
+        self._waiting: list[tuple[float, Connection | Beginning]] = []
         """Who can make room, and since when, the longest-waiting last."""
         self._is_fresh = False
         """Whether `_waiting` is of the present sweep: nobody new can be found before the next."""
@@ -57,7 +72,11 @@ class Admission:
         if not self._is_fresh:
             self._is_fresh = True
             connections = self._site.connections
-            waiting = [(one.waits_since, one) for one in connections if isinstance(one, Connection)]
+            waiting = [
+                (one.waits_since, one)
+                for one in connections
+                if isinstance(one, Connection | Beginning)
+            ]
             self._waiting = [(since, one) for since, one in waiting if since]
             self._waiting.sort(key=lambda pair: -pair[0])
         while self._waiting:
@@ -66,7 +85,7 @@ class Admission:
                 return True
         return False
 
-    def admit(self) -> Connection:
+    def admit(self) -> asyncio.Protocol:
         """The protocol of a connection that is there already, whatever the cap."""
         return self._new_connection(self._site)
 

@@ -80,6 +80,7 @@ class Connection(asyncio.Protocol):
         "_unsent",
         "_wait",
         "environ",
+        "is_announced",
         "is_cut",
         "is_lost",
         "local",
@@ -103,10 +104,12 @@ class Connection(asyncio.Protocol):
     """The client's address and port; `None` on a unix socket, and before the first request."""
     local: tuple[str, int] | None
     """The address and port that it came to; `None` on a unix socket."""
+    is_announced: bool
+    """Whether `announce` has said who these are."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.is_lost = self.is_cut = self.saw_eof = False
+        self.is_lost = self.is_cut = self.saw_eof = self.is_announced = False
         self.environ = None
         self.peer = self.local = None
         self._transport: asyncio.Transport | None = None
@@ -127,6 +130,10 @@ class Connection(asyncio.Protocol):
     def __repr__(self) -> str:
         state = "lost" if self.is_lost else _WAITS[self._wait]
         return f"<Connection {self.peer} {state} {self._exchange!r} pending={len(self._pending)}>"
+
+    def announce(self, peer: tuple[str, int] | None, local: tuple[str, int] | None) -> None:
+        """Take the two ends from a proxy in front, before `connection_made`; `None`: not known."""
+        self.peer, self.local, self.is_announced = peer, local, True
 
     # Called by the loop.
 
@@ -283,9 +290,10 @@ class Connection(asyncio.Protocol):
         self.writer = SocketWriter(
             duplicate, self.site.timeouts.write, self.site.application.relieve
         )
-        self.peer = _peer_of(duplicate)
-        if self.peer is not None:
-            self.local = duplicate.getsockname()[:2]
+        if not self.is_announced:
+            self.peer = peer_of(duplicate)
+            if self.peer is not None:
+                self.local = duplicate.getsockname()[:2]
         return True
 
     def _begin(self, head: RequestHead, rest: bytes) -> None:
@@ -379,8 +387,9 @@ class Connection(asyncio.Protocol):
         if exchange is None:
             site = self.site
             head = self._parser.refused
-            if site.record is not None and not self._is_ready and self._transport is not None:
-                self.peer = _peer_of(self._transport.get_extra_info("socket"))
+            is_unknown = not (self._is_ready or self.is_announced)
+            if site.record is not None and is_unknown and self._transport is not None:
+                self.peer = peer_of(self._transport.get_extra_info("socket"))
             exchange = Exchange(self, head, site.next_request_id(), site.loop.time())
             self._exchange = exchange
         self._end_reception(refusal)
@@ -599,7 +608,7 @@ class Connection(asyncio.Protocol):
             self.site.loop.call_soon_threadsafe(callback, *arguments)
 
 
-def _peer_of(sock: socket.socket) -> tuple[str, int] | None:
+def peer_of(sock: socket.socket) -> tuple[str, int] | None:
     """The client's address and port, empty where it has reset the connection; `None`: a path."""
     if sock.family == socket.AF_UNIX:
         return None

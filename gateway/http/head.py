@@ -7,7 +7,7 @@ refused (RFC 9112 §11.2).
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway.errors import (
     BodyTooLarge,
@@ -19,6 +19,9 @@ from gateway.http import fields as roles
 from gateway.http import grammar
 from gateway.http.fields import FieldName, FieldNames
 from gateway.limits import Limits
+
+if TYPE_CHECKING:
+    from gateway.trust.forwarded import Origin
 
 _SPACE: Final = 0x20
 
@@ -47,6 +50,7 @@ class RequestHead:
         "keep_alive",
         "log_parts",
         "method",
+        "origin",
         "path",
         "query",
         "target",
@@ -75,6 +79,8 @@ class RequestHead:
     """What the application keeps for further requests with this very head."""
     log_parts: tuple[tuple[str, int] | None, tuple[str, ...]] | None
     """What the access log keeps for them: the client's address, and its words on both."""
+    origin: "Origin | None"
+    """What `trust.forwarded` keeps for them: whom trusted proxies name."""
 
     def __init__(self, method: str, is_http_1_0: bool, keep_alive: bool) -> None:
         self.method = method
@@ -82,7 +88,7 @@ class RequestHead:
         self.keep_alive = keep_alive
         self.content_length = 0
         self.expects_continue = self.is_async = False
-        self.environ = self.log_parts = None
+        self.environ = self.log_parts = self.origin = None
 
     def __repr__(self) -> str:
         version = "1.0" if self.is_http_1_0 else "1.1"

@@ -37,6 +37,11 @@ def status_of(code: int) -> Status:
         return Status(code, f"{code} ")
 
 
+def kind_of(value: object) -> str:
+    """What a wrong value is, for a message: without what it holds, which may be a secret."""
+    return f"an object of type {type(value).__name__}"
+
+
 # How the bytes behind a response head are delimited.
 NO_BODY: Final = 0
 """HEAD, 204, 304: there are none."""

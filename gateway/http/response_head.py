@@ -14,7 +14,7 @@ from gateway.fc import errors as fc_errors
 from gateway.fc import names
 from gateway.http import grammar
 from gateway.http.head import RequestHead
-from gateway.http.response import BODILESS, Status, status_of
+from gateway.http.response import BODILESS, Status, kind_of, status_of
 
 _MOST_REMEMBERED: Final = 512
 
@@ -149,13 +149,13 @@ class ResponseHead:
     def _check(self, item: tuple[str, str]) -> int:
         """Take a header that is not known; the length of its name and value."""
         if type(item) is not tuple or len(item) != 2:
-            raise TypeError(f"a response header is a tuple (name, value), not {item!r:.100}")
+            raise TypeError(f"a response header is a tuple (name, value), not {kind_of(item)}")
         name, value = item
         role = _roles.get(name)
         if role is None:
             role = _find_role(name)
         if not isinstance(value, str):
-            raise TypeError(f"the value of response header {name} is no str: {value!r:.100}")
+            raise TypeError(f"the value of response header {name} is no str: {kind_of(value)}")
         if not (value.isascii() and value.isprintable()) and (
             grammar.FORBIDDEN_IN_VALUE.search(value)
         ):
@@ -178,7 +178,7 @@ class ResponseHead:
 
     def _set_content_length(self, value: str) -> None:
         if not (value.isascii() and value.isdigit()):
-            raise ValueError(f"Content-Length is no number: {value!r:.100}")
+            raise ValueError(f"Content-Length is no number: {value!r:.30}")
         length = int(value)
         if self.content_length not in (None, length):
             raise ValueError("Content-Length is there twice, with different values")
@@ -213,9 +213,14 @@ _known: dict[tuple[str, str], int] = {}
 
 def _find_role(name: object) -> int:
     if not isinstance(name, str):
-        raise TypeError(f"the name of a response header is no str: {name!r:.100}")
+        raise TypeError(f"the name of a response header is no str: {kind_of(name)}")
     if not grammar.TOKEN.fullmatch(name):
-        raise ValueError(f"the name of a response header is no token: {name!r:.100}")
+        # Not all of it: a whole line, value included, that was taken for a name, is told to nobody.
+        beginning = grammar.TOKEN.match(name)
+        raise ValueError(
+            "the name of a response header is no token"
+            + (f"; it begins with {beginning[0]:.100}" if beginning else "")
+        )
     lower = name.lower()
     if lower in _REFUSED:
         raise ValueError(f"{name} is a hop-by-hop header, which the server sets (RFC 9110 §7.6.1)")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from gateway.http.exchange import Exchange
+    from gateway.trust.forwarded import TrustedProxies
 
 
 class Application(Protocol):
@@ -84,6 +85,7 @@ class Site:
         "loop",
         "names",
         "next_request_id",
+        "proxies",
         "record",
         "timeouts",
         "unsent",
@@ -101,10 +103,12 @@ class Site:
         max_unsent: int = 256 * MIB,
         server_header: str = "",
         record: "Callable[[Exchange], None] | None" = None,
+        proxies: "TrustedProxies | None" = None,
     ) -> None:
         """`record` is called once for every exchange when it is over, in any thread.
 
         `max_unsent`, in bytes, is for answers that wait for their clients.
+        `proxies`: whose words on the client are believed; `None`: nobody's.
         """
         self.loop = loop
         self.application = application
@@ -113,6 +117,7 @@ class Site:
         self.budget = budget
         self.next_request_id = next_request_id
         self.record = record
+        self.proxies = proxies
         self.names = FieldNames(is_withheld)
         self.blocks = BlockPool()
         self.unsent = UnsentAnswers(max_unsent)

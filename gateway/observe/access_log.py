@@ -16,6 +16,7 @@ from typing import Final, Literal, NamedTuple
 from gateway.http.exchange import Exchange
 from gateway.http.head import RequestHead
 from gateway.observe.line_writer import LineWriter
+from gateway.observe.redaction import QUERIES
 
 _CLOSE_SECONDS: Final = 2.0
 """In which a reader may take the end of the log."""
@@ -54,9 +55,18 @@ class AccessLog:
     """Writes a line for each exchange to a descriptor."""
 
     def __init__(
-        self, form: Literal["text", "json"], descriptor: int, lock: int | None = None
+        self,
+        form: Literal["text", "json"],
+        descriptor: int,
+        lock: int | None = None,
+        *,
+        query: Literal["redacted", "off", "full"] = "redacted",
     ) -> None:
-        """Take over `descriptor`; for `lock` see `LineWriter`.  `close` has to be called."""
+        """Take over `descriptor`; for `lock` see `LineWriter`.  `close` has to be called.
+
+        `query`: what is shown of the queries of URLs, see `observe.redaction`.
+        """
+        self._shown = QUERIES[query]
         self._form = _JSON if form == "json" else _TEXT
         self._ticks = self._form.ticks
         self._line = self._form.line
@@ -72,7 +82,8 @@ class AccessLog:
         head = exchange.head
         known = None if head is None else head.log_parts
         if known is None or known[0] is not peer:
-            known = (peer, self._form.parts(_escaped(_said(head, peer), self._form.escape)))
+            said = _said(head, _client(exchange), self._shown)
+            known = (peer, self._form.parts(_escaped(said, self._form.escape)))
             if head is not None:
                 head.log_parts = known
         finished_at = exchange.finished_at
@@ -99,8 +110,16 @@ class AccessLog:
         return form.dropped(form.stamp(int(time() * form.ticks)), count)
 
 
-def _said(head: RequestHead | None, peer: tuple[str, int] | None) -> _Said:
-    client = peer[0] if peer else ""
+def _client(exchange: Exchange) -> str:
+    """The client's address; empty where it is not known."""
+    connection = exchange.connection
+    client, head, proxies = connection.peer, exchange.head, connection.site.proxies
+    if proxies is not None and head is not None:
+        client = proxies.origin(head, connection).client
+    return client[0] if client else ""
+
+
+def _said(head: RequestHead | None, client: str, shown: Callable[[str], str]) -> _Said:
     if head is None:
         return _Said(client, "", "", "", "", "")
     agent = referer = b""
@@ -112,10 +131,10 @@ def _said(head: RequestHead | None, peer: tuple[str, int] | None) -> _Said:
     return _Said(
         client,
         head.method,
-        head.target,
+        shown(head.target),
         "HTTP/1.0" if head.is_http_1_0 else "HTTP/1.1",
         agent.decode("latin-1"),
-        referer.decode("latin-1"),
+        shown(referer.decode("latin-1")),
     )
 
 

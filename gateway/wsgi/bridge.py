@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from gateway.http.connection import Connection
     from gateway.http.head import RequestHead
+    from gateway.trust.forwarded import Origin
 
 log = logging.getLogger("gateway.bridge")
 
@@ -194,6 +195,9 @@ class WsgiBridge:
     def _head_environ(
         self, connection: "Connection", head: "RequestHead", path: str
     ) -> dict[str, Any]:
+        proxies = connection.site.proxies
+        if proxies is not None:
+            return self._proxied_environ(proxies.origin(head, connection), head, path)
         shared = connection.environ
         if shared is None:
             shared = connection.environ = connection_environ(
@@ -203,6 +207,19 @@ class WsgiBridge:
                 is_multithread=self._pool.size > 1,
             )
         return head_environ(shared, head, path=path)
+
+    def _proxied_environ(self, origin: "Origin", head: "RequestHead", path: str) -> dict[str, Any]:
+        """Proxies send the requests of many clients over one connection."""
+        shared = connection_environ(
+            origin.server,
+            origin.client,
+            scheme=origin.scheme,
+            is_multithread=self._pool.size > 1,
+        )
+        environ = head_environ(shared, head, path=path)
+        if origin.host:
+            environ["HTTP_HOST"] = origin.host
+        return environ
 
     # As an ASGI application.
 

@@ -25,7 +25,8 @@ def connection_environ(
     """The part that all requests of a connection share.
 
     `local` and `peer` are address and port of the two ends, `None` for a unix socket: PEP 3333
-    demands a server name and port, so they are then `localhost` and the scheme's port.
+    demands a server name and port, so they are then `localhost` and the scheme's port.  A peer's
+    port may be 0, for one that is not known.
     """
     default_port = 443 if scheme == "https" else 80
     host, port = local or ("localhost", default_port)
@@ -45,8 +46,10 @@ def connection_environ(
         "wsgi.input_terminated": True,
         "wsgi.file_wrapper": FileWrapper,
     }
-    if peer:
+    if peer and peer[1]:
         environ["REMOTE_PORT"] = str(peer[1])
+    if scheme == "https":
+        environ["HTTPS"] = "on"  # No standard's, but what CGI programs look at.
     return environ
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway.http import grammar
-from gateway.http.response import Status, status_of
+from gateway.http.response import Status, kind_of, status_of
 from gateway.http.response_head import ResponseHead
 
 _MOST_REMEMBERED: Final = 512
@@ -46,10 +46,10 @@ def parse_status(status: object) -> Status:
         TypeError, ValueError: it is none.
     """
     if type(status) is not str:
-        raise TypeError(f"a status is a str such as '200 OK', not {status!r:.100}")
+        raise TypeError(f"a status is a str such as '200 OK', not {kind_of(status)}")
     code, _, phrase = status.partition(" ")
     if not (len(code) == 3 and code.isascii() and code.isdigit() and "200" <= code <= "999"):
-        raise ValueError(f"a status is digits and a phrase, as in '200 OK', not {status!r:.100}")
+        raise ValueError(f"a status is digits and a phrase, as in '200 OK', not {status!r:.30}")
     if grammar.FORBIDDEN_IN_VALUE.search(phrase):
         raise ValueError("the phrase of the status has a forbidden character")
     parsed = Status(int(code), status) if phrase else status_of(int(code))

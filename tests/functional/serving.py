@@ -197,13 +197,16 @@ class Gateway:
 
 
 def run_command(
-    *arguments: str, folder: Path, pass_fds: tuple[int, ...] = ()
+    *arguments: str,
+    folder: Path,
+    pass_fds: tuple[int, ...] = (),
+    environ: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of the gateway that ends by itself."""
     return subprocess.run(
         command(*arguments),
         cwd=folder,
-        env=clean_environ(),
+        env=clean_environ(**(environ or {})),
         capture_output=True,
         encoding="utf-8",
         timeout=START_TIMEOUT,

@@ -31,6 +31,8 @@ PURE = {
     "gateway.limits",
     "gateway.supervision.back_off",
     "gateway.supervision.pulse",
+    "gateway.trust.forwarded",
+    "gateway.trust.networks",
     "gateway.wsgi.environ",
     "gateway.wsgi.result",
 }

@@ -3,6 +3,8 @@
 import errno
 import os
 import socket
+import stat
+import subprocess
 import sys
 
 import pytest
@@ -126,6 +128,84 @@ def test_a_file_is_never_replaced(tmp_path):
 def test_a_path_that_cannot_be(tmp_path, name):
     path = tmp_path / name
     assert refusal_of(listen_on_path, path, 5).startswith(f"cannot listen on --unix {path}: ")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+@pytest.mark.parametrize("mode", [0o600, 0o660, 0o666, 0o777, 0o000])
+def test_the_mode_of_a_path(tmp_path, umask, mode):
+    path = tmp_path / "gateway.sock"
+    before = os.umask(umask)
+    try:
+        with listen_on_path(path, 5, mode):
+            assert stat.S_IMODE(path.stat().st_mode) == mode
+    finally:
+        assert os.umask(before) == umask, "what files are made with is as it was"
+
+
+def test_nobody_else_may_connect_without_being_asked(tmp_path):
+    path = tmp_path / "gateway.sock"
+    with listen_on_path(path, 5):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+WATCHED = """
+import os, stat, sys
+from pathlib import Path
+from gateway.listening import listen_on_path
+
+modes, path = [], sys.argv[1]
+
+def watch(event, arguments):
+    if event in ("os.chmod", "os.chown"):
+        modes.append(event)
+
+os.umask(0)
+sys.addaudithook(watch)
+def look(*_):
+    if os.path.exists(path):
+        modes.append(stat.S_IMODE(os.stat(path).st_mode))
+
+sys.setprofile(look)
+listen_on_path(Path(path), 5, 0o640)
+sys.setprofile(None)
+print(len(modes) > 3, *sorted({*modes}))
+"""
+
+
+def test_the_mode_is_there_from_the_beginning(tmp_path):
+    """Looked at before and behind each call that the function makes."""
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, str(tmp_path / "gateway.sock")],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stdout == f"True {0o640}\n", done.stderr
+
+
+def test_after_a_failure_files_are_made_as_before(tmp_path):
+    before = os.umask(0o027)
+    try:
+        refusal_of(listen_on_path, tmp_path / "no" / "x.sock", 5)
+    finally:
+        assert os.umask(before) == 0o027
+
+
+def test_what_a_link_leads_to_is_never_removed(tmp_path):
+    """Only the link of a dead process's socket is; a file behind one refuses."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    path = tmp_path / "gateway.sock"
+    path.symlink_to(victim)
+    assert "exists and is no socket" in refusal_of(listen_on_path, path, 5)
+    assert victim.read_text() == "precious"
+    listen_on_path(tmp_path / "dead.sock", 5).close()
+    path.unlink()
+    path.symlink_to(tmp_path / "dead.sock")
+    with listen_on_path(path, 5):
+        assert not path.is_symlink()
+    assert (tmp_path / "dead.sock").exists()
 
 
 # --- descriptors -------------------------------------------------------------------------------

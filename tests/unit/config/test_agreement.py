@@ -53,6 +53,27 @@ MB = 1024 * KB
             {"GATEWAY_HOST": "::1"},
             "--fd and GATEWAY_HOST exclude each other: remove one of them",
         ),
+        ("--unix-mode 660", {}, "--unix-mode needs --unix: set it, or remove the first"),
+        (
+            "--proxy-protocol",
+            {},
+            "--proxy-protocol needs --trusted-proxies: set it, or remove the first",
+        ),
+        (
+            "--proxy-protocol --trusted-proxies ,",
+            {},
+            "--proxy-protocol needs --trusted-proxies: set it, or remove the first",
+        ),
+        (
+            "",
+            {"GATEWAY_FORWARDED_HEADERS": "forwarded"},
+            "GATEWAY_FORWARDED_HEADERS needs --trusted-proxies: set it, or remove the first",
+        ),
+        (
+            "--trusted-proxies ::1 --forwarded-headers forwarded,x-forwarded-for",
+            {},
+            "--forwarded-headers: forwarded excludes the others; remove it or the rest",
+        ),
         # Even where it says the default: it was chosen, and it is not done.
         ("--fd 3 --port 9000", {}, "--fd and --port exclude each other: remove one of them"),
     ],
@@ -104,3 +125,7 @@ def test_one_place_to_listen_on_is_no_contradiction(typed: str, environ: dict[st
 def test_the_settings_and_for_the_rest_the_defaults() -> None:
     settings = {"unix": Setting(Path("g.sock"), "--unix")}
     assert agree(settings) == Config(unix=Path("g.sock"))
+
+
+def test_what_is_switched_off_needs_nothing() -> None:
+    assert load(["--no-proxy-protocol"], {}) == Config()

@@ -21,11 +21,15 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "host": ("::1", "::1"),
     "port": ("0", 0),
     "unix": ("/run/gateway.sock", Path("/run/gateway.sock")),
+    "unix_mode": ("0660", 0o660),
     "fd": ("3", 3),
     "backlog": ("64", 64),
     "max_connections": ("20000", 20000),
     "workers": ("0", 0),
     "worker_timeout": ("0", 0.0),
+    "trusted_proxies": ("10.0.0.0/8, ::1,unix", ("10.0.0.0/8", "::1/128", "unix")),
+    "forwarded_headers": ("Forwarded", ("forwarded",)),
+    "proxy_protocol": ("true", True),
     "threads": ("2", 2),
     "queue": ("0", 0),
     "queue_timeout": ("500ms", 0.5),
@@ -49,6 +53,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "server_header": ("gateway", "gateway"),
     "tracebacks": ("false", False),
     "access_log": ("json", "json"),
+    "log_query": ("off", "off"),
     "profile_invocations": ("TABLE", "table"),
     "log_level": ("debug", "debug"),
     "function_name": ("orders", "orders"),
@@ -70,11 +75,15 @@ REFUSED: dict[str, str] = {
     "host": "a b",
     "port": "65536",
     "unix": "",
+    "unix_mode": "888",
     "fd": "-1",
     "backlog": "0",
     "max_connections": "0",
     "workers": "-1",
     "worker_timeout": "999ms",
+    "trusted_proxies": "10.0.0.1/8",
+    "forwarded_headers": "x-real-ip",
+    "proxy_protocol": "maybe",
     "threads": "0",
     "queue": "-1",
     "queue_timeout": "0",
@@ -98,6 +107,7 @@ REFUSED: dict[str, str] = {
     "server_header": "a\nb",
     "tracebacks": "maybe",
     "access_log": "xml",
+    "log_query": "on",
     "profile_invocations": "yes",
     "log_level": "loud",
     "function_name": "a\nb",
@@ -108,6 +118,13 @@ REFUSED: dict[str, str] = {
     "account_id": "a\nb",
     "log_project": "a\nb",
     "log_store": "a\nb",
+}
+
+# What an option does nothing without.
+NEEDED: dict[str, dict[str, str]] = {
+    "unix_mode": {"GATEWAY_UNIX": "/run/gateway.sock"},
+    "forwarded_headers": {"GATEWAY_TRUSTED_PROXIES": "::1"},
+    "proxy_protocol": {"GATEWAY_TRUSTED_PROXIES": "::1"},
 }
 
 
@@ -138,14 +155,15 @@ def test_a_default_is_a_value_that_its_option_takes(name: str) -> None:
 def test_the_command_line_sets_the_option(name: str) -> None:
     text, value = EXAMPLES[name]
     option = OPTIONS[name]
-    assert getattr(load(_typed(name, text), {}), name) == value
+    assert getattr(load(_typed(name, text), NEEDED.get(name, {})), name) == value
     assert value != option.default
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_environment_sets_the_option(name: str) -> None:
     text, value = EXAMPLES[name]
-    assert getattr(load([], {OPTIONS[name].variable: text}), name) == value
+    environ = {OPTIONS[name].variable: text} | NEEDED.get(name, {})
+    assert getattr(load([], environ), name) == value
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if OPTIONS[name].in_file])
@@ -162,7 +180,7 @@ def test_the_variable_of_function_compute_sets_the_option(name: str) -> None:
     assert getattr(load([], {str(OPTIONS[name].fallback): text}), name) == value
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "tracebacks"])
+@pytest.mark.parametrize("name", [name for name in NAMES if not OPTIONS[name].is_switch])
 def test_the_command_line_is_refused_by_the_name_of_the_option(name: str) -> None:
     option = OPTIONS[name]
     with pytest.raises(ConfigError) as refused:

@@ -277,6 +277,21 @@ def test_relative_paths_are_relative_to_the_folder_of_the_file() -> None:
             'etc/gateway.toml:1: target: this does not fit here; give target = "TARGET"',
         ),
         (
+            "trusted_proxies = ['::1', 1]",
+            "etc/gateway.toml:1: trusted_proxies: this does not fit here; "
+            'give trusted_proxies = "CIDR,…"',
+        ),
+        (
+            "trusted_proxies = ['::1', '::1/64']",
+            "etc/gateway.toml:1: trusted_proxies: '::1,::1/64' holds '::1/64', "
+            "which has bits behind its network; give ::/64, or the address alone",
+        ),
+        # TOML's own number for it would be another one in decimal.
+        (
+            "unix_mode = 0o660",
+            'etc/gateway.toml:1: unix_mode: an integer does not fit here; give unix_mode = "600"',
+        ),
+        (
             "access_log = 2024-01-01",
             'etc/gateway.toml:1: access_log: this does not fit here; give access_log = "off"',
         ),
@@ -329,3 +344,8 @@ def test_a_file_is_utf_8(tmp_path: Path) -> None:
     assert values(read_file(path, "--config")) == {"region": "Köln"}
     path.write_text('region = "Köln"', encoding="utf-8-sig")
     assert values(read_file(path, "--config")) == {"region": "Köln"}
+
+
+def test_a_list_may_be_one_in_a_file() -> None:
+    (setting,) = parse_file("trusted-proxies = ['10.0.0.0/8', 'unix']", FILE).values()
+    assert setting.value == ("10.0.0.0/8", "unix")

@@ -12,6 +12,7 @@ SIZE = values.size(minimum=64)
 TIME = values.duration(minimum=0.001)
 COUNT = values.integer(1, 1024)
 COLOUR = values.choice("red", "green", "blue")
+COLOURS = values.some_of("red", "green", "blue")
 
 TAKEN: list[tuple[Kind[Any], str, object]] = [
     (SIZE, "512", 512),
@@ -60,6 +61,14 @@ TAKEN: list[tuple[Kind[Any], str, object]] = [
     (values.HOST, "0.0.0.0", "0.0.0.0"),
     (values.HOST, "::", "::"),
     (values.HOST, "fe80::1%eth0", "fe80::1%eth0"),
+    (values.NETWORKS, "10.0.0.0/8", ("10.0.0.0/8",)),
+    (values.NETWORKS, " 10.1.2.3 , ::1,,unix,*,10.1.2.3", ("10.1.2.3/32", "::1/128", "unix", "*")),
+    (values.NETWORKS, "", ()),
+    (values.NETWORKS, "2001:DB8::/32", ("2001:db8::/32",)),
+    (values.MODE, "600", 0o600),
+    (values.MODE, "0777", 0o777),
+    (values.MODE, "000", 0),
+    (COLOURS, "Red, blue", ("red", "blue")),
     (values.MEMORY, "512", 512),
     (values.MEMORY, "512MB", 512),
     (values.MEMORY, "1.5GB", 1536),
@@ -77,6 +86,23 @@ REFUSED: list[tuple[Kind[Any], str, str]] = [
         for text in ("", "KB", "32XB", "32M", "0x10", "1e3", "+5", "1_000", "٣", "5 5", "1.", "nan")
     ),
     (SIZE, "9" * 5000, "is not a size"),
+    *(
+        (values.NETWORKS, text, f"holds '{text}', which is no network; give addresses")
+        for text in (
+            "all",
+            "localhost",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "::1%eth0",
+            "010.0.0.1",
+            "10.1",
+        )
+    ),
+    (values.NETWORKS, "10.0.0.1/8", "which has bits behind its network; give 10.0.0.0/8, or"),
+    (values.NETWORKS, "::ffff:10.0.0.1", "which is IPv4 in IPv6; give it as IPv4"),
+    *((values.MODE, text, "is not a mode") for text in ("", "66", "1660", "0o660", "888", "-60")),
+    (COLOURS, "", "is not a list of names here; give some of red,green,blue"),
+    (COLOURS, "red,pink", "is not a list of names here; give some of red,green,blue"),
     (SIZE, "64.5", "is not a whole number of bytes"),
     (SIZE, "1.0001KB", "is not a whole number of bytes"),
     (SIZE, "63", "is too small; give at least 64"),

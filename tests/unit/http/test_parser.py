@@ -64,7 +64,7 @@ def parse(data, limits=LIMITS):
 
 def facts(head):
     """All that a head says."""
-    kept = ("fields", "environ", "log_parts")
+    kept = ("fields", "environ", "log_parts", "origin")
     values = {name: getattr(head, name) for name in head.__slots__ if name not in kept}
     return values | {"fields": [(name.lower, value) for name, value in head.fields]}
 

@@ -47,11 +47,16 @@ def saying(**said):
     return SimpleNamespace(**(values | {"fields": fields} | said))
 
 
+def connection(peer):
+    """One that believes no proxy."""
+    return SimpleNamespace(peer=peer, site=SimpleNamespace(proxies=None))
+
+
 def ended(head, **facts):
     """An exchange that is over, as far as the log looks at it."""
     values = {
         "request_id": "1-2-3",
-        "connection": SimpleNamespace(peer=("203.0.113.9", 50123)),
+        "connection": connection(("203.0.113.9", 50123)),
         "head": head,
         "status": 200,
         "bytes_sent": 12,
@@ -92,7 +97,7 @@ def test_text():
 
 @pytest.mark.usefixtures("clock")
 def test_text_of_what_was_not_understood():
-    exchange = ended(None, connection=SimpleNamespace(peer=None), status=400)
+    exchange = ended(None, connection=connection(None), status=400)
     assert logged("text", exchange) == (
         '- - - [06/Nov/1994:08:49:37 +0000] "-" 400 12 "-" "-" 1-2-3 12.3ms\n'
     )
@@ -120,7 +125,7 @@ def test_json():
 
 
 def test_json_of_what_was_not_understood():
-    exchange = ended(None, connection=SimpleNamespace(peer=None), status=400)
+    exchange = ended(None, connection=connection(None), status=400)
     fields = json.loads(logged("json", exchange))
     said = ("client", "method", "target", "version", "user_agent", "referer")
     assert [fields[name] for name in said] == [""] * 6
@@ -230,7 +235,7 @@ def test_a_client_is_not_taken_for_another(form):
     """Though heads are not shared between connections today."""
     head = parsed()
     exchanges = [
-        ended(head, connection=SimpleNamespace(peer=peer))
+        ended(head, connection=connection(peer))
         for peer in [("203.0.113.9", 1), ("203.0.113.10", 2), None]
     ]
     lines = logged(form, *exchanges).splitlines()
