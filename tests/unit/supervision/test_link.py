@@ -1,6 +1,7 @@
 """What supervisor and worker tell one another, over real sockets and a real loop."""
 
 import asyncio
+import faulthandler
 import os
 import signal
 import socket
@@ -41,6 +42,7 @@ def child() -> Iterator[int]:
     """A process that ends when it is told to."""
     pid = os.fork()
     if not pid:
+        faulthandler.disable()  # The test runner's.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pause()
         os._exit(1)
