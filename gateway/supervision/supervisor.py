@@ -34,6 +34,9 @@ _GRACE: Final = 10.0
 _AT_ONCE: Final = 3.0
 """Seconds in which a worker that is told to end at once may write the end of its log."""
 
+_LONGEST_WAIT: Final = 3600.0
+"""Seconds; the system's own bound is a few weeks."""
+
 _FAILED: Final = 1
 
 
@@ -180,11 +183,10 @@ class Supervisor:
         """Wait until something happens or has to be done, and take note."""
         times = [place.not_before for place in self._wanting()]
         times += [worker.kill_at for worker in self._workers.values()]
-        seconds = min(times, default=NEVER) - now
-        if self._worker_timeout:
-            seconds = min(seconds, beat_interval(self._worker_timeout))
+        longest = beat_interval(self._worker_timeout) if self._worker_timeout else _LONGEST_WAIT
+        seconds = max(0.0, min(min(times, default=NEVER) - now, longest))
         # Rounded up, or the last millisecond would be spent looking.
-        ready = self._poll.poll(None if seconds == NEVER else max(0, int(seconds * 1000) + 1))
+        ready = self._poll.poll(int(seconds * 1000) + 1)
         now = monotonic()
         # Signals first: a worker that ends because the whole process group is told to is not lost.
         self._read_signals(now)

@@ -477,7 +477,7 @@ def test_an_end_under_load_loses_nothing_that_was_taken(
 
 
 def test_a_worker_that_hangs_does_not_keep_the_gateway(serve: StartGateway, tally: Tally) -> None:
-    gateway = serve("--worker-timeout", "0")
+    gateway = serve("--worker-timeout", "0", "--drain-timeout", "8760h")
     worker = gateway.worker_pid
     with gateway.connect() as client:
         client.request("/hold/60")

@@ -1,6 +1,7 @@
 """What supervisor and worker tell one another, over real sockets and a real loop."""
 
 import asyncio
+import faulthandler
 import os
 import signal
 import socket
@@ -39,11 +40,17 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 @pytest.fixture
 def child() -> Iterator[int]:
     """A process that ends when it is told to."""
+    ready, tell_ready = os.pipe()
     pid = os.fork()
     if not pid:
+        faulthandler.disable()  # The test runner's.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.write(tell_ready, b"x")
         signal.pause()
         os._exit(1)
+    os.read(ready, 1)
+    os.close(ready)
+    os.close(tell_ready)
     yield pid
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
