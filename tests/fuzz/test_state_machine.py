@@ -34,7 +34,7 @@ from gateway.http.response import CONTINUE
 
 pytestmark = [pytest.mark.family("fuzz"), pytest.mark.timeout(600)]
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500"))
 STEPS = 30
 
 OK, FAULT, CUT, REFUSED, ANY = "ok", "fault", "cut", "refused", "any"
