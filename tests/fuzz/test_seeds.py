@@ -1,11 +1,15 @@
 """The seeds of the fuzzer, and what it has found, without the fuzzer."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fuzz.targets import FOLDER, TARGETS, Target
-from unit.http.conversation import tiny_blocks
+from unit.http.conversation import WAYS, tiny_blocks
+
+from gateway.http import exchange, grammar
+from gateway.http.parser import HeadParser
 
 pytestmark = pytest.mark.family("fuzz")
 
@@ -45,3 +49,26 @@ def test_the_seeds_are_small() -> None:
 
 def test_a_run_is_shared_among_all_targets() -> None:
     assert sum(target.share for target in TARGETS.values()) == pytest.approx(1)
+
+
+def test_what_a_handler_slips_in_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    seed = FOLDER / "seeds" / "responses" / "split-value"
+    monkeypatch.setattr(grammar, "FORBIDDEN_IN_VALUE", re.compile(r"(?!)"))
+    with pytest.raises(AssertionError):
+        TARGETS["responses"].check(seed.read_bytes())
+
+
+def test_a_parser_that_minds_cuts_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    seed = FOLDER / "seeds" / "requests" / "three-pipelined"
+    monkeypatch.setattr(HeadParser, "_find_end", lambda self, data: 0)
+    with pytest.raises(AssertionError):
+        TARGETS["heads"].check(seed.read_bytes())
+
+
+def test_an_answer_that_is_not_framed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    way = WAYS.index("in_parts") << 4
+    data = bytes([way]) + b"GET /abc HTTP/1.1\r\nHost: a\r\n\r\n"
+    TARGETS["connections"].check(data)
+    monkeypatch.setattr(exchange, "encode_chunk", lambda data: data)
+    with pytest.raises(AssertionError):
+        TARGETS["connections"].check(data)

@@ -262,6 +262,7 @@ def _account(
         "baseline": baseline._asdict(),
         "after": after._asdict(),
         "samples": [list(one) for one in samples],
+        "rules": rules,
         "violations": [
             *[f"{what}: {number}" for what, number in rules.items() if number],
             *score.told,

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.family("soak")
 
 
 def test_some_seconds(tally: Callable[..., None]) -> None:
-    result = soak(6, QUICK, every=0.25)
+    result = soak(5, QUICK, every=0.25)
     assert result["violations"] == []
     outcomes = result["outcomes"]
     assert outcomes["served"] > 100, result

@@ -31,7 +31,7 @@ class Times(NamedTuple):
         return [word for pair in pairs for word in pair]
 
 
-QUICK = Times(head=1.0, body=1.0, keep_alive=1.5, write=1.0, handler=1.0)
+QUICK = Times(head=2.5, body=2.5, keep_alive=2.0, write=2.0, handler=2.5)
 """For a soak of seconds."""
 
 _SLACK = 8.0
