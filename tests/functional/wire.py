@@ -223,6 +223,8 @@ class WireClient:
             self._receive()
         except TimeoutError:
             return False
+        except ConnectionError:
+            return True
         finally:
             self.socket.settimeout(before)
         return True

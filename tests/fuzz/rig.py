@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -234,7 +234,10 @@ def open_sockets() -> int:
     return found
 
 
-def open_exchanges() -> Iterator[Exchange | Connection]:
-    """Those that anything still refers to."""
+def kept_by_anything(site: Site) -> list[Exchange | Connection]:
+    """Exchanges and connections of a site that are not forgotten."""
     gc.collect()
-    return (found for found in gc.get_objects() if isinstance(found, Exchange | Connection))
+    # By the type itself: to ask some objects for their class is to have them do something.
+    objects = [found for found in gc.get_objects() if type(found) in (Exchange, Connection)]
+    sites = [found.connection.site if type(found) is Exchange else found.site for found in objects]
+    return [found for found, its in zip(objects, sites, strict=True) if its is site]

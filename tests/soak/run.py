@@ -243,15 +243,15 @@ def _account(
         "an answer is lost": counts["lost"],
         "an answer is wrong": counts["wrong"],
         "a request has two records": logged["doubled"],
-        "an answered request has no record": logged["unlogged"],
-        "a refusal has no record": max(0, counts["nameless"] - logged["nameless"]),
         "a record says another status": logged["contradicted"],
         "lines of the log are missing": logged["missing"],
         "descriptors are not released": max(0, after.descriptors - baseline.descriptors),
         "threads are not released": max(0, after.threads - baseline.threads),
         "the memory has grown": int(not memory.is_flat),
     }
-    if detached is not None:
+    if detached is not None:  # Else workers were ended, and what they had not told with them.
+        rules["an answered request has no record"] = logged["unlogged"]
+        rules["a refusal has no record"] = max(0, counts["nameless"] - logged["nameless"])
         rules["an accepted invocation has not run"] = state.accepted - detached
     return {
         "seconds": round(samples[-1].seconds),

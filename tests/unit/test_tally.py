@@ -12,12 +12,12 @@ ROOT = Path(__file__).parents[2]
 TESTS = """\
 import pytest
 
-@pytest.mark.family("limits")
+@pytest.mark.family({one!r})
 @pytest.mark.parametrize("n", [1, 2])
 def test_one(n, tally):
     tally(refused=n, served=1)
 
-@pytest.mark.family("splits")
+@pytest.mark.family({other!r})
 def test_other(tally):
     tally(faults=1)
     assert {passes}
@@ -30,7 +30,7 @@ def test_none():
 def run(folder: Path, *options: str, passes: bool = True) -> tuple[int, str, dict[str, object]]:
     """Status, output and tally of a run of `TESTS`."""
     (folder / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text("utf-8"))
-    (folder / "test_it.py").write_text(TESTS.format(passes=passes))
+    (folder / "test_it.py").write_text(TESTS.format(one="limits", other="splits", passes=passes))
     tally = folder / "tally.json"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(folder),
