@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check docs bench clean
+.PHONY: run test check docs bench reliability fuzz soak clean
 
 run: $(VENV)/.installed
 	$(BIN)/gateway serve
@@ -26,6 +26,25 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench install
 	$(BIN)/python -m bench run --suite short --overhead --page docs/benchmarks.md
 
+# What docs/reliability.md is made from: the tests of each family, the fuzzer, the soak.
+FUZZ_INPUTS ?= 10000000
+FUZZ_MINUTES ?= 90
+MINUTES ?= 30
+INSIDE := PYTHONPATH=.:tests
+
+reliability: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m family --tally docs/reliability/tally.json
+	$(BIN)/python -m docs.generate
+
+fuzz: $(VENV)/.installed-fuzz
+	$(INSIDE) $(BIN)/python -m fuzz --inputs $(FUZZ_INPUTS) --minutes $(FUZZ_MINUTES) \
+		--result docs/reliability/fuzz.json
+	$(BIN)/python -m docs.generate
+
+soak: $(VENV)/.installed-dev
+	$(INSIDE) $(BIN)/python -m soak --minutes $(MINUTES) --result docs/reliability/soak.json
+	$(BIN)/python -m docs.generate
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info
 
@@ -42,3 +61,7 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable . --group dev
 	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-fuzz: $(VENV)/.installed-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --group fuzz
+	touch $@

@@ -2,12 +2,26 @@
 
 from pathlib import Path
 
+from docs import reliability_page
 from docs.errors_page import render_errors
+from docs.reliability_page import render_reliability
+from docs.reliability_plot import PLOT, plot_soak
 from gateway.config.page import settings_page
 
 FOLDER = Path(__file__).parent
 
-PAGES = {"settings.md": settings_page, "errors.md": render_errors}
+
+def render_plot() -> str:
+    """The plot of the soak."""
+    return plot_soak(reliability_page.load(reliability_page.FOLDER / "soak.json")["samples"])
+
+
+PAGES = {
+    "settings.md": settings_page,
+    "errors.md": render_errors,
+    "reliability.md": render_reliability,
+    f"reliability/{PLOT}": render_plot,
+}
 
 
 def main() -> None:

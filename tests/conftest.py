@@ -2,15 +2,20 @@
 
 A test module (or test) says `pytest.mark.family("slow-clients")` and its tests count in the
 fixture `tally` what they saw: `tally(refused=1)`, `tally(served=3)`, `tally(faults=1)`.  With
-`--tally FILE` the counts of passed tests are written there as JSON.
+`--tally FILE` the counts are written there as JSON, unless a test failed.  `--family NAME` runs
+the tests of a family and no others.
 """
 
 import json
+import platform
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+from bench.environment import revision
 
 OUTCOMES = ("refused", "served", "faults", "lost")
 """Requests answered with a refusal, as the rule says; served, as the rule says; faults injected
@@ -22,11 +27,31 @@ _TOTALS = pytest.StashKey[dict[str, Counter[str]]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--tally", metavar="FILE", help="write what each family of tests has tried")
+    parser.addoption(
+        "--family", metavar="NAME", action="append", help="run the tests of this family only"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "family(name): a row of docs/reliability.md")
     config.stash[_TOTALS] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("--family")
+    if not wanted:
+        return
+    kept = [item for item in items if _family(item) in wanted]
+    unknown = {*wanted} - {_family(item) for item in kept}
+    if unknown:
+        raise pytest.UsageError(f"--family: no test belongs to {', '.join(sorted(unknown))}")
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def _family(item: pytest.Item) -> str | None:
+    marker = item.get_closest_marker("family")
+    return None if marker is None else marker.args[0]
 
 
 @pytest.fixture
@@ -46,17 +71,24 @@ def tally(request: pytest.FixtureRequest) -> Callable[..., None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report = yield
-    marker = item.get_closest_marker("family")
-    if marker is not None and call.when == "call" and report.passed:
-        totals = item.config.stash[_TOTALS].setdefault(marker.args[0], Counter())
+    family = _family(item)
+    if family is not None and call.when == "call" and report.passed:
+        totals = item.config.stash[_TOTALS].setdefault(family, Counter())
         totals["tests"] += 1
         totals.update(item.stash.get(_COUNTS, Counter()))
     return report
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     path = session.config.getoption("--tally")
-    if path:
+    if path and exitstatus == pytest.ExitCode.OK:
         totals = session.config.stash[_TOTALS]
-        rows = {family: dict(totals[family]) for family in sorted(totals)}
-        Path(path).write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
+        content = {
+            "format": 1,
+            "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "revision": revision(),
+            "versions": {"python": platform.python_version()},
+            "families": {family: dict(totals[family]) for family in sorted(totals)},
+        }
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(json.dumps(content, indent=1) + "\n", "utf-8")

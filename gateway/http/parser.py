@@ -296,7 +296,12 @@ def _is_kept_open(lines: Sequence[tuple[bytes, bytes]]) -> bool:
 
 
 def _authority_end(target: bytes) -> int:
-    """Where path or query begin in an absolute-form target."""
-    authority = target.find(b"://") + 3
+    """Where path or query begin in an absolute-form target; 0 in any other, which counts whole.
+
+    The scheme decides, of which the first bytes are known: to look for `://` anywhere would let
+    the rest of the target decide what was counted of its beginning.
+    """
+    scheme = target[:8].lower()
+    authority = 8 if scheme == b"https://" else 7 if scheme[:7] == b"http://" else 0
     ends = (target.find(b"/", authority), target.find(b"?", authority))
-    return min([end for end in ends if end >= 0], default=len(target)) if authority > 2 else 0
+    return min([end for end in ends if end >= 0], default=len(target)) if authority else 0

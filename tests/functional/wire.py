@@ -225,6 +225,8 @@ class WireClient:
             self._receive()
         except TimeoutError:
             return False
+        except ConnectionError:
+            return True
         finally:
             self.socket.settimeout(before)
         return True

@@ -494,6 +494,12 @@ def test_a_target_that_does_not_end_is_refused_at_its_limit():
     assert bytes_until_refusal(data, SMALL) == (len(b"GET ") + 100, PathTooLong)
 
 
+def test_only_a_scheme_of_http_s_makes_an_authority_free():
+    """Else bytes behind the limit, a `://`, would decide whether those before it had been free."""
+    data = b"GET " + b"z" * 101 + b"://b/ HTTP/1.1\r\nHost: a"
+    assert refusal_of(data, SMALL) is PathTooLong
+
+
 def test_ten_thousand_fields():
     assert refusal_of(request(*[b"A: b"] * 10_000)) is HeadersTooLarge
 

@@ -1,44 +1,18 @@
 """Any bytes, in any split: only well-formed answers, and the same outcome however they are cut."""
 
-from collections.abc import Iterator, Sequence
-from itertools import count, pairwise
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from unit.http.answers import AnswerReader
-from unit.http.wire import ManualLoop, Wire, body_of
-
-from gateway.errors import ClientDisconnected, Refusal
-from gateway.http import blocks, body, reception
-from gateway.http.body import BodyBudget
-from gateway.http.body_stream import BodyStream
-from gateway.http.connection import Connection
-from gateway.http.exchange import Exchange
-from gateway.http.lingering import Lingering
-from gateway.http.response import status_of
-from gateway.http.response_head import ResponseHead
-from gateway.http.site import Site, Timeouts
-from gateway.limits import Limits
+from unit.http.conversation import WAYS, converse, cut, tiny_blocks
 
 
 @pytest.fixture(autouse=True, scope="module")
-def tiny_blocks() -> Iterator[None]:
-    """Bodies of some bytes go every way that bodies of megabytes go."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK", 4)
-        patch.setattr(body, "_SMALL", 3)
-        patch.setattr(reception, "BLOCK", 4)
-        patch.setattr(reception, "_FEW", 2)
+def small_blocks() -> Iterator[None]:
+    with tiny_blocks():
         yield
 
-
-OK = ResponseHead.of(status_of(200), [("Content-Type", "text/plain")])
-
-LIMITS = Limits(
-    max_header_bytes=160, max_path_bytes=40, max_body=90, max_async_body=20, body_buffer=48
-)
 
 TEMPLATES = [
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -98,153 +72,6 @@ def with_field(draw: st.DrawFn) -> bytes:
 
 requests = st.sampled_from(TEMPLATES) | mutated() | with_field() | st.binary(max_size=40)
 conversations = st.lists(requests, min_size=1, max_size=4).map(b"".join)
-
-
-class Delivered(NamedTuple):
-    """A request as the application saw it."""
-
-    method: str
-    target: str
-    host: str
-    fields: list[tuple[bytes, bytes]]
-    body: bytes
-
-
-class Outcome(NamedTuple):
-    """All that must not depend on how the bytes were cut."""
-
-    requests: list[Delivered]
-    statuses: list[int]
-    bodies: list[bytes]
-    is_closed: bool
-
-
-class Echo:
-    """Answers each request as soon as its body is there, in one of the ways that there are."""
-
-    def __init__(self, way: str, loop: ManualLoop) -> None:
-        self.requests: list[Delivered] = []
-        self._way = way
-        self._loop = loop
-
-    def relieve(self) -> None:
-        raise AssertionError("nobody waits for a fake socket")
-
-    def handle(self, exchange: Exchange) -> None:
-        body = exchange.body
-        if not isinstance(body, BodyStream):
-            self._answer(exchange, body_of(exchange))
-            return
-        pieces: list[bytes] = []
-
-        def collect() -> None:
-            try:
-                while piece := body.take(16):
-                    pieces.append(piece)
-            except (ClientDisconnected, Refusal):
-                body.on_change = None
-                exchange.release()
-                return
-            if piece == b"":
-                body.on_change = None
-                self._loop.call_soon(self._answer, exchange, b"".join(pieces))
-
-        body.on_change = collect
-        self._loop.call_soon(collect)
-
-    def _answer(self, exchange: Exchange, body: bytes) -> None:
-        head = exchange.head
-        assert (0 if exchange.body is None else exchange.body.length) == len(body)
-        fields = [(name.lower, value) for name, value in head.fields]
-        self.requests.append(Delivered(head.method, head.target, head.host, fields, body))
-        getattr(self, "_" + self._way)(exchange, head.target.encode("latin-1") + body)
-
-    def _from_loop(self, exchange: Exchange, body: bytes) -> None:
-        exchange.respond_soon(OK, body)
-        exchange.release()
-
-    def _from_thread(self, exchange: Exchange, body: bytes) -> None:
-        try:
-            exchange.respond(OK, body, len(body))
-        except ClientDisconnected:
-            exchange.abandon()
-        exchange.release()
-
-    def _later(self, exchange: Exchange, body: bytes) -> None:
-        self._loop.call_soon(self._from_thread, exchange, body)
-
-    def _in_parts(self, exchange: Exchange, body: bytes) -> None:
-        try:
-            exchange.start(OK, len(body) if len(body) % 2 else None)
-            exchange.write(body[:3])
-            exchange.write(body[3:])
-            assert exchange.finish()
-        except ClientDisconnected:
-            exchange.abandon()
-        exchange.release()
-
-    def _in_parts_from_loop(self, exchange: Exchange, body: bytes) -> None:
-        if exchange.start_soon(OK, None):
-            exchange.write_soon(body[:3])
-            exchange.write_soon(body[3:])
-            assert exchange.finish_soon()
-        exchange.release()
-
-
-WAYS = ["from_loop", "from_thread", "later", "in_parts", "in_parts_from_loop"]
-
-
-def converse(segments: list[bytes], way: str, *, ends: bool, reads: Sequence[int] = ()) -> Outcome:
-    """Send the segments over one connection; checks what must be so whatever they are.
-
-    `reads` are how many bytes the client takes before each segment; at the end it takes the rest.
-    """
-    loop = ManualLoop()
-    records: list[Exchange] = []
-    numbers = count(1)
-    application = Echo(way, loop)
-    site = Site(
-        loop=loop,  # type: ignore[arg-type]
-        application=application,
-        limits=LIMITS,
-        timeouts=Timeouts(),
-        budget=BodyBudget(1000),
-        next_request_id=lambda: str(next(numbers)),
-        record=records.append,
-    )
-    wire = Wire(site)
-    for number, segment in enumerate(segments):
-        if reads:
-            wire.read_on(room=reads[number % len(reads)])
-        wire.send(segment)
-    if ends:
-        wire.end()
-    wire.read_on()
-    methods = [record.head.method if record.head else None for record in records]
-    answers = AnswerReader(wire.take(), is_closed=wire.is_closed).read_all(methods)
-    assert [answer.status for answer in answers] == [record.status for record in records]
-    assert len({id(record) for record in records}) == len(records)
-    assert wire.is_closed or not ends
-    is_closed = wire.is_closed
-    assert isinstance(wire.transport.protocol, Connection | Lingering) or not wire.is_closed
-    wire.reset()
-    assert len({id(record) for record in records}) == len(records)
-    assert site.connections == set()
-    assert all(duplicate.times_closed for duplicate in wire.transport.sock.duplicates)
-    site.budget.settle()
-    assert site.budget.used == 0
-    return Outcome(
-        application.requests,
-        [answer.status for answer in answers],
-        [answer.body for answer in answers if answer.status == 200],
-        is_closed,
-    )
-
-
-def cut(data: bytes, places: set[int]) -> list[bytes]:
-    edges = [0, *sorted(place for place in places if 0 < place < len(data)), len(data)]
-    pieces = [data[start:end] for start, end in pairwise(edges)]
-    return [piece for piece in pieces if piece]
 
 
 @settings(max_examples=1500)

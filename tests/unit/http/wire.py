@@ -179,6 +179,8 @@ class FakeTransport:
         self.has_ended = False
         """Whether the gateway has half-closed."""
         self.is_lost = False
+        self.is_aborted = False
+        """Whether the gateway has dropped what was not sent, and the connection with it."""
         self._is_closing = False
         self._is_blocked = False
         self._loop = loop
@@ -238,6 +240,7 @@ class FakeTransport:
                 self._loop.call_soon(self._lose, None)
 
     def abort(self) -> None:
+        self.is_aborted = True
         self._is_closing = True
         self.unsent.clear()
         self._loop.call_soon(self._lose, None)
