@@ -177,7 +177,12 @@ class Exchange:
             if self.connection.writer.has_failed:
                 self._note_loss()
             self._spoil()
-            self.connection.call_soon(self.connection.abort)
+            self.connection.call_soon(self._end_abandoned)
+
+    def _end_abandoned(self) -> None:
+        """End it on the loop, which else might find it done, and close in order what is cut."""
+        if not self.is_done:
+            self.connection.abort()
             self._end_in_thread()
 
     def _claim_in_thread(self) -> None:

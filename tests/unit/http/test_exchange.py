@@ -362,3 +362,19 @@ def test_connections_are_not_kept_without_a_keep_alive_timeout(make_site, applic
     application[0].respond(OK, b"", 0)
     wire.loop.run()
     assert wire.is_closed == (keep_alive == 0)
+
+
+def test_what_is_cut_is_not_closed_in_order(make_site, application):
+    """Found by the state machine: bytes that came in between had the end of it look like a whole.
+
+    An answer to HTTP/1.0 ends with its connection, so only a reset can tell.
+    """
+    wire = Wire(make_site())
+    wire.send(b"GET / HTTP/1.0\r\n\r\n")
+    (exchange,) = application
+    exchange.start(OK, None)
+    exchange.write(b"part")
+    exchange.abandon()
+    wire.send(b"GET /next HTTP/1.0\r\n\r\n")  # Before the loop looks at what the thread has left.
+    assert wire.transport.is_aborted
+    assert not wire.transport.has_ended
