@@ -33,7 +33,7 @@ MINUTES ?= 30
 INSIDE := PYTHONPATH=.:tests
 
 reliability: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m family --tally docs/reliability/tally.json
+	$(BIN)/python -m pytest -m family --tally=docs/reliability/tally.json
 	$(BIN)/python -m docs.generate
 
 fuzz: $(VENV)/.installed-fuzz

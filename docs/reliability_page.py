@@ -122,7 +122,7 @@ def _tests(tally: dict[str, Any]) -> Iterator[str]:
     for family, about in FAMILIES.items():
         if family in counts:
             numbers = [counts[family].get(name, 0) for name in columns]
-            command = f"`.venv/bin/python -m pytest --family {family}`"
+            command = f"`.venv/bin/python -m pytest --family={family}`"
             rows.append(_row(family, about, *numbers, command))
     totals = [sum(family.get(name, 0) for family in counts.values()) for name in columns]
     rows.append(_row("**all**", "", *totals, "`make reliability`"))

@@ -2,7 +2,7 @@
 
 A test module (or test) says `pytest.mark.family("slow-clients")` and its tests count in the
 fixture `tally` what they saw: `tally(refused=1)`, `tally(served=3)`, `tally(faults=1)`.  With
-`--tally FILE` the counts are written there as JSON, unless a test failed.  `--family NAME` runs
+`--tally=FILE` the counts are written there as JSON, unless a test failed.  `--family=NAME` runs
 the tests of a family and no others.
 """
 

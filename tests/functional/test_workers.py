@@ -106,7 +106,7 @@ def test_a_handler_that_kills_its_process_costs_what_ran_there(
         r"after \d+\.\d s; another is started at once$",
         lines[0],
     ), lines
-    tally(faults=1, served=2, lost=2)
+    tally(faults=1, served=2)
 
 
 def test_a_crash_in_c_tells_where(serve: StartGateway, tally: Tally) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_every_family_of_the_tests_is_on_the_page() -> None:
     for family in tallied:
         (row,) = [row for row in rows() if row.startswith(f"| {family} |")]
         assert FAMILIES[family] in row
-        assert f"pytest --family {family}`" in row
+        assert f"pytest --family={family}`" in row
 
 
 def test_nothing_was_lost() -> None:
@@ -89,6 +90,7 @@ def test_the_plot_shows_all_samples_in_their_panels() -> None:
     drawn = plot_soak([(0, 10, 5, 3), (30, 20, 5, 3), (60, 20, 10, 3)])
     curves = re.findall(r'points="([^"]+)"', drawn)
     assert [curve.count(",") for curve in curves] == [3, 3, 3]
+    ElementTree.fromstring(drawn)  # It is well-formed.
     heights = [float(point.split(",")[1]) for point in curves[0].split()]
     assert heights[0] > heights[1] == heights[2]
     assert "1.0 minutes" in drawn
