@@ -66,6 +66,7 @@ LONG = {
     "gateway.asgi.adapter": "the events of ASGI, each with its rule, in one place",
     "gateway.config.options": "a table, with an entry for each option",
     "gateway.http.connection": "one state machine; what has no state of it is outside",
+    "gateway.http.exchange": "the right to answer, whose two sides are read against each other",
     "gateway.wsgi.hosted": "request, exchange and body of one foreign protocol",
 }
 """Modules that may be longer, and why."""
