@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _PATIENCE: Final = 30.0
 """Seconds without an acknowledgement, after which the client counts as gone."""
 
+_TCP_CLOSE: Final = 7
+"""Of the states in `TCP_INFO` (tcp(7))."""
+
 _DRAIN_SECONDS: Final = 2.0
 """The same, when the worker ends."""
 
@@ -46,12 +49,11 @@ class Delivery:
 
     def check_deadline(self, now: float) -> None:
         """Called by the sweep, every now and then; `now` is the loop's time."""
-        if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self._end(is_taken=False)
-            return
         missing = unacknowledged(self._socket)
         if not missing:
             self._end(is_taken=True)
+        elif _is_closed(self._socket):
+            self._end(is_taken=False)
         elif missing != self._missing:
             self._missing = missing
             self._deadline = now + _PATIENCE
@@ -80,6 +82,11 @@ def unacknowledged(sock: socket.socket) -> int:
     except OSError:  # Not Linux: what was sent counts as taken.
         return 0
     return count[0]
+
+
+def _is_closed(sock: socket.socket) -> bool:
+    """Whether the other side has reset it.  (The error itself is told once, to whom asks first.)"""
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
 
 
 def can_be_told(sock: socket.socket) -> bool:

@@ -60,6 +60,17 @@ def test_a_client_that_has_left_took_nothing(site, ends):
     assert exchange.is_taken is False
 
 
+def test_several_answers_to_a_client_that_has_left(site, ends):
+    """The system tells an error once, of all duplicates together."""
+    server, client = ends
+    client.close()
+    server.send(b"answer")
+    exchanges = [Answered() for _ in range(3)]
+    for exchange in exchanges:
+        look_until_known(Delivery(site, exchange, server.dup()), exchange, site.loop.time())
+    assert [exchange.is_taken for exchange in exchanges] == [False] * 3
+
+
 @pytest.fixture
 def stuck(site, ends):
     """A delivery to a client that reads nothing, its exchange, and the client."""

@@ -147,10 +147,6 @@ class FakeSocket:
     def setsockopt(self, level: int, name: int, value: bytes) -> None:
         assert (level, name) == (socket.SOL_SOCKET, socket.SO_LINGER)
 
-    def getsockopt(self, level: int, name: int) -> int:
-        assert (level, name) == (socket.SOL_SOCKET, socket.SO_ERROR)
-        return errno.EPIPE if self.kernel.is_reset else 0
-
     def shutdown(self, how: int) -> None:
         self.kernel.is_shut_down = True
 
