@@ -81,7 +81,7 @@ class TakingSocket:
         return self
 
     def fileno(self) -> int:
-        return -1
+        return 1 << 20  # Nothing the system knows.
 
     def getpeername(self) -> tuple[str, int]:
         return ("127.0.0.1", 50123)

@@ -15,7 +15,7 @@ from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
 from gateway.config import Config
 from gateway.departure import leave_within
-from gateway.descriptors import connections_allowed
+from gateway.descriptors import connections_allowed, occupy_standard
 from gateway.errors import UsageError
 from gateway.fc.context import ContextTemplate, context_template
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
@@ -235,7 +235,11 @@ async def _serve(
             config, Connection if profile is None else profile.connection
         ),
     )
-    checks: list[Callable[[float], None]] = [admission.check, application.check_deadlines]
+    checks: list[Callable[[float], None]] = [
+        admission.check,
+        application.check_deadlines,
+        lambda _: occupy_standard(),
+    ]
     if access_log is not None:
         checks.append(lambda _: access_log.flush())
     sweep = DeadlineSweep(

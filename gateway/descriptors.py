@@ -7,6 +7,9 @@ from contextlib import suppress
 
 log = logging.getLogger("gateway.server")
 
+_STANDARD = 3
+"""Descriptors below it are input, output and errors."""
+
 _PER_CONNECTION = 2
 """The loop's and, from the first request on, the duplicate that pool threads write to."""
 
@@ -37,3 +40,27 @@ def connections_allowed(wanted: int) -> int:
             *(allowed, wanted, soft),
         )
     return min(wanted, allowed)
+
+
+def is_standard(descriptor: int) -> bool:
+    """Whether what somebody prints may go to this descriptor."""
+    return descriptor < _STANDARD
+
+
+def occupy_standard() -> None:
+    """Have nothing take the place of a standard stream that a handler has closed."""
+    for descriptor in range(_STANDARD):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # Takes the lowest number that is free: this one.
+
+
+def take_back_standard(descriptor: int) -> None:
+    """Close what has taken the place of a standard stream, which libuv would not; if it has."""
+    if is_standard(descriptor):
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, descriptor)
+        if null != descriptor:
+            os.close(null)
+    occupy_standard()

@@ -224,7 +224,7 @@ class Config:
         kind=duration(minimum=0.0001),
         group=POOL,
         help="While a handler computes, it lets other threads and the event loop run at least "
-        "this often.",
+        "this often; where several do, divided by their number.",
     )
 
     max_header_bytes: int = option(

@@ -20,6 +20,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any, Final, cast
 
+from gateway.descriptors import is_standard, take_back_standard
 from gateway.errors import ClientDisconnected, MalformedRequest, Refusal, RequestTimeout
 from gateway.http import flow
 from gateway.http.body import BodyBuffer
@@ -285,6 +286,12 @@ class Connection(asyncio.Protocol):
         except OSError as error:  # No descriptor is left: this connection ends, others go on.
             log.warning("a connection is refused: %s", error.strerror)
             self.abort()
+            return False
+        if is_standard(sock.fileno()) or is_standard(duplicate.fileno()):
+            log.warning("a connection is refused: a handler has closed a standard stream")
+            duplicate.close()
+            self.abort()
+            take_back_standard(sock.fileno())
             return False
         self._is_ready = True
         self.writer = SocketWriter(

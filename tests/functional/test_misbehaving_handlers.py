@@ -656,3 +656,49 @@ def test_a_child_keeps_no_connection_open(start: Any, tally: Tally) -> None:
             gateway.connect()
         assert Path(f"/proc/{pid}").exists()
     tally(faults=1, served=2)
+
+
+def test_what_is_printed_never_goes_to_a_client(start_gateway: Any, tally: Tally) -> None:
+    """Though connections get the numbers of the streams that the handler has closed."""
+    gateway = start_gateway(
+        "closing:handler",
+        source="""
+        import os
+
+        def handler(environ, start_response):
+            if environ["PATH_INFO"] == "/close":
+                for number in (0, 1, 2):
+                    os.close(number)
+            for number in (0, 1, 2):
+                try:
+                    os.write(number, b"printed")
+                except OSError:
+                    pass
+            start_response("200 OK", [])
+            return [b"fine"]
+        """,
+    )
+    files = gateway.descriptors
+    with gateway.connect() as client:
+        assert client.ask("/close").body == b"fine"
+    served = 0
+    for _ in range(50):
+        with gateway.connect() as client:
+            try:
+                client.request("/")
+                answer = client.read_to_end_of(b"fine")
+            except ConnectionError:
+                continue
+            assert b"printed" not in answer
+            served += answer.endswith(b"fine")
+    wait_until(lambda: is_fine(gateway), "connections are served again")
+    wait_until(lambda: gateway.descriptors <= files, "no descriptor is left over")
+    tally(faults=3, served=served + 2)
+
+
+def is_fine(gateway: Gateway) -> bool:
+    with gateway.connect() as client:
+        try:
+            return client.ask("/").body == b"fine"
+        except (ConnectionError, Truncated):
+            return False

@@ -200,6 +200,13 @@ class WireClient:
             pieces.append(piece)
         return b"".join(pieces)
 
+    def read_to_end_of(self, last: bytes) -> bytes:
+        """Everything until the other side says `last`, or closes."""
+        while not self._unread.endswith(last) and self._receive():
+            pass
+        said, self._unread = self._unread, b""
+        return said
+
     def _receive(self) -> bool:
         data = self.socket.recv(1 << 16)
         self._unread += data

@@ -55,13 +55,27 @@ def test_what_a_handler_sets_does_not_last(clocks, interval):
         assert interval() == expected
 
 
-def test_many_short_jobs_of_a_thread_are_no_long_one(clocks, interval):
-    jobs = iter(range(100))
+@pytest.mark.parametrize(("used", "expected"), [(0.0199, USUAL), (0.0201, SHORT)])
+def test_several_jobs_of_a_thread_count_when_each_is_long(clocks, interval, used, expected):
+    """Ten of them, one of which runs."""
+    jobs = iter(range(0, 100, 9))
     watch = SwitchWatch(lambda: [Running(1, next(jobs))], SHORT)
-    for _ in range(5):
-        clocks[1] = clocks.get(1, 0.0) + 1.0
+    clocks[1] = 0.0
+    for wanted in (USUAL, expected, expected):
         watch.look()
-        assert interval() == USUAL
+        assert interval() == wanted
+        clocks[1] += used
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(1, 0.001), (2, 0.0005), (8, 0.000125), (40, 5e-5)]
+)
+def test_the_more_compute_the_shorter(clocks, interval, count, expected):
+    watch = SwitchWatch(lambda: [Running(number, 1) for number in range(count)], SHORT)
+    for now in (0.0, 1.0):
+        clocks.update(dict.fromkeys(range(count), now))
+        watch.look()
+    assert interval() == expected
 
 
 def test_one_of_several_is_enough(clocks, interval):
