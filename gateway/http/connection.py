@@ -20,11 +20,12 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any, Final, cast
 
-from gateway.descriptors import is_standard, take_back_standard
 from gateway.errors import ClientDisconnected, MalformedRequest, Refusal, RequestTimeout
 from gateway.http import flow
+from gateway.http.blockage import Blockage
 from gateway.http.body import BodyBuffer
-from gateway.http.delivery import Delivery, can_be_told
+from gateway.http.delivery import confirm_delivery
+from gateway.http.endpoints import duplicate_of, peer_of
 from gateway.http.exchange import Exchange
 from gateway.http.flow import ReadFlow
 from gateway.http.head import RequestHead
@@ -66,11 +67,10 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_blockage",
         "_deadline",
-        "_drain_waiters",
         "_exchange",
         "_flow",
-        "_is_blocked",
         "_is_direct",
         "_is_ready",
         "_parser",
@@ -78,7 +78,6 @@ class Connection(asyncio.Protocol):
         "_reception",
         "_since",
         "_transport",
-        "_unsent",
         "_wait",
         "environ",
         "is_announced",
@@ -120,13 +119,11 @@ class Connection(asyncio.Protocol):
         self._pending = b""
         self._wait = _NOTHING
         self._deadline = self._since = 0.0
-        self._unsent = 0
-        self._is_blocked = False
+        self._blockage: Blockage | None = None
         self._is_direct = False
         """Whether an `Inflow` is the transport's protocol."""
         self._is_ready = False
         """Whether a request has come: addresses and writer are set."""
-        self._drain_waiters: list[asyncio.Future[None]] = []
 
     def __repr__(self) -> str:
         state = "lost" if self.is_lost else _WAITS[self._wait]
@@ -170,15 +167,12 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         assert self._transport is not None
-        self._is_blocked = True
-        self._unsent = size = self._transport.get_write_buffer_size()
-        self.site.unsent.hold(self, size, self.site.loop.time())
-        self._deadline = self.site.loop.time() + self.site.timeouts.write
+        self._blockage = Blockage(self.site, self, self._transport)
 
     def resume_writing(self) -> None:
-        self._is_blocked = False
-        self.site.unsent.release(self)
-        self._release_drain_waiters(None)
+        assert self._blockage is not None
+        self._blockage.end(None)
+        self._blockage = None
         exchange = self._exchange
         if exchange is None or exchange.is_done or exchange.is_dispatched:
             self.resume()
@@ -189,13 +183,12 @@ class Connection(asyncio.Protocol):
         self._parser.close()
         self.is_lost = True
         self.site.connections.remove(self)
-        if self._is_blocked:
-            self.site.unsent.release(self)
         exchange = self._exchange
         if exchange is None or not self._disconnect(exchange):
             self._forget()
-        if self._drain_waiters:
-            self._release_drain_waiters(ClientDisconnected("the client has left"))
+        if self._blockage is not None:
+            self._blockage.end(ClientDisconnected("the client has left"))
+            self._blockage = None
         self._transport = None
         self._pending = b""
 
@@ -217,16 +210,6 @@ class Connection(asyncio.Protocol):
             exchange.on_disconnect()
         return is_writing
 
-    def _release_drain_waiters(self, error: Exception | None) -> None:
-        for waiter in self._drain_waiters:
-            if waiter.done():
-                continue
-            if error is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(error)
-        self._drain_waiters.clear()
-
     # Reading.
 
     def resume(self) -> None:
@@ -245,7 +228,7 @@ class Connection(asyncio.Protocol):
             if not exchange.keep_alive:
                 self._finish()
                 return
-        if self._is_blocked:
+        if self._blockage is not None:
             self._bound_pending()
             return
         if self._pending:
@@ -282,16 +265,10 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         sock = self._transport.get_extra_info("socket")
         try:
-            duplicate = sock.dup()
-        except OSError as error:  # No descriptor is left: this connection ends, others go on.
+            duplicate = duplicate_of(sock)
+        except OSError as error:  # This connection ends, others go on.
             log.warning("a connection is refused: %s", error.strerror)
             self.abort()
-            return False
-        if is_standard(sock.fileno()) or is_standard(duplicate.fileno()):
-            log.warning("a connection is refused: a handler has closed a standard stream")
-            duplicate.close()
-            self.abort()
-            take_back_standard(sock.fileno())
             return False
         self._is_ready = True
         self.writer = SocketWriter(
@@ -381,7 +358,7 @@ class Connection(asyncio.Protocol):
             self._flow.pause(flow.PIPELINE)
 
     def _dispatch(self, exchange: Exchange) -> None:
-        if self._is_blocked:
+        if self._blockage is not None:
             return  # `100 Continue` is still on its way; `resume_writing` comes back here.
         exchange.is_dispatched = True
         self.site.application.handle(exchange)
@@ -467,18 +444,8 @@ class Connection(asyncio.Protocol):
             exchange.confirm(is_taken=False)
             return
         sock = self.writer.duplicate if self._is_ready else transport.get_extra_info("socket")
-        try:
-            duplicate = sock.dup() if can_be_told(sock) else None
-        except OSError:  # No descriptor is left.
-            duplicate = None
-        if duplicate is None:
-            exchange.confirm(is_taken=True)
-            return
-        if not (exchange.keep_alive or transport.get_write_buffer_size()):
-            with suppress(OSError):  # It is gone, as will be found.
-                # The duplicate keeps the connection open; who reads on is to see the end.
-                duplicate.shutdown(socket.SHUT_WR)
-        Delivery(self.site, exchange, duplicate)
+        is_last = not (exchange.keep_alive or transport.get_write_buffer_size())
+        confirm_delivery(self.site, exchange, sock, is_last=is_last)
 
     # Deadlines.
 
@@ -504,8 +471,8 @@ class Connection(asyncio.Protocol):
     def check_deadline(self, now: float) -> None:
         """Called by the sweep, every now and then; `now` is the loop's time."""
         wait = self._wait
-        if self._is_blocked:
-            self._check_progress(now)
+        if self._blockage is not None:
+            self._blockage.check_deadline(now)
         elif wait == _NOTHING:
             self._check_request(now)
         elif now > self._deadline:
@@ -528,18 +495,6 @@ class Connection(asyncio.Protocol):
             if refusal is not None:
                 self._refuse(refusal)
 
-    def _check_progress(self, now: float) -> None:
-        """Cut the connection when the client has taken nothing for the write timeout."""
-        if self._transport is None:
-            return
-        unsent = self._transport.get_write_buffer_size()
-        if unsent != self._unsent:
-            self._unsent = unsent
-            self._deadline = now + self.site.timeouts.write
-            self.site.unsent.note_progress(self, now)
-        elif now > self._deadline:
-            self.cut()
-
     # Writing, from the loop.
 
     def write(self, data: bytes) -> None:
@@ -551,9 +506,8 @@ class Connection(asyncio.Protocol):
         """Write the last bytes of an exchange: the loop's own, or what a thread could not send."""
         if data and self._transport is not None:
             self._transport.write(data)
-            if self._is_blocked and isinstance(data, memoryview):
-                # The whole of it stays in memory until its last part is sent.
-                self.site.unsent.hold(self, memoryview(data.obj).nbytes, self.site.loop.time())
+            if self._blockage is not None and isinstance(data, memoryview):
+                self._blockage.hold(memoryview(data.obj).nbytes)
         exchange.note_end()
         exchange.is_done = True
         # Not at once: refusals of many pipelined requests must not become a deep recursion.
@@ -567,10 +521,8 @@ class Connection(asyncio.Protocol):
         """
         if self.is_lost:
             raise ClientDisconnected("the client has left")
-        if self._is_blocked:
-            waiter = asyncio.get_running_loop().create_future()
-            self._drain_waiters.append(waiter)
-            await waiter
+        if self._blockage is not None:
+            await self._blockage.over()
 
     # From any thread.
 
@@ -613,13 +565,3 @@ class Connection(asyncio.Protocol):
         """Have the loop call `callback`, unless the worker has ended."""
         with suppress(RuntimeError):  # The loop is closed: nobody is left to be told.
             self.site.loop.call_soon_threadsafe(callback, *arguments)
-
-
-def peer_of(sock: socket.socket) -> tuple[str, int] | None:
-    """The client's address and port, empty where it has reset the connection; `None`: a path."""
-    if sock.family == socket.AF_UNIX:
-        return None
-    try:
-        return cast("tuple[str, int]", sock.getpeername()[:2])
-    except OSError:
-        return ("", 0)

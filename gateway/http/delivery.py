@@ -7,6 +7,7 @@ something is sent: who has left resets the connection, who reads acknowledges.
 
 import socket
 from array import array
+from contextlib import suppress
 from fcntl import ioctl
 from termios import TIOCOUTQ
 from typing import TYPE_CHECKING, Final
@@ -89,6 +90,23 @@ def _is_closed(sock: socket.socket) -> bool:
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
 
 
-def can_be_told(sock: socket.socket) -> bool:
-    """Whether there is more to be told: by the other side of a Unix socket the send itself."""
-    return sock.family != socket.AF_UNIX
+def confirm_delivery(
+    site: "Site", exchange: "Exchange", sock: socket.socket, *, is_last: bool
+) -> None:
+    """Have the record of `exchange` made once it is known whether its answer was taken.
+
+    `is_last`: all of it has been handed to `sock`, and nothing else will be.
+    """
+    try:
+        # Of the other side of a Unix socket the send itself has told.
+        duplicate = None if sock.family == socket.AF_UNIX else sock.dup()
+    except OSError:  # No descriptor is left.
+        duplicate = None
+    if duplicate is None:
+        exchange.confirm(is_taken=True)
+        return
+    if is_last:
+        with suppress(OSError):  # It is gone, as will be found.
+            # The duplicate keeps the connection open; who reads on is to see the end.
+            duplicate.shutdown(socket.SHUT_WR)
+    Delivery(site, exchange, duplicate)

@@ -13,7 +13,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple, cast
 
 from gateway.http.admission import Beginning
-from gateway.http.connection import Connection, peer_of
+from gateway.http.connection import Connection
+from gateway.http.endpoints import peer_of
 from gateway.http.site import Site
 from gateway.trust.networks import Networks, unmap
 
