@@ -180,10 +180,9 @@ class HeadParser:
         """Refuse what is already larger than it may be, whatever else may be wrong or come."""
         limits = self._limits
         target = self._target
-        if len(target) > limits.max_path_bytes:
-            prefix = 0 if target[:1] == b"/" else _authority_end(target)
-            if len(target) - prefix > limits.max_path_bytes:
-                raise PathTooLong(f"path and query are longer than {limits.max_path_bytes} bytes")
+        limit = limits.max_path_bytes
+        if len(target) > limit and _path_size(target) > limit:
+            raise PathTooLong(f"path and query are longer than {limit} bytes")
         for name, value in self._lines[self._counted :]:
             self._size += len(name) + len(value.rstrip(b" \t"))
         self._counted = len(self._lines)
@@ -295,13 +294,18 @@ def _is_kept_open(lines: Sequence[tuple[bytes, bytes]]) -> bool:
     return b"keep-alive" in names and b"close" not in names
 
 
-def _authority_end(target: bytes) -> int:
-    """Where path or query begin in an absolute-form target; 0 in any other, which counts whole.
+def _path_size(target: bytes) -> int:
+    """Bytes of path and query, in the absolute form too.
 
     The scheme decides, of which the first bytes are known: to look for `://` anywhere would let
     the rest of the target decide what was counted of its beginning.
     """
     scheme = target[:8].lower()
     authority = 8 if scheme == b"https://" else 7 if scheme[:7] == b"http://" else 0
-    ends = (target.find(b"/", authority), target.find(b"?", authority))
-    return min([end for end in ends if end >= 0], default=len(target)) if authority else 0
+    if not authority:
+        return len(target)
+    path, query = target.find(b"/", authority), target.find(b"?", authority)
+    if path < 0 or 0 <= query < path:
+        # The empty path stands for "/" (RFC 9112 §3.2.1).
+        return 1 + (len(target) - query if query >= 0 else 0)
+    return len(target) - path

@@ -448,6 +448,17 @@ def test_path_and_query_at_the_limit(delta, prefix, shape):
         assert parse(data, limits).target == path.decode()
 
 
+@pytest.mark.parametrize("delta", [-1, 0, 1])
+def test_an_empty_path_counts_as_what_it_stands_for(delta):
+    limits = replace(LIMITS, max_path_bytes=100)
+    query = b"x/" * 40 + b"x" * (18 + delta)
+    data = request(first=b"GET http://example.com?" + query + b" HTTP/1.1")
+    if delta > 0:
+        assert refusal_of(data, limits) is PathTooLong
+    else:
+        assert parse(data, limits).target == "/?" + query.decode()
+
+
 def test_path_beyond_fc_s_limit():
     assert parse(request(first=b"GET /" + b"x" * 4095 + b" HTTP/1.1")).path == "/" + "x" * 4095
     assert refusal_of(request(first=b"GET /" + b"x" * 4096 + b" HTTP/1.1")) is PathTooLong
