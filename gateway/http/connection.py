@@ -226,7 +226,7 @@ class Connection(asyncio.Protocol):
                 return
             self._exchange = None
             if not exchange.keep_alive:
-                self._finish()
+                self._finish(exchange)
                 return
         if self._blockage is not None:
             self._bound_pending()
@@ -386,9 +386,13 @@ class Connection(asyncio.Protocol):
         if not exchange.is_dispatched:
             exchange.release()
 
-    def _finish(self) -> None:
-        """Close behind the last answer, so that the client can read it."""
-        if self._reception is not None or self._pending:
+    def _finish(self, exchange: Exchange) -> None:
+        """Close behind the last answer, so that the client can read it.
+
+        One that wanted to go on may be saying more at this moment.
+        """
+        may_go_on = exchange.head is not None and exchange.head.keep_alive
+        if may_go_on or self._reception is not None or self._pending:
             self._linger(self.site.timeouts.linger)
         else:
             self._close()

@@ -864,7 +864,12 @@ def test_draining_answers_what_was_pipelined(wire, application, site):
         answer(exchange)
         wire.loop.run()
     assert statuses(wire, ["GET"] * 2) == [200, 200]
+    assert wire.transport.has_ended
+    wire.send(GET)
+    assert not wire.transport.is_lost, "a reset could overtake the answers"
+    wire.end()
     assert wire.transport.is_lost
+    assert len(application) == 2
 
 
 def test_draining_waits_for_a_head_that_has_begun(wire, application, site):
