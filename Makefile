@@ -29,6 +29,7 @@ bench: $(VENV)/.installed-dev
 # What docs/reliability.md is made from: the tests of each family, the fuzzer, the soak.
 FUZZ_INPUTS ?= 10000000
 FUZZ_MINUTES ?= 90
+FUZZ_JOBS ?= 2
 MINUTES ?= 30
 INSIDE := PYTHONPATH=.:tests
 
@@ -37,7 +38,7 @@ reliability: $(VENV)/.installed-dev
 	$(BIN)/python -m docs.generate
 
 fuzz: $(VENV)/.installed-fuzz
-	$(INSIDE) $(BIN)/python -m fuzz --inputs $(FUZZ_INPUTS) --minutes $(FUZZ_MINUTES) \
+	$(INSIDE) $(BIN)/python -m fuzz --inputs $(FUZZ_INPUTS) --minutes $(FUZZ_MINUTES) --jobs $(FUZZ_JOBS) \
 		--result docs/reliability/fuzz.json
 	$(BIN)/python -m docs.generate
 
