@@ -112,6 +112,8 @@ class RequestHead:
         if "#" in text:
             raise MalformedRequest("the request target contains a fragment")
         self.path, _, self.query = text.partition("?")
+        if "\\" in self.path:  # Some servers take it for "/"; in a query browsers send it.
+            raise MalformedRequest("the path contains a backslash")
         if text == "*":
             self.path = ""  # RFC 9112 §3.3: it is about the server, not about a path of it.
         return authority

@@ -119,6 +119,7 @@ def _must(what: Any) -> Any:
 def _whose(method: bytes, target: bytes, hosts: list[bytes]) -> tuple[bytes, bytes | None]:
     """The target without its authority, and whom the request is for."""
     _must(len(hosts) < 2 and all(_HOST.fullmatch(host) for host in hosts))
+    _must(b"\\" not in target.partition(b"?")[0])
     if target[:1] == b"/" or (target == b"*" and method == b"OPTIONS"):
         return target, hosts[0] if hosts else None
     match = _must(_ABSOLUTE.fullmatch(target))

@@ -31,6 +31,8 @@ TARGETS = [
     _target(
         "all characters of a path", "RFC 3986 §3.3", b"/-._~!$&'()*+,;=:@", "/-._~!$&'()*+,;=:@"
     ),
+    _target("a backslash in a query", "RFC 3986 §3.4", b"/x?\\y\\", "/x?\\y\\"),
+    _target("a backslash, percent-encoded", "RFC 3986 §2.1", b"/x%5Cy", "/x%5Cy"),
     _target("absolute form", "RFC 9112 §3.2.2", b"http://b/x", "/x", "b"),
     _target("absolute form for the same host", "RFC 9112 §3.2.2", b"http://a/x", "/x"),
     _target(
@@ -65,6 +67,12 @@ TARGETS = [
     _no_target("DEL in the target", "RFC 3986 §2", b"/x\x7f"),
     _no_target("UTF-8 in the target", "RFC 3986 §2", b"/\xc3\xa4"),
     _no_target("a byte beyond ASCII in the query", "RFC 3986 §2", b"/x?\xff"),
+    _no_target("a backslash in the path", "RFC 3986 §3.3", b"/x\\y"),
+    _no_target("backslashes for slashes", "CVE-2007-0450", b"/y/..\\..\\x"),
+    _no_target("a backslash behind the first slash", "RFC 3986 §3.3", b"/\\b/x"),
+    _no_target("a backslash before a query", "RFC 3986 §3.3", b"/x\\?y"),
+    _no_target("a backslash in a path of absolute form", "RFC 3986 §3.3", b"http://a/x\\y"),
+    _no_target("a backslash as target", "RFC 9112 §3.2", b"\\x"),
     _no_target("absolute form without a host", "RFC 9110 §4.2.1", b"http:///x"),
     _no_target("absolute form with a port alone", "RFC 9110 §4.2.1", b"http://:80/x"),
     _no_target("absolute form with a user", "RFC 9110 §4.2.4", b"http://me@a/x"),
