@@ -1,8 +1,9 @@
 """Who may connect: a cap on connections, and who makes room when it is reached.
 
-A connection without a request, waiting for the longest time, is closed for a newcomer: its client
-has nothing under way (or trickles a head), and must expect it (RFC 9112 §9.5).  So clients that
-only hold connections keep nobody out.  Where every connection has a request, the newcomer gets 503.
+A connection with nothing under way, waiting for the longest time, is closed for a newcomer: its
+client asks for nothing (or trickles a head), and must expect it (RFC 9112 §9.5), or it has been
+told its last.  So clients that only hold connections keep nobody out.  Where every connection has
+a request, the newcomer gets 503.
 """
 
 import asyncio
@@ -14,27 +15,12 @@ from gateway.errors import ConnectionLimit
 from gateway.http.connection import Connection
 from gateway.http.lingering import Lingering
 from gateway.http.response_head import refusal_head
-from gateway.http.site import Site
+from gateway.http.site import Client, Site
 
 log = logging.getLogger("gateway.connection")
 
 _LINGER: Final = 2.0
 """Seconds in which somebody turned away may read why."""
-
-
-class Beginning(asyncio.Protocol):
-    """What may stand before a `Connection`, and can make room as one does that has no request."""
-
-    __slots__ = ()
-
-    @property
-    def waits_since(self) -> float:
-        """Since when, by the loop's time."""
-        raise NotImplementedError
-
-    def make_room(self) -> bool:
-        """Close; whether it does."""
-        raise NotImplementedError
 
 
 class Admission:
@@ -52,7 +38,7 @@ class Admission:
         self._max_connections = max_connections
         self._max_turned_away = max_turned_away
         self._new_connection = new_connection
-        self._waiting: list[tuple[float, Connection | Beginning]] = []
+        self._waiting: list[tuple[float, Client]] = []
         """Who can make room, and since when, the longest-waiting last."""
         self._is_fresh = False
         """Whether `_waiting` is of the present sweep: nobody new can be found before the next."""
@@ -68,20 +54,15 @@ class Admission:
         return TurnedAway(self._site, may_speak=room > -self._max_turned_away)
 
     def _make_room(self) -> bool:
-        """Close the connection that has waited for a request the longest, if there is one."""
+        """Close the connection that has had nothing under way the longest, if there is one."""
         if not self._is_fresh:
             self._is_fresh = True
-            connections = self._site.connections
-            waiting = [
-                (one.waits_since, one)
-                for one in connections
-                if isinstance(one, Connection | Beginning)
-            ]
-            self._waiting = [(since, one) for since, one in waiting if since]
+            waiting = [(client.waits_since, client) for client in self._site.connections]
+            self._waiting = [pair for pair in waiting if pair[0]]
             self._waiting.sort(key=lambda pair: -pair[0])
         while self._waiting:
-            since, connection = self._waiting.pop()
-            if connection.waits_since == since and connection.make_room():
+            since, client = self._waiting.pop()
+            if client.waits_since == since and client.make_room():
                 return True
         return False
 
@@ -119,4 +100,5 @@ class TurnedAway(asyncio.Protocol):
         constant = self._site.constant_fields + self._site.next_request_id()
         head = refusal_head(refusal).encode(None, len(body), False, constant)
         transport.write(head + body)
-        Lingering(self._site, transport, _LINGER)
+        # It stands beyond the cap: who came for its room would, too.
+        Lingering(self._site, transport, _LINGER, makes_room=False)

@@ -24,7 +24,7 @@ from gateway.errors import ClientDisconnected, MalformedRequest, Refusal, Reques
 from gateway.http import flow
 from gateway.http.blockage import Blockage
 from gateway.http.body import BodyBuffer
-from gateway.http.delivery import confirm_delivery
+from gateway.http.delivery import Delivery, begin_delivery
 from gateway.http.endpoints import duplicate_of, peer_of
 from gateway.http.exchange import Exchange
 from gateway.http.flow import ReadFlow
@@ -69,6 +69,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_blockage",
         "_deadline",
+        "_delivery",
         "_exchange",
         "_flow",
         "_is_direct",
@@ -120,6 +121,7 @@ class Connection(asyncio.Protocol):
         self._wait = _NOTHING
         self._deadline = self._since = 0.0
         self._blockage: Blockage | None = None
+        self._delivery: Delivery | None = None
         self._is_direct = False
         """Whether an `Inflow` is the transport's protocol."""
         self._is_ready = False
@@ -408,8 +410,8 @@ class Connection(asyncio.Protocol):
         if self.saw_eof:
             transport.close()
         else:
+            self.connection_lost(None)  # First, or what is not sent yet would count twice.
             Lingering(self.site, transport, seconds)
-            self.connection_lost(None)
 
     def _end_reception(self, fault: Exception) -> None:
         reception, self._reception = self._reception, None
@@ -447,9 +449,15 @@ class Connection(asyncio.Protocol):
         if transport is None:
             exchange.confirm(is_taken=False)
             return
-        sock = self.writer.duplicate if self._is_ready else transport.get_extra_info("socket")
-        is_last = not (exchange.keep_alive or transport.get_write_buffer_size())
-        confirm_delivery(self.site, exchange, sock, is_last=is_last)
+        delivery = self._delivery
+        if delivery is None or delivery.is_over:
+            sock = self.writer.duplicate if self._is_ready else transport.get_extra_info("socket")
+            delivery = self._delivery = begin_delivery(self.site, sock)
+        if delivery is None:
+            exchange.confirm(is_taken=True)
+        else:
+            is_last = not (exchange.keep_alive or transport.get_write_buffer_size())
+            delivery.add(exchange, is_last=is_last)
 
     # Deadlines.
 

@@ -27,26 +27,44 @@ _DRAIN_SECONDS: Final = 2.0
 
 
 class Delivery:
-    """Holds the record of an exchange back until its answer has been acknowledged, or never will.
+    """Holds the records of a connection's exchanges back until all that was answered has been
+    acknowledged, or never will be.
 
-    Stands among the site's connections meanwhile: the sweep asks again, and the end of the worker
-    waits for it.
+    One to a connection, however many answers it is sent: else who sends many requests at once, and
+    reads no answer, would take a descriptor for each.  Stands among the site's connections
+    meanwhile: the sweep asks again, and the end of the worker waits for it.
     """
 
-    __slots__ = ("_deadline", "_exchange", "_missing", "_site", "_socket")
+    __slots__ = ("_deadline", "_exchanges", "_missing", "_site", "_socket")
 
-    def __init__(self, site: "Site", exchange: "Exchange", sock: socket.socket) -> None:
-        """Take over `sock`, a duplicate of the connection's, to which the answer was handed."""
+    def __init__(self, site: "Site", sock: socket.socket) -> None:
+        """Take over `sock`, a duplicate of the connection's."""
         self._site = site
-        self._exchange = exchange
+        self._exchanges: list[Exchange] = []
         self._socket = sock
         self._missing = -1
         self._deadline = 0.0
         site.connections.add(self)
-        self.check_deadline(site.loop.time())
 
     def __repr__(self) -> str:
-        return f"<Delivery {self._exchange!r} missing={self._missing}>"
+        return f"<Delivery {len(self._exchanges)} exchanges missing={self._missing}>"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, so that the next answer needs another."""
+        return self._socket.fileno() < 0
+
+    def add(self, exchange: "Exchange", *, is_last: bool) -> None:
+        """Have the record of `exchange` made in the end; its answer was handed to the connection.
+
+        `is_last`: all of it is in the system's hands, and nothing else will be.
+        """
+        self._exchanges.append(exchange)
+        if is_last:
+            with suppress(OSError):  # It is gone, as will be found.
+                # The duplicate keeps the connection open; who reads on is to see the end.
+                self._socket.shutdown(socket.SHUT_WR)
+        self.check_deadline(self._site.loop.time())
 
     def check_deadline(self, now: float) -> None:
         """Called by the sweep, every now and then; `now` is the loop's time."""
@@ -61,6 +79,16 @@ class Delivery:
         elif now > self._deadline:
             self._end(is_taken=False)
 
+    @property
+    def waits_since(self) -> float:
+        """Since when, by the loop's time, the client has acknowledged nothing."""
+        return self._deadline - _PATIENCE
+
+    def make_room(self) -> bool:
+        """Wait no longer: the client counts as gone."""
+        self.cut()
+        return True
+
     def drain(self) -> None:
         """The worker ends, and waits a little."""
         self._deadline = min(self._deadline, self._site.loop.time() + _DRAIN_SECONDS)
@@ -72,7 +100,9 @@ class Delivery:
     def _end(self, *, is_taken: bool) -> None:
         self._site.connections.discard(self)
         self._socket.close()
-        self._exchange.confirm(is_taken=is_taken)
+        exchanges, self._exchanges = self._exchanges, []
+        for exchange in exchanges:
+            exchange.confirm(is_taken=is_taken)
 
 
 def unacknowledged(sock: socket.socket) -> int:
@@ -90,23 +120,11 @@ def _is_closed(sock: socket.socket) -> bool:
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
 
 
-def confirm_delivery(
-    site: "Site", exchange: "Exchange", sock: socket.socket, *, is_last: bool
-) -> None:
-    """Have the record of `exchange` made once it is known whether its answer was taken.
-
-    `is_last`: all of it has been handed to `sock`, and nothing else will be.
-    """
+def begin_delivery(site: "Site", sock: socket.socket) -> Delivery | None:
+    """Of the answers on a connection, of whose socket `sock` is a descriptor; `None`: it cannot be
+    known whether they are taken."""
     try:
         # Of the other side of a Unix socket the send itself has told.
-        duplicate = None if sock.family == socket.AF_UNIX else sock.dup()
+        return None if sock.family == socket.AF_UNIX else Delivery(site, sock.dup())
     except OSError:  # No descriptor is left.
-        duplicate = None
-    if duplicate is None:
-        exchange.confirm(is_taken=True)
-        return
-    if is_last:
-        with suppress(OSError):  # It is gone, as will be found.
-            # The duplicate keeps the connection open; who reads on is to see the end.
-            duplicate.shutdown(socket.SHUT_WR)
-    Delivery(site, exchange, duplicate)
+        return None

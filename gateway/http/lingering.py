@@ -19,13 +19,19 @@ class Lingering(asyncio.Protocol):
     What the transport has not sent yet is still sent, for as long as the client takes some of it.
     """
 
-    __slots__ = ("_deadline", "_read", "_seconds", "_site", "_transport", "_unsent")
+    __slots__ = ("_deadline", "_makes_room", "_read", "_seconds", "_site", "_transport", "_unsent")
 
-    def __init__(self, site: Site, transport: asyncio.Transport, seconds: float) -> None:
-        """Take over a transport whose protocol this becomes; `seconds`: how long it may take."""
+    def __init__(
+        self, site: Site, transport: asyncio.Transport, seconds: float, *, makes_room: bool = True
+    ) -> None:
+        """Take over a transport whose protocol this becomes; `seconds`: how long it may take.
+
+        `makes_room`: it may be closed for a newcomer before, once all is sent.
+        """
         self._site = site
         self._transport = transport
         self._seconds = seconds
+        self._makes_room = makes_room
         self._deadline = site.loop.time() + seconds
         self._read = 0
         self._unsent = transport.get_write_buffer_size()
@@ -50,6 +56,22 @@ class Lingering(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._site.connections.discard(self)
         self._site.unsent.release(self)
+
+    def resume_writing(self) -> None:
+        """All is sent."""
+        self._site.unsent.release(self)
+
+    @property
+    def waits_since(self) -> float:
+        """Since when, by the loop's time, it waits for its client alone; 0: it has to send."""
+        if not self._makes_room or self._transport.get_write_buffer_size():
+            return 0.0
+        return self._deadline - self._seconds
+
+    def make_room(self) -> bool:
+        """Close: the client has had its answer."""
+        self.cut()
+        return True
 
     def check_deadline(self, now: float) -> None:
         """Called by the sweep, every now and then; `now` is the loop's time."""

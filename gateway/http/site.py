@@ -31,7 +31,15 @@ class Application(Protocol):
 
 
 class Client(Protocol):
-    """Who is connected, in whatever state: what the sweep and the end of the worker need of it."""
+    """Who is connected, in whatever state: what the sweep, the cap on connections and the end of
+    the worker need of it."""
+
+    @property
+    def waits_since(self) -> float:
+        """Since when, by the loop's time, it has nothing under way; 0: it has."""
+
+    def make_room(self) -> bool:
+        """Close for a newcomer, unless something has come in this moment; whether it does."""
 
     def check_deadline(self, now: float) -> None:
         """End what is past its time; `now` is the loop's, in seconds."""

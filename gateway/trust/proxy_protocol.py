@@ -12,7 +12,6 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple, cast
 
-from gateway.http.admission import Beginning
 from gateway.http.connection import Connection
 from gateway.http.endpoints import peer_of
 from gateway.http.site import Site
@@ -166,7 +165,7 @@ class Door:
         self._untold = 0
 
 
-class PrefacedConnection(Beginning):
+class PrefacedConnection(asyncio.Protocol):
     """The beginning of a connection, up to the end of its header."""
 
     __slots__ = ("_data", "_deadline", "_door", "_peer", "_site", "_transport")

@@ -141,6 +141,27 @@ def test_pipelined_requests_of_who_half_closes_are_all_answered(
     tally(served=3)
 
 
+def test_who_half_closes_behind_many_requests_takes_one_descriptor(
+    serve: Serve, gates: Gates, tally: Tally
+) -> None:
+    count = 500
+    gateway = serve()
+    before = gateway.descriptors
+    # It has room for a few answers only: most are not acknowledged while it reads nothing.
+    with gateway.connect(receive_buffer=1024) as client:
+        requests = [b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(count)]
+        client.send(b"".join(requests) + b"GET /until/first HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.half_close()
+        gates.await_start("first")
+        assert gateway.descriptors <= before + 4
+        gates.open("first")
+        assert [client.read_response().status for _ in range(count + 1)] == [200] * (count + 1)
+        client.expect_close()
+    assert await_record(gateway, "/until/first") == 200
+    assert [*records(gateway).values()] == [200] * (count + 1)
+    tally(served=count + 1)
+
+
 @pytest.mark.parametrize("leave", LEAVING.values(), ids=LEAVING)
 def test_the_iterable_of_who_leaves_a_stream_is_closed(
     serve: Serve, gates: Gates, leave: Callable[..., None], tally: Tally

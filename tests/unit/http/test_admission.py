@@ -139,3 +139,36 @@ def test_a_request_on_its_way_is_not_cut(site, application):
 def test_who_is_there_already_is_admitted(site, admission):
     busy(admission, site, 3)
     assert isinstance(admission.admit(), Connection)
+
+
+REFUSED = b"nonsense\r\n\r\n"
+
+
+def test_who_was_told_the_last_makes_room(site, admission):
+    """Else clients that are refused, and do not close, would keep others out for half a minute."""
+    clients = busy(admission, site, 2)
+    refused = Newcomer(admission, site)
+    refused.send(REFUSED)
+    assert refused.kernel.taken
+    assert not refused.transport.is_lost
+    assert Newcomer(admission, site).is_admitted
+    assert refused.transport.is_lost
+    assert not any(client.transport.is_closing() for client in clients)
+
+
+def test_who_has_not_been_sent_all_of_a_refusal_makes_no_room(site, admission):
+    busy(admission, site, 2)
+    refused = Newcomer(admission, site)
+    refused.kernel.room = 10
+    refused.send(REFUSED)
+    assert not Newcomer(admission, site).is_admitted
+    assert not refused.transport.is_lost
+
+
+def test_who_was_turned_away_makes_no_room(site, admission):
+    """They stand beyond the cap, which whoever came in their place would exceed."""
+    busy(admission, site, 3)
+    newcomers = [Newcomer(admission, site) for _ in range(2)]
+    sweep(site, admission)
+    assert not Newcomer(admission, site).is_admitted
+    assert not any(each.transport.is_lost for each in newcomers)

@@ -19,6 +19,13 @@ class Answered:
         self.is_taken = is_taken
 
 
+def begin(site, sock, exchange):
+    """A delivery of one answer, as a connection begins it."""
+    delivery = Delivery(site, sock.dup())
+    delivery.add(exchange, is_last=False)
+    return delivery
+
+
 @pytest.fixture
 def ends():
     """Both ends of a TCP connection, the gateway's first."""
@@ -43,19 +50,18 @@ def test_an_acknowledged_answer_is_taken(site, ends):
     server, client = ends
     client.shutdown(socket.SHUT_WR)
     server.send(b"answer")
-    duplicate = server.dup()
-    delivery = Delivery(site, exchange := Answered(), duplicate)
+    delivery = begin(site, server, exchange := Answered())
     look_until_known(delivery, exchange, site.loop.time())
     assert exchange.is_taken is True
     assert site.connections == set()
-    assert duplicate.fileno() == -1
+    assert delivery.is_over
 
 
 def test_a_client_that_has_left_took_nothing(site, ends):
     server, client = ends
     client.close()
     server.send(b"answer")
-    delivery = Delivery(site, exchange := Answered(), server.dup())
+    delivery = begin(site, server, exchange := Answered())
     look_until_known(delivery, exchange, site.loop.time())
     assert exchange.is_taken is False
 
@@ -67,7 +73,7 @@ def test_several_answers_to_a_client_that_has_left(site, ends):
     server.send(b"answer")
     exchanges = [Answered() for _ in range(3)]
     for exchange in exchanges:
-        look_until_known(Delivery(site, exchange, server.dup()), exchange, site.loop.time())
+        look_until_known(begin(site, server, exchange), exchange, site.loop.time())
     assert [exchange.is_taken for exchange in exchanges] == [False] * 3
 
 
@@ -82,7 +88,7 @@ def stuck(site, ends):
         except BlockingIOError:
             break
     exchange = Answered()
-    return Delivery(site, exchange, server.dup()), exchange, client
+    return begin(site, server, exchange), exchange, client
 
 
 def test_patience_ends_when_nothing_more_is_acknowledged(site, stuck):
@@ -96,6 +102,25 @@ def test_patience_ends_when_nothing_more_is_acknowledged(site, stuck):
         if exchange.is_taken is None:
             delivery.check_deadline(now + late)
     assert exchange.is_taken is False
+
+
+def test_the_answers_of_a_connection_are_waited_for_together(site, stuck):
+    delivery, exchange, _client = stuck
+    delivery.add(another := Answered(), is_last=False)
+    assert not delivery.is_over
+    assert site.connections == {delivery}
+    delivery.cut()
+    assert [exchange.is_taken, another.is_taken] == [False, False]
+    assert delivery.is_over
+    assert site.connections == set()
+
+
+def test_who_acknowledges_nothing_makes_room(site, stuck):
+    delivery, exchange, _client = stuck
+    assert delivery.waits_since == site.loop.time()
+    assert delivery.make_room()
+    assert exchange.is_taken is False
+    assert site.connections == set()
 
 
 def test_a_slow_client_that_reads_is_waited_for(site, stuck):

@@ -103,3 +103,28 @@ def test_a_slow_refused_client_makes_room_too(make_site, application):
     assert first.transport.is_lost
     second.reset()
     assert site.unsent.total == 0
+
+
+REFUSED = b"nonsense\r\n\r\n"
+
+
+def test_a_refusal_that_has_been_sent_counts_no_more(site):
+    wire = Wire(site)
+    wire.stop_reading(10)
+    wire.send(REFUSED)
+    assert site.unsent.total == len(wire.transport.unsent) > 0
+    wire.read_on()
+    assert not wire.transport.is_lost, "it lingers"
+    assert site.unsent.total == 0
+
+
+def test_a_refusal_counts_once(make_site):
+    of_another = Wire(make_site())
+    of_another.send(REFUSED)
+    size = len(of_another.take())
+    site = make_site(max_unsent=size)
+    wire = Wire(site)
+    wire.stop_reading()
+    wire.send(REFUSED)
+    assert not wire.transport.is_closing()
+    assert site.unsent.total == size
