@@ -50,6 +50,7 @@ class Exchange:
         "_claim",
         "_form",
         "_head_bytes",
+        "_is_given_up",
         "_is_in_thread",
         "_missing",
         "_turn",
@@ -82,7 +83,7 @@ class Exchange:
         self.request_id = request_id
         self.received_at = now
         self.keep_alive = head is not None and head.keep_alive
-        self.is_done = self.is_dispatched = self._is_in_thread = False
+        self.is_done = self.is_dispatched = self._is_in_thread = self._is_given_up = False
         self.body = self.on_disconnect = None
         self.status = self.bytes_sent = 0
         self._claim = [True]
@@ -95,12 +96,20 @@ class Exchange:
     # From a pool thread.
 
     def has_left(self) -> bool:
-        """Whether the client has ended its side, and is found not to read any more either."""
+        """Whether the client has ended its side, and is found not to read any more either.
+
+        It asks with the claim, and keeps it where that is so: the caller abandons the exchange.
+        """
         connection = self.connection
         if not connection.saw_eof or self.head is None or self.head.is_http_1_0:
             return False
+        if not self.claim():
+            return True  # It is answered already, or its client lost.
         # RFC 9110 §15.2: a client of HTTP/1.1 understands it, expected or not.
-        return connection.writer.is_reset_by(CONTINUE)
+        self._is_in_thread = connection.writer.is_reset_by(CONTINUE)
+        if not self._is_in_thread:
+            self._claim.append(True)
+        return self._is_in_thread
 
     def respond(self, response: ResponseHead, body: bytes, length: int) -> None:
         """Answer completely, from a pool thread.
@@ -174,6 +183,7 @@ class Exchange:
         """Give up, from the pool thread that has claimed, or that nobody came before."""
         if not self.is_done and (self._is_in_thread or self.claim()):
             self.keep_alive = False
+            self._is_given_up = True
             if self.connection.writer.has_failed:
                 self._note_loss()
             self._spoil()
@@ -250,6 +260,7 @@ class Exchange:
         if not self.is_done:
             self.claim()
             self.keep_alive = False
+            self._is_given_up = True
             self._spoil()
             self.connection.abort()
             self.connection.write_last(self, b"")
@@ -290,7 +301,8 @@ class Exchange:
         record = connection.site.record
         if record is not None:
             self.finished_at = monotonic()
-            if connection.saw_eof and self.status != CLIENT_CLOSED_REQUEST:
+            is_known = self._is_given_up or self.status == CLIENT_CLOSED_REQUEST
+            if connection.saw_eof and not is_known:
                 connection.call_soon(connection.confirm_delivery, self)
             else:
                 record(self)

@@ -8,6 +8,7 @@ from gateway.errors import ClientDisconnected, MalformedRequest, QueueFull
 from gateway.http.response import status_of
 from gateway.http.response_head import FAULT, ResponseHead
 from gateway.http.site import Timeouts
+from gateway.http.socket_writer import SocketWriter
 
 OK = ResponseHead.of(status_of(200), [])
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -378,3 +379,59 @@ def test_what_is_cut_is_not_closed_in_order(make_site, application):
     wire.send(b"GET /next HTTP/1.0\r\n\r\n")  # Before the loop looks at what the thread has left.
     assert wire.transport.is_aborted
     assert not wire.transport.has_ended
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+def test_nobody_else_writes_while_it_is_asked_whether_the_client_reads(
+    wire, exchange, records, monkeypatch, has_left
+):
+    """Nor is the socket closed, whose number another client's might have then."""
+
+    def is_reset_by(_, interim):
+        assert interim == b"HTTP/1.1 100 Continue\r\n\r\n"
+        exchange.expire(FAULT, b"late")
+        wire.reset()
+        assert wire.take() == b""
+        assert not wire.duplicate.times_closed
+        return has_left
+
+    monkeypatch.setattr(SocketWriter, "is_reset_by", is_reset_by)
+    wire.end()
+    assert exchange.has_left() is has_left
+    if not has_left:
+        with pytest.raises(ClientDisconnected):
+            exchange.respond(OK, b"", 0)
+    exchange.abandon()
+    wire.loop.run()
+    assert records == [exchange]
+    assert wire.duplicate.times_closed == 1
+
+
+def test_who_reads_on_is_answered_behind_the_question(wire, exchange, monkeypatch):
+    monkeypatch.setattr(SocketWriter, "is_reset_by", lambda *_: False)
+    wire.end()
+    assert not exchange.has_left()
+    exchange.respond(OK, b"here", 4)
+    wire.loop.run()
+    (answer,) = read_answers(wire.take(), is_closed=wire.is_closed)
+    assert answer.body == b"here"
+
+
+def test_it_is_not_asked_behind_an_answer(wire, exchange, monkeypatch):
+    monkeypatch.delattr(SocketWriter, "is_reset_by")
+    wire.end()
+    exchange.expire(FAULT, b"late")
+    assert exchange.has_left()
+
+
+@pytest.mark.parametrize("abandon", ["abandon", "abandon_soon"])
+def test_an_answer_given_up_is_not_the_client_s_doing(wire, exchange, records, abandon):
+    """It has half-closed, and reads what it gets."""
+    wire.end()
+    exchange.start(OK, None)
+    exchange.write(b"part")
+    getattr(exchange, abandon)()
+    wire.loop.run()
+    assert records == [exchange]
+    assert exchange.status == 200
+    assert wire.transport.is_aborted
