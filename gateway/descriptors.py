@@ -17,12 +17,36 @@ _LEAST_RESERVE = 16
 _MOST_RESERVE = 1024
 
 
+_FOLDERS = ("/dev/fd", "/proc/self/fd")
+
+_MOST_PROBED = 65536
+
+
+def open_descriptors() -> list[int]:
+    """The numbers of the process's open files, and perhaps one of what has listed them."""
+    for folder in _FOLDERS:  # A bare container may have neither.
+        with suppress(OSError):
+            return [int(name) for name in os.listdir(folder)]
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_PROBED if soft == resource.RLIM_INFINITY else min(soft, _MOST_PROBED)
+    return [descriptor for descriptor in range(most) if is_open(descriptor)]
+
+
+def is_open(descriptor: int) -> bool:
+    """Whether the number is one of an open file."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 def connections_allowed(wanted: int) -> int:
     """How many connections there may be, up to `wanted`; raises the soft limit as far as needed.
 
     Some descriptors are kept back: for the handler, and for clients that are turned away.
     """
-    used = len(os.listdir("/dev/fd"))
+    used = len(open_descriptors())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = used + _PER_CONNECTION * wanted + _MOST_RESERVE
     if resource.RLIM_INFINITY != soft < needed:
@@ -50,9 +74,7 @@ def is_standard(descriptor: int) -> bool:
 def occupy_standard() -> None:
     """Have nothing take the place of a standard stream that a handler has closed."""
     for descriptor in range(_STANDARD):
-        try:
-            os.fstat(descriptor)
-        except OSError:
+        if not is_open(descriptor):
             os.open(os.devnull, os.O_RDWR)  # Takes the lowest number that is free: this one.
 
 

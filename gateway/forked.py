@@ -12,12 +12,20 @@ import signal
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Final
+from typing import Protocol
 
-_DESCRIPTORS: Final = "/dev/fd"
+from gateway.descriptors import open_descriptors
 
 
-def leave_to_parent(connections: Iterable[object], listener: socket.socket) -> None:
+class Client(Protocol):
+    """Who is connected, in whatever state."""
+
+    @property
+    def descriptor(self) -> int:
+        """Of its socket; -1: it is closed."""
+
+
+def leave_to_parent(connections: Iterable[Client], listener: socket.socket) -> None:
     """Called in the child: close its copies of the parent's sockets, and take signals as usual."""
     with suppress(ValueError):  # Not the main thread of the main interpreter.
         signal.set_wakeup_fd(-1)
@@ -25,16 +33,16 @@ def leave_to_parent(connections: Iterable[object], listener: socket.socket) -> N
         signal.signal(signal.SIGINT, signal.default_int_handler)
     inodes = {_inode(listener.fileno())}
     for connection in connections:
+        inodes.add(_inode(connection.descriptor))
         # One that has had no request yet has no writer.
         writer = getattr(connection, "writer", None)
         if writer is not None:
-            inodes.add(_inode(writer.duplicate.fileno()))
             writer.close()
     inodes.discard(None)
-    for name in os.listdir(_DESCRIPTORS):
-        if _inode(int(name)) in inodes:
+    for descriptor in open_descriptors():
+        if _inode(descriptor) in inodes:
             with suppress(OSError):
-                os.close(int(name))
+                os.close(descriptor)
 
 
 def _inode(descriptor: int) -> tuple[int, int] | None:

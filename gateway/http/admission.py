@@ -13,6 +13,7 @@ from typing import Final, cast
 
 from gateway.errors import ConnectionLimit
 from gateway.http.connection import Connection
+from gateway.http.endpoints import stands_for_standard
 from gateway.http.lingering import Lingering
 from gateway.http.response_head import refusal_head
 from gateway.http.site import Client, Site
@@ -92,7 +93,7 @@ class TurnedAway(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast("asyncio.Transport", transport)
-        if not self._may_speak:
+        if stands_for_standard(transport) or not self._may_speak:
             transport.abort()
             return
         refusal = ConnectionLimit("the gateway has as many connections as it may have")

@@ -25,7 +25,7 @@ from gateway.http import flow
 from gateway.http.blockage import Blockage
 from gateway.http.body import BodyBuffer
 from gateway.http.delivery import Delivery, begin_delivery
-from gateway.http.endpoints import duplicate_of, peer_of
+from gateway.http.endpoints import descriptor_of, duplicate_of, peer_of, stands_for_standard
 from gateway.http.exchange import Exchange
 from gateway.http.flow import ReadFlow
 from gateway.http.head import RequestHead
@@ -142,6 +142,8 @@ class Connection(asyncio.Protocol):
         self._flow = ReadFlow(self.site.loop, self._transport)
         self._transport.set_write_buffer_limits(high=0)
         self.site.connections.add(self)
+        if stands_for_standard(transport):
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange
@@ -465,6 +467,11 @@ class Connection(asyncio.Protocol):
         self._wait = wait
         self._since = self.site.loop.time()
         self._deadline = self._since + seconds
+
+    @property
+    def descriptor(self) -> int:
+        """Of its socket; -1: it is closed."""
+        return descriptor_of(self._transport)
 
     @property
     def waits_since(self) -> float:

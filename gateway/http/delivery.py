@@ -80,6 +80,11 @@ class Delivery:
             self._end(is_taken=False)
 
     @property
+    def descriptor(self) -> int:
+        """Of its socket; -1: it is closed."""
+        return self._socket.fileno()
+
+    @property
     def waits_since(self) -> float:
         """Since when, by the loop's time, the client has acknowledged nothing."""
         return self._deadline - _PATIENCE

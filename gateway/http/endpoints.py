@@ -1,5 +1,6 @@
 """A connection's socket: its two ends, and a duplicate of it for pool threads."""
 
+import asyncio
 import errno
 import socket
 from typing import cast
@@ -20,6 +21,24 @@ def duplicate_of(sock: socket.socket) -> socket.socket:
         take_back_standard(sock.fileno())
         raise OSError(errno.EBADF, "a handler has closed a standard stream")
     return duplicate
+
+
+def descriptor_of(transport: asyncio.BaseTransport | None) -> int:
+    """Of its socket; -1 without one."""
+    return -1 if transport is None else cast("int", transport.get_extra_info("socket").fileno())
+
+
+def stands_for_standard(transport: asyncio.BaseTransport) -> bool:
+    """Whether its socket has the number of a standard stream that a handler has closed.
+
+    What is printed would go to the client.  So the number is taken from the transport, which is
+    then good for nothing but `abort`.
+    """
+    descriptor = descriptor_of(transport)
+    if not is_standard(descriptor):
+        return False
+    take_back_standard(descriptor)
+    return True
 
 
 def peer_of(sock: socket.socket) -> tuple[str, int] | None:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from gateway.http.endpoints import descriptor_of
 from gateway.http.site import Site
 
 _MAX_BYTES: Final = 128 * 1024 * 1024
@@ -60,6 +61,11 @@ class Lingering(asyncio.Protocol):
     def resume_writing(self) -> None:
         """All is sent."""
         self._site.unsent.release(self)
+
+    @property
+    def descriptor(self) -> int:
+        """Of its socket; -1: it is closed."""
+        return descriptor_of(self._transport)
 
     @property
     def waits_since(self) -> float:

@@ -35,6 +35,10 @@ class Client(Protocol):
     the worker need of it."""
 
     @property
+    def descriptor(self) -> int:
+        """Of its socket; -1: it is closed."""
+
+    @property
     def waits_since(self) -> float:
         """Since when, by the loop's time, it has nothing under way; 0: it has."""
 

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple, cast
 
 from gateway.http.connection import Connection
-from gateway.http.endpoints import peer_of
+from gateway.http.endpoints import descriptor_of, peer_of, stands_for_standard
 from gateway.http.site import Site
 from gateway.trust.networks import Networks, unmap
 
@@ -187,6 +187,9 @@ class PrefacedConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._site.connections.add(self)
         self._deadline = self._site.loop.time() + self._site.timeouts.head
+        if stands_for_standard(transport):
+            self.cut()
+            return
         self._peer = peer_of(transport.get_extra_info("socket"))
         if not self._door.networks.cover_peer(self._peer):
             self._close("it is no trusted proxy")
@@ -235,6 +238,11 @@ class PrefacedConnection(asyncio.Protocol):
             self.cut()
 
     # Called by the cap on connections, the site's sweep and at its end.
+
+    @property
+    def descriptor(self) -> int:
+        """Of its socket; -1: it is closed."""
+        return descriptor_of(self._transport)
 
     @property
     def waits_since(self) -> float:

@@ -658,6 +658,28 @@ def test_a_child_keeps_no_connection_open(start: Any, tally: Tally) -> None:
     tally(faults=1, served=2)
 
 
+def is_reset(client: WireClient) -> bool:
+    try:
+        client.send(b"more")
+    except ConnectionError:
+        return True
+    return False
+
+
+def test_a_child_keeps_no_connection_open_that_has_no_request(start: Any, tally: Tally) -> None:
+    """Neither one that has had none, nor one that was refused, and lingers."""
+    gateway = start("--keep-alive-timeout", "2")
+    with gateway.connect() as idle, gateway.connect() as refused, gateway.connect() as client:
+        refused.send(b"nonsense\r\n\r\n")
+        assert refused.read_response().status == 400
+        pid = int(client.ask("/children/leave_a_child").body)
+        idle.expect_close()
+        assert gateway.stop() == 0
+        wait_until(lambda: is_reset(refused), "the refused one is told that nobody reads")
+        assert Path(f"/proc/{pid}").exists()
+    tally(faults=1, refused=1)
+
+
 def test_what_is_printed_never_goes_to_a_client(start_gateway: Any, tally: Tally) -> None:
     """Though connections get the numbers of the streams that the handler has closed."""
     gateway = start_gateway(
@@ -681,6 +703,10 @@ def test_what_is_printed_never_goes_to_a_client(start_gateway: Any, tally: Tally
     files = gateway.descriptors
     with gateway.connect() as client:
         assert client.ask("/close").body == b"fine"
+        with gateway.connect() as idle:
+            client.ask("/")
+            idle.half_close()
+            assert idle.read_to_end() == b"", "it asks for nothing, and is told nothing"
     served = 0
     for _ in range(50):
         with gateway.connect() as client:

@@ -37,6 +37,18 @@ os.write(said, b"fine")
 """
 
 
+_OPEN = """
+import os
+from gateway import descriptors
+from gateway.descriptors import is_open, open_descriptors
+os.dup2(1, 60)
+listed = set(open_descriptors())
+descriptors._FOLDERS = ("/nowhere",)
+assert not is_open(61)
+print(*sorted(listed ^ set(open_descriptors())), 60 in listed)
+"""
+
+
 def run(source: str, *arguments: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", source, *map(str, arguments)],
@@ -76,3 +88,9 @@ def test_standard_streams(descriptor: int, expected: bool) -> None:
 
 def test_the_place_of_a_closed_stream_is_taken() -> None:
     assert run(_OCCUPIED).stdout == "fine"
+
+
+def test_open_descriptors_are_found_without_a_folder_that_lists_them() -> None:
+    *of_the_listing, has_all = run(_OPEN).stdout.split()
+    assert len(of_the_listing) == 1
+    assert has_all == "True"
