@@ -40,9 +40,10 @@ _MOMENT: Final = 10
 _ROUND_TRIP: Final = 1
 """Milliseconds that a thread waits for a client to refuse what it was sent."""
 
-_NO_SIGNAL: Final = socket.MSG_NOSIGNAL
+_NO_SIGNAL: Final[int] = getattr(socket, "MSG_NOSIGNAL", 0)
+"""Where the system has it; the interpreter ignores SIGPIPE besides."""
 
-_AT_ONCE: Final = socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
+_AT_ONCE: Final = _NO_SIGNAL | socket.MSG_DONTWAIT
 
 _send_holding_lock: Final = ctypes.PyDLL(None).send
 """send(2), in a call that keeps the interpreter lock; without `argtypes`, which cost 0.2 µs."""

@@ -32,10 +32,14 @@ END: Final = ord("n")
 """End at once."""
 
 
+_NO_SIGNAL: Final[int] = getattr(socket, "MSG_NOSIGNAL", 0)
+"""Where the system has it; the interpreter ignores SIGPIPE besides."""
+
+
 def say(sock: socket.socket, word: int) -> bool:
     """Send a word on a socket that does not block; whether it has left."""
     try:
-        return sock.send(bytes([word]), socket.MSG_NOSIGNAL) == 1
+        return sock.send(bytes([word]), _NO_SIGNAL) == 1
     except OSError:  # Nobody reads: the other has gone, or is stopped.
         return False
 

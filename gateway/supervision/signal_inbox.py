@@ -12,7 +12,9 @@ class SignalInbox:
 
     def __init__(self, numbers: Iterable[int]) -> None:
         self.numbers: Final = frozenset(numbers)
-        self.descriptor, self._sender = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.descriptor, self._sender = os.pipe()  # Not `pipe2`, which macOS does not have.
+        os.set_blocking(self.descriptor, False)
+        os.set_blocking(self._sender, False)
         signal.set_wakeup_fd(self._sender, warn_on_full_buffer=False)
         for number in self.numbers:
             signal.signal(number, _ignore)

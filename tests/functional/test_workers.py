@@ -722,3 +722,33 @@ def test_process_1_reaps_the_children_of_others(tmp_path: Path, tally: Tally) ->
             os.kill(supervisor, signal.SIGTERM)
             assert process.wait(20) == 0
     tally(faults=3, served=3)
+
+
+_LACKING = """
+import os, socket, time
+del os.pipe2, os.memfd_create, socket.MSG_NOSIGNAL, time.pthread_getcpuclockid
+"""
+
+
+def test_it_runs_without_what_macos_lacks(
+    start_gateway: StartGateway, tmp_path: Path, tally: Tally
+) -> None:
+    site = tmp_path / "lacking"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(_LACKING)
+    path = os.pathsep.join([str(site), clean_environ()["PYTHONPATH"]])
+    gateway = start_gateway(
+        "app:handler",
+        *("--access-log", "text"),
+        source=VERSIONED.format(version=1),
+        environ={"PYTHONPATH": path},
+    )
+    first = gateway.worker_pid
+    with gateway.connect() as client:
+        assert client.ask("/").body == b"1"
+    gateway.signal(signal.SIGHUP)
+    wait_until(lambda: gateway.worker_pids not in ([], [first]), "another worker is started")
+    wait_until(lambda: first not in gateway.worker_pids, "the first has ended")
+    with gateway.connect() as client:
+        assert client.ask("/").body == b"1"
+    tally(served=2)
