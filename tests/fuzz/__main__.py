@@ -107,6 +107,17 @@ def _escaped(word: bytes) -> str:
     return "".join([f"\\x{byte:02x}" for byte in word])
 
 
+def with_others(path: Path, outcomes: list[Outcome]) -> list[dict[str, object]]:
+    """The outcomes, and what `path` has of other targets at the same revision."""
+    known: dict[str, dict[str, object]] = {}
+    if path.exists():
+        result = json.loads(path.read_text("utf-8"))
+        if result["revision"] == revision():
+            known = {target["name"]: target for target in result["targets"]}
+    known |= {outcome.name: asdict(outcome) for outcome in outcomes}
+    return [known[name] for name in TARGETS if name in known]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=INPUTS, help="of all targets together")
@@ -114,7 +125,12 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="targets at the same time")
     parser.add_argument("--target", action="append", choices=[*TARGETS], help="only this one")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run one input of --target")
-    parser.add_argument("--result", type=Path, metavar="FILE", help="write the outcome as JSON")
+    parser.add_argument(
+        "--result",
+        type=Path,
+        metavar="FILE",
+        help="write the outcome as JSON; a result of other targets is completed",
+    )
     options = parser.parse_args()
     targets = [TARGETS[name] for name in options.target or TARGETS]
     if options.replay is not None:
@@ -146,7 +162,7 @@ def main() -> int:
                 "atheris": importlib.metadata.version("atheris"),
                 "httptools": importlib.metadata.version("httptools"),
             },
-            "targets": [asdict(outcome) for outcome in outcomes],
+            "targets": with_others(options.result, outcomes),
         }
         options.result.parent.mkdir(parents=True, exist_ok=True)
         options.result.write_text(json.dumps(result, indent=1) + "\n", "utf-8")

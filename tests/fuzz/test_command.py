@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from fuzz.__main__ import Outcome, with_others
 from fuzz.targets import FOLDER, ROOT, TARGETS
+
+from bench.environment import revision
 
 
 def fuzz(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -39,3 +42,15 @@ def test_an_input_again() -> None:
     seed = FOLDER / "seeds" / "responses" / "plain"
     done = fuzz("--target", "responses", "--replay", str(seed))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("of_same", "expected"), [(True, [7, 5]), (False, [5])])
+def test_a_result_of_other_targets_is_completed(
+    tmp_path: Path, of_same: bool, expected: list[int]
+) -> None:
+    path = tmp_path / "result.json"
+    heads = {"name": "heads", "inputs": 7}
+    commit = revision() if of_same else "another"
+    path.write_text(json.dumps({"revision": commit, "targets": [heads]}))
+    outcome = Outcome("responses", "", 5, 1, 1, 1, 1, 0)
+    assert [target["inputs"] for target in with_others(path, [outcome])] == expected
