@@ -198,18 +198,18 @@ def test_a_worker_that_does_not_even_abort_is_killed(serve: StartGateway, tally:
 
 
 def test_a_pause_of_all_processes_is_no_silence(serve: StartGateway, tally: Tally) -> None:
-    gateway = serve("--worker-timeout", "1s")
+    """Of the pause half the timeout counts: a quarter is left for the next beat to come."""
+    gateway = serve("--worker-timeout", "3s")
     first = gateway.worker_pid
-    for _ in range(2):
-        for pid in (gateway.process.pid, first):
-            os.kill(pid, signal.SIGSTOP)
-        time.sleep(1.6)
-        for pid in (gateway.process.pid, first):
-            os.kill(pid, signal.SIGCONT)
-    time.sleep(1.2)
+    for pid in (gateway.process.pid, first):
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(3.5)
+    for pid in (gateway.process.pid, first):
+        os.kill(pid, signal.SIGCONT)
+    time.sleep(1)
     assert pid_from(gateway) == first
     assert "hangs" not in gateway.errors
-    tally(faults=2, served=1)
+    tally(faults=1, served=1)
 
 
 # Wear.
