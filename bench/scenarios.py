@@ -228,6 +228,13 @@ _ALL = (
         peers=_FAST,
     ),
     Scenario(
+        *("hello-2-workers", "Raw WSGI, two workers on two cores, 32 connections", _HELLO),
+        Wrk(32),
+        peers=("gateway",),
+        peer_arguments={"gateway": ("--workers", "2")},
+        cores="0,1",
+    ),
+    Scenario(
         *("overload-sleep", "Three times the peak, handler sleeps 10 ms", "bench.handlers:doze"),
         Overload(),
         seconds=4,
@@ -267,4 +274,4 @@ _ALL = (
 )
 
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}
-"""By name. `hello-2-workers` is reserved for when the gateway has workers."""
+"""By name."""

@@ -38,6 +38,7 @@ _SHORT = {
         {"gateway": 5, "granian": 5, "gunicorn-gthread": 3, **dict.fromkeys(_OTHERS, 2)}
     ),
     "flask-256": _Share({"gateway": 2, "granian": 2}),
+    "hello-2-workers": _Share({"gateway": 2}),
     "post-64k": _Share(_MAIN),
     "post-1m": _Share(_MAIN),
     "post-30m": _Share({"gateway": 2, "granian": 2, "gunicorn-gthread": 1}),
