@@ -66,6 +66,12 @@ class Release:
     def expire(self) -> None:
         raise AssertionError("it has no deadline")
 
+    def refuse(self, waited: float) -> None:
+        raise AssertionError(f"it waited for {waited} s")
+
+    def lose(self) -> None:
+        raise AssertionError("its thread has ended")
+
 
 @pytest.mark.benchmark(group="pool")
 def test_submit_to_run(benchmark: BenchmarkFixture) -> None:
