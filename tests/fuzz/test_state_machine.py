@@ -324,7 +324,7 @@ def test_any_clients(rig: Rig, tally: Callable[..., None]) -> None:
     def machine() -> Clients:
         return type("Machine", (Clients,), {"rig": rig, "outcomes": outcomes})()
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis has none here
         machine,
         settings=settings(
             max_examples=EXAMPLES,

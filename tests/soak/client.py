@@ -4,7 +4,8 @@ import asyncio
 import re
 import socket
 import struct
-from typing import NamedTuple
+
+from unit.http.answers import Answer
 
 PATIENCE = 40.0
 """Seconds, after which an answer counts as lost."""
@@ -20,19 +21,6 @@ class Lost(Exception):
 
 class Wrong(Exception):
     """What came is no answer, or that to another request."""
-
-
-class Answer(NamedTuple):
-    """A whole answer."""
-
-    status: int
-    fields: dict[str, str]
-    """By lower-case name."""
-    body: bytes
-
-    @property
-    def closes(self) -> bool:
-        return self.fields.get("connection") == "close"
 
 
 class Wire:

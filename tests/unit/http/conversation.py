@@ -146,7 +146,7 @@ def converse(segments: list[bytes], way: str, *, ends: bool, reads: Sequence[int
     numbers = count(1)
     application = Echo(way, loop)
     site = Site(
-        loop=loop,  # type: ignore[arg-type]
+        loop=loop,  # type: ignore[arg-type]  # A loop that turns when it is told to.
         application=application,
         limits=LIMITS,
         timeouts=Timeouts(),

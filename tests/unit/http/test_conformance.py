@@ -58,7 +58,7 @@ def converse(segments: list[bytes]) -> tuple[list[Seen], list[int], bool]:
     numbers = count(1)
     records: list[Exchange] = []
     site = Site(
-        loop=loop,  # type: ignore[arg-type]
+        loop=loop,  # type: ignore[arg-type]  # A loop that turns when it is told to.
         application=application,
         limits=Limits(),
         timeouts=Timeouts(),
