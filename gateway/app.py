@@ -23,6 +23,7 @@ from gateway.http.admission import Admission
 from gateway.http.body import BodyBudget
 from gateway.http.connection import Connection
 from gateway.http.deadlines import DeadlineSweep, sweep_interval
+from gateway.http.error_style import ErrorStyle, FunctionCompute2
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
@@ -104,6 +105,8 @@ def _load(config: Config) -> tuple[Callable[..., Any], Literal["wsgi", "asgi"]]:
     handler = load(_target(config))
     if config.interface == "auto":
         return handler, detect_interface(handler)
+    if config.interface == "fc-event":
+        raise UsageError("--interface fc-event is not there yet")
     check_interface(handler, config.interface)
     return handler, config.interface
 
@@ -218,6 +221,7 @@ async def _serve(
         loop=asyncio.get_running_loop(),
         application=application,
         limits=_limits(config),
+        error_style=_error_style(config),
         timeouts=timeouts,
         budget=_budget(config),
         max_unsent=config.answer_memory,
@@ -263,6 +267,10 @@ async def _serve(
     signals = (signal.SIGTERM,) if post.link else (signal.SIGTERM, signal.SIGINT)
     await server.run(post.sock, post.on_ready, signals)
     return max(_LEAST_LEAVE, server.time_left)
+
+
+def _error_style(config: Config) -> ErrorStyle:
+    return FunctionCompute2(shows_stack=config.tracebacks)
 
 
 def _proxies(config: Config) -> "TrustedProxies | None":
@@ -316,7 +324,7 @@ def _bridge(config: Config, handler: Callable[..., Any]) -> WsgiBridge:
         queue_timeout=config.queue_timeout,
         handler_timeout=config.handler_timeout,
         limits=_limits(config),
-        shows_stack=config.tracebacks,
+        error_style=_error_style(config),
         contexts=_contexts(config),
     )
 
@@ -330,6 +338,6 @@ def _asgi_application(
         max_response_header_bytes=config.max_response_header_bytes,
         limit_concurrency=config.threads + config.queue,
         handler_timeout=config.handler_timeout,
-        shows_stack=config.tracebacks,
+        error_style=_error_style(config),
         state=lifespan.state,
     )

@@ -17,20 +17,15 @@ from urllib.parse import unquote_to_bytes
 
 from gateway.asgi.version import to_version_3
 from gateway.errors import BadResponse, ClientDisconnected, QueueFull, Refusal
-from gateway.fc import errors as fc_errors
 from gateway.fc.context import ContextSource
 from gateway.fc.proxy_path import address
 from gateway.http import fields as roles
 from gateway.http.body_stream import BodyStream
 from gateway.http.detached import ACCEPTED, DetachedExchange
+from gateway.http.error_style import Answer, ErrorStyle, FunctionCompute2
 from gateway.http.exchange import Exchange
 from gateway.http.response import kind_of, status_of
-from gateway.http.response_head import (
-    FAULT,
-    ResponseHead,
-    refusal_head,
-    response_header_too_large,
-)
+from gateway.http.response_head import ResponseHead, response_header_too_large
 
 if TYPE_CHECKING:
     from asgiref.typing import (
@@ -62,13 +57,13 @@ class AsgiApplication:
         max_response_header_bytes: int,
         limit_concurrency: int = 1024,
         handler_timeout: float = 0.0,
-        shows_stack: bool = True,
+        error_style: ErrorStyle = FunctionCompute2(),
         state: dict[str, Any] | None = None,
     ) -> None:
         """Of an application of ASGI 3, or 2.
 
         At most `limit_concurrency` requests run at once, each for `handler_timeout` seconds, 0 is
-        for ever.  `shows_stack`: whether the answer for a failed one shows where it failed.
+        for ever.  `error_style` makes the answers for what fails.
         `state` is the lifespan's; each request gets a copy of it as it is then.
         """
         self.application = to_version_3(application)
@@ -76,7 +71,7 @@ class AsgiApplication:
         self.max_response_header_bytes = max_response_header_bytes
         self.limit_concurrency = limit_concurrency
         self.handler_timeout = handler_timeout
-        self.shows_stack = shows_stack
+        self.error_style = error_style
         self.state = state
         self._runs: set[_Run] = set()
         self._warned: set[str] = set()
@@ -208,8 +203,8 @@ class _Run:
             self._exchange.request_id,
             seconds,
         )
-        body = fc_errors.timeout_body(seconds)
-        self._answer.expire(FAULT, body)
+        style = self._application.error_style
+        self._answer.expire(*style.timeout(seconds, self._exchange.request_id))
         self.cancel()
 
     def notice_change(self) -> None:
@@ -416,7 +411,8 @@ class _Run:
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, BadResponse):
             log.error("%s: %s", self._exchange.request_id, refusal.message)
-        self._answer_fault(refusal_head(refusal), refusal.body())
+        style = self._application.error_style
+        self._answer_fault(style.refusal(refusal, self._exchange.request_id))
 
     def _fail(self, error: BaseException) -> None:
         request_id = self._exchange.request_id
@@ -426,13 +422,12 @@ class _Run:
                 log.info("%s: the application ended after its client: %r", request_id, error)
             return
         log.error("%s: the application failed", request_id, exc_info=error)
-        body = fc_errors.exception_body(error, has_stack=self._application.shows_stack)
-        self._answer_fault(FAULT, body)
+        self._answer_fault(self._application.error_style.failure(error, request_id))
 
-    def _answer_fault(self, head: ResponseHead, body: bytes) -> None:
+    def _answer_fault(self, answer: Answer) -> None:
         """Answer with an error; where an answer was begun, the connection is cut at the end."""
         if not self._has_begun:
-            self._answer.respond_soon(head, body)
+            self._answer.respond_soon(*answer)
 
 
 def _as_text(headers: Iterable[Iterable[bytes]]) -> Iterable[tuple[str, str]]:

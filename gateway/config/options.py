@@ -13,6 +13,7 @@ from gateway.config.values import (
     HEADER_VALUE,
     HOST,
     MEMORY,
+    METHODS,
     MODE,
     NETWORKS,
     PATH,
@@ -44,6 +45,16 @@ TRUST = Group(
     "Proxies in front",
     "Whose words on the client are believed: nobody's, unless the proxies are listed. What is "
     "believed becomes REMOTE_ADDR, wsgi.url_scheme and so on, by the rules in docs/security.md.",
+)
+TRIGGER = Group(
+    "Trigger",
+    "Who may invoke the function, as Function Compute's HTTP triggers say it. What is refused here "
+    "never reaches the handler, and its body is not read.",
+)
+LIFE_CYCLE = Group(
+    "Life cycle",
+    "Functions of the user's code that run around its requests, each called with the context. They "
+    "are named as module.function.",
 )
 POOL = Group(
     "Pool",
@@ -101,11 +112,50 @@ class Config:
         fallback=names.FC_FUNC_CODE_PATH,
         help="Folder to change to, and to import the handler from.",
     )
-    interface: Literal["auto", "wsgi", "asgi"] = option(
-        "auto",
-        kind=choice("auto", "wsgi", "asgi"),
+    project: Path | None = option(
+        None,
+        kind=PATH,
         group=HANDLER,
-        help="What the handler speaks; auto looks at the handler itself.",
+        metavar="FILE",
+        in_file=False,
+        help="Serverless Devs project (s.yaml) to take settings from; what other sources set goes "
+        "before it.",
+    )
+    function: str = option(
+        "",
+        kind=TEXT,
+        group=HANDLER,
+        metavar="NAME",
+        in_file=False,
+        help="Which function of the project; not needed where it has one only.",
+    )
+    profile: Literal["plain", "custom-container"] = option(
+        "plain",
+        kind=choice("plain", "custom-container"),
+        group=HANDLER,
+        help="Where the gateway runs: custom-container is inside a custom container or custom "
+        "runtime of Function Compute, whose calls and headers are then believed. It changes the "
+        "defaults of other options; see docs/custom-container.md.",
+    )
+    interface: Literal["auto", "wsgi", "asgi", "fc-event"] = option(
+        "auto",
+        kind=choice("auto", "wsgi", "asgi", "fc-event"),
+        group=HANDLER,
+        help="What the handler speaks; auto looks at the handler itself. fc-event is Function "
+        "Compute's handler(event, context).",
+    )
+    exact_environ: bool = option(
+        False,
+        kind=SWITCH,
+        group=HANDLER,
+        help="Whether environ is Function Compute's also where that breaks frameworks or shows "
+        "secrets; docs/fc-compatibility.md lists the differences.",
+    )
+    reload: bool = option(
+        False,
+        kind=SWITCH,
+        group=HANDLER,
+        help="Whether workers are replaced when a file of the code changes; for development.",
     )
 
     host: str = option(
@@ -192,6 +242,109 @@ class Config:
         group=TRUST,
         help="Whether each connection begins with a header of the PROXY protocol, version 1 or "
         "2. Then only --trusted-proxies may connect.",
+    )
+
+    methods: tuple[str, ...] = option(
+        (),
+        kind=METHODS,
+        group=TRIGGER,
+        help="Methods that the trigger allows, such as GET,POST; others are answered 403. When "
+        "empty all are allowed.",
+    )
+    auth: Literal["anonymous", "function", "jwt"] = option(
+        "anonymous",
+        kind=choice("anonymous", "function", "jwt"),
+        group=TRIGGER,
+        help="Who may call: everybody, who signs with a key of --auth-keys, or who has a JSON Web "
+        "Token that a key of --jwks has signed.",
+    )
+    auth_keys: Path | None = option(
+        None,
+        kind=PATH,
+        group=TRIGGER,
+        metavar="FILE",
+        help="TOML file with the access keys that may sign.",
+    )
+    signature_max_age: float = option(
+        900.0,
+        kind=duration(minimum=1.0),
+        group=TRIGGER,
+        help="How far the date of a signature may be from the gateway's clock, to either side.",
+    )
+    jwks: str = option(
+        "",
+        kind=TEXT,
+        group=TRIGGER,
+        metavar="FILE|URL",
+        help="JSON Web Key Set with the public keys of those who issue tokens.",
+    )
+    jwt_audience: str = option(
+        "",
+        kind=TEXT,
+        group=TRIGGER,
+        help="What a token's aud must name; when empty it must have none.",
+    )
+    jwt_issuer: str = option(
+        "",
+        kind=TEXT,
+        group=TRIGGER,
+        help="What a token's iss must be; when empty it is not looked at.",
+    )
+    jwt_leeway: float = option(
+        0.0,
+        kind=duration(),
+        group=TRIGGER,
+        help="By how much the clocks of issuer and gateway may differ.",
+    )
+    cors: bool = option(
+        False,
+        kind=SWITCH,
+        group=TRIGGER,
+        help="Whether the gateway answers for other origins as Function Compute does, where the "
+        "handler does not.",
+    )
+
+    initializer: str | None = option(
+        None,
+        kind=TARGET,
+        group=LIFE_CYCLE,
+        help="Runs once in each worker, before its first request.",
+    )
+    initializer_timeout: float = option(
+        60.0,
+        kind=duration(minimum=0.001, maximum=300.0),
+        group=LIFE_CYCLE,
+        help="How long it may take.",
+    )
+    initialize: Literal["eager", "lazy"] = option(
+        "eager",
+        kind=choice("eager", "lazy"),
+        group=LIFE_CYCLE,
+        help="When: before the worker takes requests, or when the first one has come.",
+    )
+    pre_freeze: str | None = option(
+        None,
+        kind=TARGET,
+        group=LIFE_CYCLE,
+        help="Runs when Function Compute is about to freeze the instance.",
+    )
+    pre_freeze_timeout: float = option(
+        30.0,
+        kind=duration(minimum=0.001, maximum=90.0),
+        group=LIFE_CYCLE,
+        help="How long it may take.",
+    )
+    pre_stop: str | None = option(
+        None,
+        kind=TARGET,
+        group=LIFE_CYCLE,
+        help="Runs in each worker behind its last request.",
+    )
+    pre_stop_timeout: float = option(
+        30.0,
+        kind=duration(minimum=0.001, maximum=90.0),
+        group=LIFE_CYCLE,
+        help="How long it may take.",
     )
 
     threads: int = option(
@@ -327,6 +480,20 @@ class Config:
         group=ANSWERS,
         help="Value of the Server header field; when empty none is sent.",
     )
+    fc_headers: Literal["minimal", "full", "none"] = option(
+        "minimal",
+        kind=choice("minimal", "full", "none"),
+        group=ANSWERS,
+        help="Which X-Fc-* fields answers have: minimal is the request id and the type of errors, "
+        "full what Function Compute tells of an invocation besides.",
+    )
+    error_style: Literal["fc2", "fc3", "plain"] = option(
+        "fc2",
+        kind=choice("fc2", "fc3", "plain"),
+        group=ANSWERS,
+        help="Answers to what is refused or fails: those of Function Compute 2.0 or 3.0, or plain "
+        "HTTP statuses with problem details (RFC 9457).",
+    )
     tracebacks: bool = option(
         True,
         kind=SWITCH,
@@ -335,6 +502,20 @@ class Config:
         "Function Compute.",
     )
 
+    function_log: Literal["off", "text", "json"] = option(
+        "off",
+        kind=choice("off", "text", "json"),
+        group=LOGS,
+        help="What handlers print and log, each line with the id of its request, between marks for "
+        "the start and the end of each invocation; off leaves their output alone.",
+    )
+    log_tail: bool = option(
+        True,
+        kind=SWITCH,
+        group=LOGS,
+        help="Whether a request with X-Fc-Log-Type: Tail is answered with the last 4 KB of its "
+        "log.",
+    )
     access_log: Literal["off", "text", "json"] = option(
         "off",
         kind=choice("off", "text", "json"),

@@ -36,6 +36,7 @@ _SIZE = re.compile(r"(-?[0-9]{1,15})(?:\.([0-9]{1,15}))? *([a-z]*)", re.IGNORECA
 # The exponent is how Python writes a small or large TOML float.
 _DURATION = re.compile(r"(-?[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?) *([a-z]*)", re.IGNORECASE)
 _MODE = re.compile(r"0?[0-7]{3}")
+_METHOD = re.compile(r"[A-Z]{3,20}")
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
 
 
@@ -73,9 +74,10 @@ def size(minimum: int = 0) -> Kind[int]:
     return Kind("SIZE", partial(_read_size, minimum), show_size, native=(int,))
 
 
-def duration(minimum: float = 0.0) -> Kind[float]:
-    """Seconds, not less than `minimum`: ``30``, ``1.5s``, ``500ms``, ``2m``, ``1h``."""
-    return Kind("TIME", partial(_read_duration, minimum), show_duration, native=(int, float))
+def duration(minimum: float = 0.0, maximum: float = _LONGEST) -> Kind[float]:
+    """Seconds between the two, both included: ``30``, ``1.5s``, ``500ms``, ``2m``, ``1h``."""
+    read = partial(_read_duration, minimum, maximum)
+    return Kind("TIME", read, show_duration, native=(int, float))
 
 
 def duration_or_zero(minimum: float) -> Kind[float]:
@@ -137,18 +139,18 @@ def _count_bytes(text: str) -> int:
     return count
 
 
-def _read_duration(minimum: float, text: str) -> float:
+def _read_duration(minimum: float, maximum: float, text: str) -> float:
     match = _DURATION.fullmatch(text.strip())
     unit = _SECONDS.get(match[2].lower()) if match else None
     if match is None or unit is None:
         raise BadValueError(
             "is not a duration; give seconds or a number with ms, s, m or h, such as 30s"
         )
-    return _within(float(match[1]) * unit, minimum, _LONGEST, show_duration)
+    return _within(float(match[1]) * unit, minimum, maximum, show_duration)
 
 
 def _read_duration_or_zero(minimum: float, text: str) -> float:
-    value = _read_duration(0.0, text)
+    value = _read_duration(0.0, _LONGEST, text)
     if 0 < value < minimum:
         raise BadValueError(f"is too small; give 0 or at least {show_duration(minimum)}")
     return value
@@ -248,6 +250,13 @@ def _read_names(known: tuple[str, ...], text: str) -> tuple[str, ...]:
     return tuple(chosen)
 
 
+def _read_methods(text: str) -> tuple[str, ...]:
+    methods = _items(text.upper())
+    if not all(map(_METHOD.fullmatch, methods)):
+        raise BadValueError("is not a list of methods; give some such as GET,POST")
+    return tuple(methods)
+
+
 def _read_networks(text: str) -> tuple[str, ...]:
     from gateway.trust.networks import check_entry  # noqa: PLC0415 (start-up time: rarely needed)
 
@@ -276,4 +285,5 @@ HOST = Kind("HOST", _read_host)
 MEMORY = Kind("MB", _read_memory, native=(int,))
 TARGET = Kind("TARGET", _read_target)
 NETWORKS = Kind("CIDR,…", _read_networks, ",".join, native=(list,))
+METHODS = Kind("METHOD,…", _read_methods, ",".join, native=(list,))
 MODE = Kind("MODE", _read_mode, lambda value: f"{value:o}")

@@ -15,7 +15,6 @@ from gateway.errors import ConnectionLimit
 from gateway.http.connection import Connection
 from gateway.http.endpoints import stands_for_standard
 from gateway.http.lingering import Lingering
-from gateway.http.response_head import refusal_head
 from gateway.http.site import Client, Site
 
 log = logging.getLogger("gateway.connection")
@@ -97,9 +96,10 @@ class TurnedAway(asyncio.Protocol):
             transport.abort()
             return
         refusal = ConnectionLimit("the gateway has as many connections as it may have")
-        body = refusal.body()
-        constant = self._site.constant_fields + self._site.next_request_id()
-        head = refusal_head(refusal).encode(None, len(body), False, constant)
+        request_id = self._site.next_request_id()
+        response, body = self._site.error_style.refusal(refusal, request_id)
+        constant = self._site.constant_fields + request_id
+        head = response.encode(None, len(body), False, constant)
         transport.write(head + body)
         # It stands beyond the cap: who came for its room would, too.
         Lingering(self._site, transport, _LINGER, makes_room=False)

@@ -33,6 +33,7 @@ class DetachedExchange:
     def __init__(self, request: Request) -> None:
         self._request = request
         self.request_id = request.request_id
+        self.extra_fields = ""
         self.is_done = False
 
     @property

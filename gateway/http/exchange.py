@@ -33,7 +33,7 @@ from gateway.http.response import (
     body_form,
     encode_chunk,
 )
-from gateway.http.response_head import ResponseHead, refusal_head
+from gateway.http.response_head import ResponseHead
 
 if TYPE_CHECKING:
     from gateway.http.connection import Connection
@@ -57,6 +57,7 @@ class Exchange:
         "body",
         "bytes_sent",
         "connection",
+        "extra_fields",
         "finished_at",
         "head",
         "is_dispatched",
@@ -70,6 +71,8 @@ class Exchange:
 
     body: BodyBuffer | BodyStream | None
     """The body; `None` without one."""
+    extra_fields: str
+    """Ready-made field lines of the response besides the constant ones, each behind a line end."""
     is_done: bool
     """Whether the response is complete, or never will be."""
     on_disconnect: Callable[[], None] | None
@@ -86,6 +89,7 @@ class Exchange:
         self.is_done = self.is_dispatched = self._is_in_thread = self._is_given_up = False
         self.body = self.on_disconnect = None
         self.status = self.bytes_sent = 0
+        self.extra_fields = ""
         self._claim = [True]
         self._turn = [True]
 
@@ -226,7 +230,8 @@ class Exchange:
         """Answer with a refusal, from the loop; False when somebody else has claimed."""
         if refusal.closes:
             self.keep_alive = False
-        return self.respond_soon(refusal_head(refusal), refusal.body())
+        style = self.connection.site.error_style
+        return self.respond_soon(*style.refusal(refusal, self.request_id))
 
     def expire(self, response: ResponseHead, body: bytes) -> None:
         """Answer in place of a thread that takes too long, from the loop.
@@ -336,7 +341,7 @@ class Exchange:
         form = self._form = body_form(request, response.status, length)
         if form == UNTIL_CLOSE or not connection.may_persist():
             self.keep_alive = False
-        constant = connection.site.constant_fields + self.request_id
+        constant = connection.site.constant_fields + self.request_id + self.extra_fields
         return response.encode(request, length, self.keep_alive, constant)
 
     def _frame(self, data: bytes) -> bytes:

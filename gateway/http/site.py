@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.fc import names
 from gateway.http.blocks import BlockPool
 from gateway.http.body import BodyBudget
+from gateway.http.error_style import ErrorStyle, FunctionCompute2
 from gateway.http.fields import FieldNames
 from gateway.http.unsent import UnsentAnswers
 from gateway.limits import MIB, Limits
@@ -92,6 +93,7 @@ class Site:
         "budget",
         "connections",
         "constant_fields",
+        "error_style",
         "is_draining",
         "limits",
         "loop",
@@ -112,6 +114,7 @@ class Site:
         timeouts: Timeouts,
         budget: BodyBudget,
         next_request_id: Callable[[], str],
+        error_style: ErrorStyle = FunctionCompute2(),
         max_unsent: int = 256 * MIB,
         server_header: str = "",
         record: "Callable[[Exchange], None] | None" = None,
@@ -119,6 +122,7 @@ class Site:
     ) -> None:
         """`record` is called once for every exchange when it is over, in any thread.
 
+        `error_style` makes the answers to what is refused.
         `max_unsent`, in bytes, is for answers that wait for their clients.
         `proxies`: whose words on the client are believed; `None`: nobody's.
         """
@@ -128,6 +132,7 @@ class Site:
         self.timeouts = timeouts
         self.budget = budget
         self.next_request_id = next_request_id
+        self.error_style = error_style
         self.record = record
         self.proxies = proxies
         self.names = FieldNames(is_withheld)

@@ -21,6 +21,7 @@ from gateway.fc.proxy_path import address
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
 from gateway.http.body import BodyBuffer
 from gateway.http.detached import ACCEPTED, DetachedExchange
+from gateway.http.error_style import ErrorStyle, FunctionCompute2
 from gateway.http.exchange import Exchange
 from gateway.http.fields import FieldNames
 from gateway.http.site import is_withheld
@@ -68,14 +69,14 @@ class WsgiBridge:
         queue_timeout: float = 30.0,
         handler_timeout: float = 60.0,
         limits: Limits = Limits(),
-        shows_stack: bool = True,
+        error_style: ErrorStyle = FunctionCompute2(),
         contexts: ContextSource | None = None,
     ) -> None:
         """Of a handler that is called in up to `threads` threads at once.
 
         `limit_queue` requests may wait for a thread, each for `queue_timeout` seconds; a handler
-        may run for `handler_timeout` seconds, 0 is for ever.  `shows_stack`: whether the answer
-        for a failed handler shows where it failed.  `contexts` makes `environ["fc.context"]`; by
+        may run for `handler_timeout` seconds, 0 is for ever.  `error_style` makes the answers to
+        what is refused or fails.  `contexts` makes `environ["fc.context"]`; by
         default it names the handler, and takes credentials from the process environment.
         """
         self._rules = Rules(
@@ -83,7 +84,7 @@ class WsgiBridge:
             queue_timeout=queue_timeout,
             handler_timeout=handler_timeout,
             max_response_header_bytes=limits.max_response_header_bytes,
-            shows_stack=shows_stack,
+            error_style=error_style,
         )
         self._contexts = contexts or _default_contexts(handler, handler_timeout)
         self._threads = threads
@@ -267,7 +268,9 @@ class WsgiBridge:
         loop = asyncio.get_running_loop()
         self._start_hosted()
         self._watch(loop)
-        exchange = HostedExchange(self._next_request_id(), loop, self.relieve)
+        exchange = HostedExchange(
+            self._next_request_id(), loop, self.relieve, self._rules.error_style
+        )
         try:
             request = HostedRequest(scope, self._names, self._limits)
             exchange.head = request.head

@@ -31,10 +31,11 @@ from gateway.fc import names as fc_names
 from gateway.fc.context import FCContext
 from gateway.http.blocks import BlockPool
 from gateway.http.body import BodyBuffer
+from gateway.http.error_style import ErrorStyle
 from gateway.http.fields import FieldNames
 from gateway.http.head import RequestHead, body_too_large
 from gateway.http.response import NO_BODY, body_form
-from gateway.http.response_head import ResponseHead, refusal_head
+from gateway.http.response_head import ResponseHead
 from gateway.limits import Limits
 from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 
@@ -182,6 +183,7 @@ class HostedExchange:
 
     __slots__ = (
         "_claim",
+        "_error_style",
         "_interrupt",
         "_is_bodiless",
         "_is_in_thread",
@@ -193,6 +195,7 @@ class HostedExchange:
         "_room",
         "_start_event",
         "_waiter",
+        "extra_fields",
         "head",
         "is_done",
         "request_id",
@@ -204,10 +207,16 @@ class HostedExchange:
     """Whether the response is complete, or never will be."""
 
     def __init__(
-        self, request_id: str, loop: asyncio.AbstractEventLoop, relieve: Callable[[], None]
+        self,
+        request_id: str,
+        loop: asyncio.AbstractEventLoop,
+        relieve: Callable[[], None],
+        error_style: ErrorStyle,
     ) -> None:
         """`relieve` is called in a thread that a slow client holds up."""
         self.request_id = request_id
+        self.extra_fields = ""
+        self._error_style = error_style
         self.head = None
         self.is_done = self._is_over = self._is_in_thread = self._is_bodiless = False
         self._loop = loop
@@ -319,7 +328,7 @@ class HostedExchange:
 
     def refuse(self, refusal: Refusal) -> bool:
         """Answer with a refusal; False when somebody else has claimed the answer."""
-        return self.respond_soon(refusal_head(refusal), refusal.body())
+        return self.respond_soon(*self._error_style.refusal(refusal, self.request_id))
 
     def expire(self, response: ResponseHead, body: bytes) -> None:
         """Answer in place of a thread that takes too long, or cut off what it has begun."""

@@ -14,13 +14,8 @@ from types import TracebackType
 from typing import Any, Final
 
 from gateway.errors import BadResponse, ClientDisconnected, QueueTimeout, Refusal
-from gateway.fc import errors as fc_errors
-from gateway.http.response_head import (
-    FAULT,
-    ResponseHead,
-    refusal_head,
-    response_header_too_large,
-)
+from gateway.http.error_style import Answer, ErrorStyle
+from gateway.http.response_head import ResponseHead, response_header_too_large
 from gateway.wsgi.responder import ExchangeT, Responder
 from gateway.wsgi.result import response_head
 
@@ -37,12 +32,12 @@ class Rules:
     """What is the same for all invocations of a bridge."""
 
     __slots__ = (
+        "error_style",
         "handler",
         "handler_timeout",
         "max_response_header_bytes",
         "prompt",
         "queue_timeout",
-        "shows_stack",
         "warned",
     )
 
@@ -53,14 +48,14 @@ class Rules:
         queue_timeout: float,
         handler_timeout: float,
         max_response_header_bytes: int,
-        shows_stack: bool,
+        error_style: ErrorStyle,
     ) -> None:
         self.handler = handler
         self.queue_timeout = queue_timeout
         self.prompt = min(queue_timeout, _PROMPT)
         self.handler_timeout = handler_timeout
         self.max_response_header_bytes = max_response_header_bytes
-        self.shows_stack = shows_stack
+        self.error_style = error_style
         self.warned: set[str] = set()
 
     def warn_once(self, message: str) -> None:
@@ -125,13 +120,13 @@ class Invocation:
 
     def lose(self) -> None:
         """Answer on the loop in the place of the thread, which has ended."""
-        self._answer_fault(FAULT, fc_errors.LOST_BODY)
+        self._answer_fault(self._rules.error_style.lost(self.exchange.request_id))
         self.exchange.release()
 
     def expire(self) -> None:
         """Answer in the handler's place, on the loop: it is past its time."""
-        body = fc_errors.timeout_body(self._rules.handler_timeout)
-        self.exchange.expire(FAULT, body)
+        rules, exchange = self._rules, self.exchange
+        exchange.expire(*rules.error_style.timeout(rules.handler_timeout, exchange.request_id))
 
     def _invoke(self) -> None:
         result = None
@@ -315,17 +310,17 @@ class Invocation:
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, BadResponse):
             self._tell(logging.ERROR, refusal.message)
-        self._answer_fault(refusal_head(refusal), refusal.body())
+        self._answer_fault(self._rules.error_style.refusal(refusal, self.exchange.request_id))
 
     def _fail(self, error: BaseException) -> None:
         self._tell(logging.ERROR, "the handler failed", error)
-        body = fc_errors.exception_body(error, has_stack=self._rules.shows_stack)
-        self._answer_fault(FAULT, body)
+        self._answer_fault(self._rules.error_style.failure(error, self.exchange.request_id))
 
-    def _answer_fault(self, head: ResponseHead, body: bytes) -> None:
+    def _answer_fault(self, answer: Answer) -> None:
         """Answer with an error; where an answer was begun, its end is all that can be told."""
         try:
             if not self._has_written and not self.exchange.is_done:
+                head, body = answer
                 self.exchange.respond(head, body, len(body))
                 return
         except ClientDisconnected:

@@ -19,6 +19,7 @@ from fuzz.reader import OURS, Answer, Cut, SecondReader, read_answer
 from unit.http.wire import ManualLoop, Wire
 
 from gateway.http.body import BodyBudget
+from gateway.http.error_style import FunctionCompute2
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
@@ -120,7 +121,7 @@ class Runner:
             queue_timeout=1,
             handler_timeout=1,
             max_response_header_bytes=MAX_HEADERS,
-            shows_stack=False,
+            error_style=FunctionCompute2(),
         )
 
     def relieve(self) -> None:

@@ -144,7 +144,7 @@ class Rig:
         """Request id, status and target of each exchange that is over."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._numbers = count(1)
-        self.bridge = WsgiBridge(self.handlers, threads=THREADS, limits=LIMITS, shows_stack=False)
+        self.bridge = WsgiBridge(self.handlers, threads=THREADS, limits=LIMITS)
         self.site = Site(
             loop=self.loop,
             application=self.bridge,

@@ -21,6 +21,7 @@ PURE = {
     "gateway.http.blocks",
     "gateway.http.body",
     "gateway.http.body_file",
+    "gateway.http.error_style",
     "gateway.http.fields",
     "gateway.http.framing",
     "gateway.http.grammar",

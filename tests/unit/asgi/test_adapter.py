@@ -17,6 +17,7 @@ from starlette.routing import Route
 from unit.asgi.serving import CONTEXTS, TIMEOUT, Client, run, served
 
 from gateway.asgi.adapter import AsgiApplication
+from gateway.http.error_style import FunctionCompute2
 from gateway.limits import Limits
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
@@ -443,7 +444,7 @@ async def test_fault_before_anything_is_sent(
 @asyncio_test
 async def test_stack_is_shown_only_where_wanted() -> None:
     for shows_stack in (True, False):
-        async with served(raises, shows_stack=shows_stack) as gateway:
+        async with served(raises, error_style=FunctionCompute2(shows_stack=shows_stack)) as gateway:
             stack = json.loads((await gateway.ask()).body)["stackTrace"]
             assert bool(stack) is shows_stack
             assert not stack or stack[0][0].endswith("in raises")

@@ -123,9 +123,9 @@ def test_an_empty_variable_counts_as_not_set() -> None:
             "unknown environment variable GATEWAY_: remove it, or see gateway serve --help",
         ),
         (
-            "GATEWAY_API_KEY",
+            "GATEWAY_PHRASE",
             "secret",
-            "unknown environment variable GATEWAY_API_KEY: remove it, or see gateway serve --help",
+            "unknown environment variable GATEWAY_PHRASE: remove it, or see gateway serve --help",
         ),
         (
             "GATEWAY_TRACEBACKS",

@@ -15,6 +15,7 @@ from asgiref.testing import ApplicationCommunicator
 from gateway import Limits, WsgiBridge
 from gateway.errors import ClientDisconnected
 from gateway.fc.context import ContextTemplate, Function, Service
+from gateway.http.error_style import FunctionCompute2
 from gateway.wsgi.hosted import IncompleteResponse
 
 TIMEOUT = 10.0
@@ -529,14 +530,14 @@ async def test_fault_before_the_answer() -> None:
     def handler(environ: Any, start_response: Any) -> Any:
         raise LookupError("nothing there")
 
-    async with bridge_of(handler) as bridge:
+    async with bridge_of(handler, error_style=FunctionCompute2(shows_stack=True)) as bridge:
         status, fields, body = await ask(bridge, "/")
         answer = json.loads(body)
         assert status == 502
         assert fields[b"x-fc-error-type"] == b"UnhandledInvocationError"
         assert (answer["errorType"], answer["errorMessage"]) == ("LookupError", "nothing there")
         assert answer["stackTrace"][0][0].endswith("in handler")
-    async with bridge_of(handler, shows_stack=False) as bridge:
+    async with bridge_of(handler) as bridge:
         assert json.loads((await ask(bridge, "/"))[2])["stackTrace"] == []
 
 

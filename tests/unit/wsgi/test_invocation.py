@@ -10,6 +10,7 @@ import pytest
 from unit.wsgi.responder import RecordingResponder
 
 from gateway.errors import BadResponse, ClientDisconnected
+from gateway.http.error_style import FunctionCompute2
 from gateway.wsgi.invocation import Invocation, Rules
 
 TEXT = [("Content-Type", "text/plain")]
@@ -20,7 +21,7 @@ def rules_of(handler, **changes):
         "queue_timeout": 30.0,
         "handler_timeout": 60.0,
         "max_response_header_bytes": 1000,
-        "shows_stack": True,
+        "error_style": FunctionCompute2(shows_stack=True),
     }
     return Rules(handler, **(values | changes))
 
@@ -410,7 +411,7 @@ def test_the_stack_shows_the_handler_and_not_the_gateway():
     assert __file__ in where
     assert "in handler" in where
     assert line == 'raise ValueError("bad")'
-    assert error_of(run(handler, shows_stack=False))["stackTrace"] == []
+    assert error_of(run(handler, error_style=FunctionCompute2()))["stackTrace"] == []
 
 
 @pytest.mark.parametrize(
