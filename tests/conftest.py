@@ -21,6 +21,7 @@ OUTCOMES = ("refused", "served", "faults", "lost")
 """Requests answered with a refusal, as the rule says; served, as the rule says; faults injected
 and survived; requests that were accepted and got no whole answer."""
 
+_PROPERTY = "tally"
 _COUNTS = pytest.StashKey[Counter[str]]()
 _TOTALS = pytest.StashKey[dict[str, Counter[str]]]()
 
@@ -35,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "family(name): a row of docs/reliability.md")
     config.stash[_TOTALS] = {}
+    config.pluginmanager.register(_Tally(config.stash[_TOTALS]))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -73,10 +75,25 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     family = _family(item)
     if family is not None and call.when == "call" and report.passed:
-        totals = item.config.stash[_TOTALS].setdefault(family, Counter())
-        totals["tests"] += 1
-        totals.update(item.stash.get(_COUNTS, Counter()))
+        # With the report it reaches the process that counts, whichever ran the test.
+        counts = dict(item.stash.get(_COUNTS, Counter()))
+        report.user_properties.append((_PROPERTY, [family, counts]))
     return report
+
+
+class _Tally:
+    """Adds up what the reports tell."""
+
+    def __init__(self, totals: dict[str, Counter[str]]) -> None:
+        self._totals = totals
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties:
+            if name == _PROPERTY and report.when == "call":
+                family, counts = value  # type: ignore[misc]  # As it was put there.
+                totals = self._totals.setdefault(family, Counter())
+                totals["tests"] += 1
+                totals.update(counts)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
