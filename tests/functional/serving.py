@@ -81,6 +81,8 @@ class Gateway:
     ) -> None:
         """`folder` takes the files with what it prints; options name where to listen, or port 0.
 
+        An empty `target` leaves it to the environment.
+
         `stdout` is a descriptor for standard output in place of the file; `open_files` is how many
         the process may have, soft and hard.
         """
@@ -92,7 +94,7 @@ class Gateway:
         code_folder = ("--chdir", str(chdir)) if chdir else ()
         with self._stderr.open("wb") as stderr, self._stdout.open("wb") as output:
             self.process = subprocess.Popen(
-                command("serve", target, *code_folder, *listening, *options),
+                command("serve", *filter(None, [target]), *code_folder, *listening, *options),
                 stdin=subprocess.DEVNULL,
                 stdout=output if stdout is None else stdout,
                 stderr=stderr,
