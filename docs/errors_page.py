@@ -58,6 +58,7 @@ _ADVICE = {
     "RequestTimeout": "Send faster, or again (`--head-timeout`, `--body-timeout`).",
     "ExpectationFailed": "Leave `Expect` out, or send `100-continue`.",
     "NotImplementedByGateway": "Use another method, or send the body without that coding.",
+    "GatewayFault": "Tell whoever runs the gateway, with the request id; a retry may help.",
     "VersionNotSupported": "Speak HTTP/1.1.",
     "QueueFull": "Wait as long as `Retry-After` says, then try again, with growing pauses "
     "(`--threads`, `--queue`).",

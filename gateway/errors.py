@@ -135,5 +135,12 @@ class BadResponse(Refusal):
     closes = False
 
 
+class GatewayFault(Refusal):
+    """The gateway itself failed; its log says why."""
+
+    status = 500
+    code = names.INTERNAL_SERVER_ERROR
+
+
 class ClientDisconnected(ConnectionError):
     """The client is gone (or takes nothing any more); writing its answer has no use."""

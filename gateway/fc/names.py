@@ -51,6 +51,7 @@ UNHANDLED_INVOCATION_ERROR: Final = "UnhandledInvocationError"
 
 # Error codes, the values of "ErrorCode" in a platform error's body.
 BAD_RESPONSE: Final = "BadResponse"
+INTERNAL_SERVER_ERROR: Final = "InternalServerError"
 INVALID_ARGUMENT: Final = "InvalidArgument"
 RESOURCE_EXHAUSTED: Final = "ResourceExhausted"
 RESOURCE_THROTTLED: Final = "ResourceThrottled"

@@ -13,7 +13,13 @@ from threading import current_thread
 from types import TracebackType
 from typing import Any, Final
 
-from gateway.errors import BadResponse, ClientDisconnected, QueueTimeout, Refusal
+from gateway.errors import (
+    BadResponse,
+    ClientDisconnected,
+    GatewayFault,
+    QueueTimeout,
+    Refusal,
+)
 from gateway.http.error_style import Answer, ErrorStyle
 from gateway.http.response_head import ResponseHead, response_header_too_large
 from gateway.wsgi.responder import ExchangeT, Responder
@@ -98,7 +104,7 @@ class Invocation:
             Context().run(self._invoke)
         except BaseException as error:
             self._tell(logging.ERROR, "fault of the gateway", error)
-            exchange.abandon()
+            self._refuse_after_fault()
         finally:
             exchange.release()
 
@@ -311,6 +317,12 @@ class Invocation:
         if isinstance(refusal, BadResponse):
             self._tell(logging.ERROR, refusal.message)
         self._answer_fault(self._rules.error_style.refusal(refusal, self.exchange.request_id))
+
+    def _refuse_after_fault(self) -> None:
+        try:
+            self._refuse(GatewayFault("the gateway failed; its log says why"))
+        except BaseException:  # What failed may fail again.
+            self.exchange.abandon()
 
     def _fail(self, error: BaseException) -> None:
         self._tell(logging.ERROR, "the handler failed", error)

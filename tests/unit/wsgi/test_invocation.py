@@ -691,3 +691,24 @@ def test_context_variables_of_one_run_do_not_reach_the_next():
 @pytest.fixture(autouse=True)
 def quiet(caplog):
     caplog.set_level(logging.WARNING)
+
+
+class _FailingStyle(FunctionCompute2):
+    def __init__(self, *methods):
+        super().__init__()
+        for name in methods:
+            setattr(self, name, self._fail)
+
+    def _fail(self, *_):
+        raise MemoryError("no more")
+
+
+def test_a_fault_of_the_gateway_is_answered_as_its_own(caplog):
+    def handler(environ, start_response):
+        raise ValueError("bad")
+
+    responder = run(handler, error_style=_FailingStyle("failure"))
+    assert responder.status.code == 500
+    assert json.loads(responder.body)["ErrorCode"] == "InternalServerError"
+    assert "fault of the gateway" in caplog.text
+    assert run(handler, error_style=_FailingStyle("failure", "refusal")).calls == ["abandon"]
