@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
@@ -23,8 +23,9 @@ from gateway.http.admission import Admission
 from gateway.http.body import BodyBudget
 from gateway.http.connection import Connection
 from gateway.http.deadlines import DeadlineSweep, sweep_interval
-from gateway.http.error_style import ErrorStyle, FunctionCompute2
+from gateway.http.error_style import ErrorStyle, FunctionCompute2, FunctionCompute3
 from gateway.http.exchange import Exchange
+from gateway.http.problem_details import ProblemDetails
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
 from gateway.loading import check_interface, detect_interface, load
@@ -42,6 +43,12 @@ if TYPE_CHECKING:
 
 DEMO_TARGET = "gateway.demo:handler"
 """What is served when nothing is named."""
+
+_STYLES: Final[dict[str, Callable[..., ErrorStyle]]] = {
+    "fc2": FunctionCompute2,
+    "fc3": FunctionCompute3,
+    "plain": ProblemDetails,
+}
 
 _LEAST_LEAVE = 1.0
 """Seconds for what is registered with `atexit`, when draining has taken all its time."""
@@ -270,7 +277,7 @@ async def _serve(
 
 
 def _error_style(config: Config) -> ErrorStyle:
-    return FunctionCompute2(shows_stack=config.tracebacks)
+    return _STYLES[config.error_style](shows_stack=config.tracebacks)
 
 
 def _proxies(config: Config) -> "TrustedProxies | None":

@@ -495,11 +495,11 @@ class Config:
         "HTTP statuses with problem details (RFC 9457).",
     )
     tracebacks: bool = option(
-        True,
+        False,
         kind=SWITCH,
         group=ANSWERS,
-        help="Whether the 502 answer for a failed handler contains its stack trace, as on "
-        "Function Compute.",
+        help="Whether the answer for a failed handler contains its stack trace, as on Function "
+        "Compute. Where it does not, --error-style plain tells nothing of the exception at all.",
     )
 
     function_log: Literal["off", "text", "json"] = option(

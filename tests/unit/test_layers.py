@@ -27,6 +27,7 @@ PURE = {
     "gateway.http.grammar",
     "gateway.http.head",
     "gateway.http.parser",
+    "gateway.http.problem_details",
     "gateway.http.response",
     "gateway.http.response_head",
     "gateway.limits",
