@@ -149,7 +149,7 @@ class Config:
         kind=SWITCH,
         group=HANDLER,
         help="Whether environ is Function Compute's also where that breaks frameworks or shows "
-        "secrets; docs/fc-compatibility.md lists the differences.",
+        "secrets (WSGI only); docs/exact-environ.md lists the differences.",
     )
     reload: bool = option(
         False,
