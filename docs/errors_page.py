@@ -1,25 +1,67 @@
 """The page `docs/errors.md`, made from the refusals, the function errors and the load errors."""
 
 import inspect
+import json
 from collections.abc import Iterator
 
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.fc import errors as function_errors
 from gateway.fc import names
+from gateway.http import problem_details
+from gateway.http.error_style import ErrorStyle, FunctionCompute2, FunctionCompute3
+from gateway.http.problem_details import ProblemDetails, plain_status
 
 _INTRO = """\
 # Errors
 
-Every error that a client is answered has a JSON body, an `X-Fc-Error-Type` and an
-`X-Fc-Request-Id`, which is also in the access log.
+Every error that a client is answered has a JSON body and an `X-Fc-Request-Id`, which is also in the
+access log. `--error-style` decides on the rest:
+"""
+
+_INTRO_REST = """\
+In the style `fc3` request ids have the form of 3.0, too: `1-`, the second in hexadecimal digits,
+and two groups that make them unique; in the others they are UUIDs. With `--fc-headers none` no
+answer has a field `X-Fc-*`, errors included.
+
+Problem details have the type `application/problem+json` and the members `type` (`about:blank`),
+`title` (the status's name), `status`, `detail` (what was wrong), `code` (which tells problems of
+one status apart) and `instance` (`urn:uuid:` and the request id).
+"""
+
+_STYLE_ROWS = [
+    (
+        "`fc2`, Function Compute 2.0's",
+        "*status* below",
+        "`X-Fc-Error-Type`",
+        '`{"ErrorCode", "ErrorMessage"}`',
+        '`{"errorMessage", "errorType", "stackTrace"}`',
+    ),
+    (
+        "`fc3`, Function Compute 3.0's",
+        "*status* below",
+        "`X-Fc-Error-Type`",
+        '`{"Code", "Message", "RequestId"}`',
+        "the same",
+    ),
+    (
+        "`plain`, for clients that know neither",
+        "*plain status* below",
+        "those of RFC 9110 for that status",
+        "problem details (RFC 9457)",
+        "problem details",
+    ),
+]
+
+_EXAMPLES = """\
+The same request, refused in each style:
+
 """
 
 _REFUSALS = """\
 ## Refused by the gateway
 
-The handler is not run (`BadResponse` aside). The body is
-`{"ErrorCode": "…", "ErrorMessage": "…"}`; the message says what was wrong in this request. Where
+The handler is not run (`BadResponse` aside). The message says what was wrong in this request. Where
 the connection closes, the gateway first sends its answer, then reads on for a while, so that a
 client that is still sending can read it.
 """
@@ -27,9 +69,12 @@ client that is still sending can read it.
 _FUNCTION = """\
 ## Failures of the handler
 
-The body is `{"errorMessage": "…", "errorType": "…", "stackTrace": [["where", "line"], …]}`.
-`stackTrace` is empty with `--no-tracebacks`. An answer that has begun cannot be replaced: then the
-connection is cut, so that the client sees that the answer is not whole. An asynchronous
+In both styles of Function Compute the body is
+`{"errorMessage": "…", "errorType": "…", "stackTrace": [["where", "line"], …]}`. Unlike on Function
+Compute `stackTrace` is empty, unless `--tracebacks` asks for it. The style `plain` tells nothing of
+the exception then; with `--tracebacks` its text is the `detail`, beside `errorType` and
+`stackTrace`. The log has all of it in any case. An answer that has begun cannot be replaced: then
+the connection is cut, so that the client sees that the answer is not whole. An asynchronous
 invocation (202) tells its failure in the log only.
 """
 
@@ -73,14 +118,22 @@ _ADVICE = {
 _FUNCTION_ERRORS = [
     (
         "the exception's name",
+        f"500 `{problem_details.HANDLER_FAILED}`",
         "The handler raised an exception, returned no iterable of bytes, or broke a rule of "
         "PEP 3333. The log has the traceback.",
         "Nothing; the function has to be mended.",
     ),
     (
         "none, only `errorMessage`",
+        f"504 `{problem_details.HANDLER_TIMEOUT}`",
         "The handler ran for longer than `--handler-timeout`.",
         "Try again if the function may be run twice: it may still be running.",
+    ),
+    (
+        "none, only `errorMessage`",
+        f"500 `{problem_details.HANDLER_LOST}`",
+        "An exception from outside has ended the handler's thread.",
+        "Nothing; what throws exceptions into threads has to be mended.",
     ),
 ]
 
@@ -127,24 +180,47 @@ def render_errors() -> str:
     """The whole page."""
     parts = [
         _INTRO,
+        _table(
+            ("style", "status", "header fields", "body of a refusal", "body of a failed handler"),
+            iter(_STYLE_ROWS),
+        ),
+        _INTRO_REST,
+        _EXAMPLES + _examples(),
         _REFUSALS,
         _table(
-            ("status", "`ErrorCode`", "`X-Fc-Error-Type`", "when", "connection", "what to do"),
+            (
+                "status",
+                "FC's code",
+                "`X-Fc-Error-Type`",
+                "plain status and code",
+                "when",
+                "connection",
+                "what to do",
+            ),
             (_refusal_row(refusal) for refusal in refusals()),
         ),
         _FUNCTION,
         _table(
-            ("status", "`errorType`", "`X-Fc-Error-Type`", "when", "connection", "what to do"),
+            (
+                "status",
+                "`errorType`",
+                "`X-Fc-Error-Type`",
+                "plain status and code",
+                "when",
+                "connection",
+                "what to do",
+            ),
             (
                 (
                     str(function_errors.STATUS),
                     error_type,
                     f"`{names.UNHANDLED_INVOCATION_ERROR}`",
+                    plain,
                     when,
                     "stays",
                     advice,
                 )
-                for error_type, when, advice in _FUNCTION_ERRORS
+                for error_type, plain, when, advice in _FUNCTION_ERRORS
             ),
         ),
         _LOADING,
@@ -157,12 +233,32 @@ def render_errors() -> str:
     return "\n".join(parts)
 
 
+_EXAMPLE = errors.BodyTooLarge("the request body is larger than 33554432 bytes")
+_STYLES: list[tuple[ErrorStyle, str]] = [
+    (FunctionCompute2(), "5f2b8c1e-8a57-4c0d-9e43-6a1d0b7f2c90"),
+    (FunctionCompute3(), "1-672a1c5e-5f2b8c1e-6a1d0b7f2c90"),
+    (ProblemDetails(), "5f2b8c1e-8a57-4c0d-9e43-6a1d0b7f2c90"),
+]
+
+
+def _examples() -> str:
+    shown = []
+    for style, request_id in _STYLES:
+        head, body = style.refusal(_EXAMPLE, request_id)
+        fields = [("X-Fc-Request-Id", request_id), *head.fields]
+        lines = [f"HTTP/1.1 {head.status.line}", *(f"{field}: {value}" for field, value in fields)]
+        content = json.dumps(json.loads(body), indent=2)
+        shown.append("\n".join([f"```http\n{lines[0]}", *lines[1:], "", f"{content}\n```\n"]))
+    return "\n".join(shown)
+
+
 def _refusal_row(refusal: type[Refusal]) -> tuple[str, ...]:
     advice = _ADVICE[refusal.__name__]
     return (
         str(refusal.status),
         f"`{refusal.code}`",
         f"`{refusal.error_type}`",
+        f"{plain_status(refusal)} `{refusal.__name__}`",
         " ".join((refusal.__doc__ or "").split()),
         "closes" if refusal.closes else "stays",
         advice,

@@ -11,19 +11,20 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from gateway.answering import error_style, exchange_type, metadata, request_ids
 from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
 from gateway.config import Config
 from gateway.departure import leave_within
 from gateway.descriptors import connections_allowed, occupy_standard
+from gateway.entrance import new_connection, proxies
 from gateway.errors import UsageError
 from gateway.fc.context import ContextTemplate, context_template
-from gateway.fc.request_ids import SEED_SIZE, RequestIds
+from gateway.function_environ import declare, port_of
 from gateway.http.admission import Admission
 from gateway.http.body import BodyBudget
 from gateway.http.connection import Connection
 from gateway.http.deadlines import DeadlineSweep, sweep_interval
-from gateway.http.error_style import ErrorStyle, FunctionCompute2
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
@@ -37,8 +38,8 @@ from gateway.wsgi.pool_thread import job_times
 from gateway.wsgi.switch_watch import SwitchWatch
 
 if TYPE_CHECKING:
+    from gateway.fc.metadata import InvocationMetadata
     from gateway.observe.invocation_profile import InvocationProfile
-    from gateway.trust.forwarded import TrustedProxies
 
 DEMO_TARGET = "gateway.demo:handler"
 """What is served when nothing is named."""
@@ -66,7 +67,7 @@ def work(config: Config, post: Post) -> None:
     Raises:
         UsageError: something that the user can mend keeps the worker from starting.
     """
-    handler, interface = _load(config)
+    handler, interface = _load(config, port_of(post.sock))
     _run_worker(config, handler, interface, post)
 
 
@@ -76,7 +77,7 @@ def check(config: Config) -> str:
     Raises:
         UsageError: as `serve` would.
     """
-    handler, interface = _load(config)
+    handler, interface = _load(config, None if config.unix else config.port)
     name = getattr(handler, "__qualname__", type(handler).__qualname__)
     kind = "ASGI application" if interface == "asgi" else "WSGI handler"
     return (
@@ -89,8 +90,11 @@ def _target(config: Config) -> str:
     return config.target or DEMO_TARGET
 
 
-def _load(config: Config) -> tuple[Callable[..., Any], Literal["wsgi", "asgi"]]:
-    """Import the handler from the code folder; what it is and what it speaks."""
+def _load(config: Config, port: int | None) -> tuple[Callable[..., Any], Literal["wsgi", "asgi"]]:
+    """Import the handler from the code folder; what it is and what it speaks.
+
+    `port` is where requests will come; `None`: not to a port.
+    """
     folder = config.chdir or Path()
     try:
         os.chdir(folder)
@@ -102,6 +106,7 @@ def _load(config: Config) -> tuple[Callable[..., Any], Literal["wsgi", "asgi"]]:
     if code_folder in sys.path:
         sys.path.remove(code_folder)
     sys.path.insert(0, code_folder)
+    declare(os.environ, code_folder=code_folder, contexts=_contexts(config), port=port)
     handler = load(_target(config))
     if config.interface == "auto":
         return handler, detect_interface(handler)
@@ -147,19 +152,20 @@ def _run_worker(
 ) -> None:
     profile = _profile(config, interface)
     access_log = _access_log(config, post.log_lock)
+    told = metadata(config, _target(config))
 
     async def main() -> None:
         if interface == "wsgi":
             timed = handler if profile is None else profile.wrap(handler)
-            bridge = _bridge(config, timed)
+            bridge = _bridge(config, timed, told)
             SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
-            leave_within(await _serve(config, bridge, access_log, profile, post))
+            leave_within(await _serve(config, bridge, told, access_log, profile, post))
             return
         lifespan = Lifespan(handler)
         await lifespan.startup()
         try:
             application = _asgi_application(config, handler, lifespan)
-            left = await _serve(config, application, access_log, None, post)
+            left = await _serve(config, application, told, access_log, None, post)
         finally:
             await lifespan.shutdown()
         leave_within(left)
@@ -204,6 +210,7 @@ def _access_log(config: Config, lock: int | None) -> AccessLog | None:
 async def _serve(
     config: Config,
     application: ServedApplication,
+    told: "InvocationMetadata | None",
     access_log: AccessLog | None,
     profile: "InvocationProfile | None",
     post: Post,
@@ -221,13 +228,15 @@ async def _serve(
         loop=asyncio.get_running_loop(),
         application=application,
         limits=_limits(config),
-        error_style=_error_style(config),
+        error_style=error_style(config),
+        exchange_type=exchange_type(config),
+        metadata=told,
         timeouts=timeouts,
         budget=_budget(config),
         max_unsent=config.answer_memory,
-        next_request_id=RequestIds(os.urandom(SEED_SIZE)).next,
+        next_request_id=request_ids(config),
         server_header=config.server_header,
-        proxies=_proxies(config),
+        proxies=proxies(config),
         record=_record([log.add for log in (access_log, profile) if log is not None]),
     )
     allowed = connections_allowed(config.max_connections)
@@ -235,7 +244,7 @@ async def _serve(
         site,
         allowed,
         max_turned_away=max(8, min(512, allowed // 16)),  # Half of the descriptors' reserve.
-        new_connection=_new_connection(
+        new_connection=new_connection(
             config, Connection if profile is None else profile.connection
         ),
     )
@@ -269,33 +278,6 @@ async def _serve(
     return max(_LEAST_LEAVE, server.time_left)
 
 
-def _error_style(config: Config) -> ErrorStyle:
-    return FunctionCompute2(shows_stack=config.tracebacks)
-
-
-def _proxies(config: Config) -> "TrustedProxies | None":
-    """Who is believed on whom a request comes from; `None`: nobody."""
-    if not config.trusted_proxies:
-        return None
-    # What they need of the standard library takes some milliseconds to import.
-    from gateway.trust.forwarded import TrustedProxies  # noqa: PLC0415
-    from gateway.trust.networks import Networks  # noqa: PLC0415
-
-    return TrustedProxies(Networks(config.trusted_proxies), config.forwarded_headers)
-
-
-def _new_connection(
-    config: Config, made: Callable[[Site], Connection]
-) -> Callable[[Site], asyncio.Protocol]:
-    """What makes the protocol of a connection: `made`, or that of what stands before it."""
-    if not config.proxy_protocol:
-        return made
-    from gateway.trust.networks import Networks  # noqa: PLC0415
-    from gateway.trust.proxy_protocol import Door  # noqa: PLC0415
-
-    return Door(Networks(config.trusted_proxies), made).greet
-
-
 def _record(
     observers: list[Callable[[Exchange], None]],
 ) -> Callable[[Exchange], None] | None:
@@ -316,7 +298,9 @@ def _budget(config: Config) -> BodyBudget:
     return BodyBudget(config.body_memory - kept, overdraft=kept)
 
 
-def _bridge(config: Config, handler: Callable[..., Any]) -> WsgiBridge:
+def _bridge(
+    config: Config, handler: Callable[..., Any], told: "InvocationMetadata | None"
+) -> WsgiBridge:
     return WsgiBridge(
         handler,
         threads=config.threads,
@@ -324,8 +308,10 @@ def _bridge(config: Config, handler: Callable[..., Any]) -> WsgiBridge:
         queue_timeout=config.queue_timeout,
         handler_timeout=config.handler_timeout,
         limits=_limits(config),
-        error_style=_error_style(config),
+        error_style=error_style(config),
         contexts=_contexts(config),
+        exact_environ=config.exact_environ,
+        metadata=told,
     )
 
 
@@ -338,6 +324,6 @@ def _asgi_application(
         max_response_header_bytes=config.max_response_header_bytes,
         limit_concurrency=config.threads + config.queue,
         handler_timeout=config.handler_timeout,
-        error_style=_error_style(config),
+        error_style=error_style(config),
         state=lifespan.state,
     )

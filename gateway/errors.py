@@ -31,6 +31,11 @@ class Refusal(Exception):
     closes: ClassVar[bool] = True
     retry_after: ClassVar[int | None] = None
     """Seconds, sent as `Retry-After` (RFC 9110 §10.2.3)."""
+    plain_status: ClassVar[int | None] = None
+    """The status where answers are not Function Compute's (`--error-style plain`), if another."""
+    plain_fields: tuple[tuple[str, str], ...] = ()
+    """Header fields that RFC 9110 wants with that status, such as `Allow`: of the class, or set by
+    one refusal for itself."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -55,13 +60,19 @@ class MalformedRequest(Refusal):
 class HeadersTooLarge(Refusal):
     """The names and values of the header fields are larger than FC allows."""
 
+    plain_status = 431
+
 
 class PathTooLong(Refusal):
     """Path and query together are longer than FC allows."""
 
+    plain_status = 414
+
 
 class BodyTooLarge(Refusal):
     """The body is larger than FC allows for this kind of invocation."""
+
+    plain_status = 413
 
 
 class RequestTimeout(Refusal):
@@ -96,6 +107,7 @@ class QueueFull(Refusal):
     """Every thread is busy and the queue in front of them is full."""
 
     status = 429
+    plain_status = 503
     code = names.RESOURCE_EXHAUSTED
     closes = False
     retry_after = 1
@@ -130,6 +142,7 @@ class BadResponse(Refusal):
     """The handler's response breaks a limit of Function Compute."""
 
     status = 502
+    plain_status = 500
     code = names.BAD_RESPONSE
     error_type = names.UNHANDLED_INVOCATION_ERROR
     closes = False

@@ -239,6 +239,7 @@ class _Run:
         head = exchange.head
         assert head is not None  # What has none was refused.
         path, context = address(head.path, exchange.request_id, self._application.contexts)
+        self._answer.begin_invocation(context.service)
         raw_path = path.encode("latin-1")
         host, scheme = head.host, "http"
         connection = exchange.connection

@@ -149,7 +149,7 @@ class Config:
         kind=SWITCH,
         group=HANDLER,
         help="Whether environ is Function Compute's also where that breaks frameworks or shows "
-        "secrets; docs/fc-compatibility.md lists the differences.",
+        "secrets (WSGI only); docs/exact-environ.md lists the differences.",
     )
     reload: bool = option(
         False,
@@ -495,11 +495,11 @@ class Config:
         "HTTP statuses with problem details (RFC 9457).",
     )
     tracebacks: bool = option(
-        True,
+        False,
         kind=SWITCH,
         group=ANSWERS,
-        help="Whether the 502 answer for a failed handler contains its stack trace, as on "
-        "Function Compute.",
+        help="Whether the answer for a failed handler contains its stack trace, as on Function "
+        "Compute. Where it does not, --error-style plain tells nothing of the exception at all.",
     )
 
     function_log: Literal["off", "text", "json"] = option(

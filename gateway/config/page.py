@@ -15,7 +15,7 @@ handler_timeout = "2m"
 max_body = "6MB"
 max_async_body = "64KB"
 access_log = "json"
-tracebacks = false
+error_style = "plain"
 
 function_name = "orders"
 function_memory = 1024      # MB

@@ -7,7 +7,7 @@ Shape: `{"errorMessage": str, "errorType": str, "stackTrace": [[where, source li
 import json
 import traceback
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from gateway.fc import names
 
@@ -24,12 +24,16 @@ def exception_body(error: BaseException, *, has_stack: bool) -> bytes:
 
     `has_stack`: whether the client is shown where; else `stackTrace` is empty.
     """
-    body = {
+    return json.dumps(exception_content(error, has_stack=has_stack)).encode()
+
+
+def exception_content(error: BaseException, *, has_stack: bool) -> dict[str, Any]:
+    """What such a body says."""
+    return {
         "errorMessage": _message(error),
         "errorType": type(error).__name__,
         "stackTrace": _stack(error.__traceback__) if has_stack else [],
     }
-    return json.dumps(body).encode()
 
 
 def timeout_body(seconds: float) -> bytes:

@@ -1,4 +1,6 @@
-"""Request ids in the form that Function Compute 2.0 gives them: UUIDv4 text (RFC 9562 §5.4).
+"""Request ids in the forms that Function Compute gives them.
+
+2.0's are UUIDv4 text (RFC 9562 §5.4), 3.0's `1-<second>-<8 digits>-<12 digits>`, all hexadecimal.
 
 An id is a random part drawn once per process and a counter.  The random part keeps processes
 apart and cannot be guessed; the counter makes ids unique within one, at a tenth of the price of
@@ -8,6 +10,7 @@ They are made in batches, of which only the last two digits differ: a quarter of
 formatting each.
 """
 
+from collections.abc import Callable
 from itertools import count
 from typing import Final
 
@@ -43,3 +46,36 @@ class RequestIds:
             except IndexError:
                 start = self._form % next(self._batches)
                 self._ready.extend([start + digits for digits in _LAST_DIGITS])
+
+
+class RequestIds3:
+    """The same in 3.0's form, whose second is that of the request."""
+
+    __slots__ = ("_batches", "_beginning", "_clock", "_random", "_ready", "_second")
+
+    def __init__(self, seed: bytes, clock: Callable[[], float]) -> None:
+        """`seed` as for `RequestIds`; `clock` gives the Unix time in seconds."""
+        if len(seed) != SEED_SIZE:
+            raise ValueError(f"the seed has {len(seed)} bytes instead of {SEED_SIZE}")
+        digits = seed.hex()
+        self._random = digits[:8]
+        self._batches = count(int(digits[8:18], 16) >> 1)
+        self._clock = clock
+        self._second = -1
+        self._beginning = ""
+        self._ready: list[str] = []
+
+    def next(self) -> str:
+        """The next id.  Safe from any thread: no batch is made twice, whoever else makes one."""
+        second = int(self._clock())
+        if second != self._second:
+            self._beginning = f"1-{second & 0xFFFF_FFFF:08x}-{self._random}-"
+            self._ready = []
+            self._second = second
+        while True:
+            ready = self._ready
+            try:
+                return ready.pop()
+            except IndexError:
+                start = f"{self._beginning}{next(self._batches):010x}"
+                ready.extend([start + digits for digits in _LAST_DIGITS])

@@ -99,7 +99,7 @@ class TurnedAway(asyncio.Protocol):
         request_id = self._site.next_request_id()
         response, body = self._site.error_style.refusal(refusal, request_id)
         constant = self._site.constant_fields + request_id
-        head = response.encode(None, len(body), False, constant)
+        head = self._site.exchange_type.seal(response.encode(None, len(body), False, constant))
         transport.write(head + body)
         # It stands beyond the cap: who came for its room would, too.
         Lingering(self._site, transport, _LINGER, makes_room=False)

@@ -289,7 +289,7 @@ class Connection(asyncio.Protocol):
         self._wait = _NOTHING
         if not (self._is_ready or self._get_ready()):
             return
-        exchange = Exchange(self, head, site.next_request_id(), site.loop.time())
+        exchange = site.exchange_type(self, head, site.next_request_id(), site.loop.time())
         self._exchange = exchange
         length = head.content_length
         if length:
@@ -378,7 +378,7 @@ class Connection(asyncio.Protocol):
             is_unknown = not (self._is_ready or self.is_announced)
             if site.record is not None and is_unknown and self._transport is not None:
                 self.peer = peer_of(self._transport.get_extra_info("socket"))
-            exchange = Exchange(self, head, site.next_request_id(), site.loop.time())
+            exchange = site.exchange_type(self, head, site.next_request_id(), site.loop.time())
             self._exchange = exchange
         self._end_reception(refusal)
         self._wait = _OVER

@@ -1,11 +1,14 @@
 """What an asynchronous invocation answers to: nobody.  Its client has its 202 already."""
 
 import logging
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.http.head import RequestHead
 from gateway.http.response import Status, status_of
 from gateway.http.response_head import ResponseHead
+
+if TYPE_CHECKING:
+    from gateway.fc.context import Service
 
 log = logging.getLogger("gateway.function")
 
@@ -48,6 +51,9 @@ class DetachedExchange:
     def release(self) -> None:
         """The request's body is no longer needed."""
         self._request.release()
+
+    def begin_invocation(self, service: "Service") -> None:
+        """Its answer, which would tell of it, is dropped."""
 
     # From a pool thread.
 

@@ -36,6 +36,7 @@ from gateway.http.response import (
 from gateway.http.response_head import ResponseHead
 
 if TYPE_CHECKING:
+    from gateway.fc.context import Service
     from gateway.http.connection import Connection
 
 
@@ -96,6 +97,14 @@ class Exchange:
     def __repr__(self) -> str:
         state = "done" if self.is_done else "open" if self._claim else "claimed"
         return f"<Exchange {self.request_id} {self.head!r} {state} {self.status}>"
+
+    def begin_invocation(self, service: "Service") -> None:
+        """The application is called now, as a function of `service`; in any thread."""
+
+    @staticmethod
+    def seal(head: bytes) -> bytes:
+        """What is sent in place of a response head."""
+        return head
 
     # From a pool thread.
 

@@ -31,10 +31,27 @@ BODILESS: Final = frozenset({204, 304})
 
 def status_of(code: int) -> Status:
     """The status of a code, with the reason phrase of RFC 9110 where it has one."""
+    return Status(code, f"{code} {phrase_of(code)}")
+
+
+def phrase_of(code: int) -> str:
+    """The reason phrase of a code; "" where it has none."""
+    phrase = _RENAMED.get(code)
+    if phrase is not None:
+        return phrase
     try:
-        return Status(code, f"{code} {HTTPStatus(code).phrase}")
+        return HTTPStatus(code).phrase
     except ValueError:
-        return Status(code, f"{code} ")
+        return ""
+
+
+_RENAMED: Final = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""What RFC 9110 §15 calls otherwise than the standard library of Python 3.11 and 3.12."""
 
 
 def kind_of(value: object) -> str:

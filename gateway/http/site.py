@@ -10,6 +10,7 @@ from gateway.fc import names
 from gateway.http.blocks import BlockPool
 from gateway.http.body import BodyBudget
 from gateway.http.error_style import ErrorStyle, FunctionCompute2
+from gateway.http.exchange import Exchange
 from gateway.http.fields import FieldNames
 from gateway.http.unsent import UnsentAnswers
 from gateway.limits import MIB, Limits
@@ -17,7 +18,7 @@ from gateway.limits import MIB, Limits
 if TYPE_CHECKING:
     import asyncio
 
-    from gateway.http.exchange import Exchange
+    from gateway.fc.metadata import InvocationMetadata
     from gateway.trust.forwarded import TrustedProxies
 
 
@@ -94,9 +95,11 @@ class Site:
         "connections",
         "constant_fields",
         "error_style",
+        "exchange_type",
         "is_draining",
         "limits",
         "loop",
+        "metadata",
         "names",
         "next_request_id",
         "proxies",
@@ -115,6 +118,8 @@ class Site:
         budget: BodyBudget,
         next_request_id: Callable[[], str],
         error_style: ErrorStyle = FunctionCompute2(),
+        exchange_type: "type[Exchange]" = Exchange,
+        metadata: "InvocationMetadata | None" = None,
         max_unsent: int = 256 * MIB,
         server_header: str = "",
         record: "Callable[[Exchange], None] | None" = None,
@@ -123,6 +128,8 @@ class Site:
         """`record` is called once for every exchange when it is over, in any thread.
 
         `error_style` makes the answers to what is refused.
+        `exchange_type` is what requests become (`http.fc_fields` has others), `metadata` what
+        those of them tell that tell of their invocations.
         `max_unsent`, in bytes, is for answers that wait for their clients.
         `proxies`: whose words on the client are believed; `None`: nobody's.
         """
@@ -133,6 +140,8 @@ class Site:
         self.budget = budget
         self.next_request_id = next_request_id
         self.error_style = error_style
+        self.exchange_type = exchange_type
+        self.metadata = metadata
         self.record = record
         self.proxies = proxies
         self.names = FieldNames(is_withheld)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway.errors import ClientDisconnected, QueueFull, Refusal
 from gateway.fc import names
 from gateway.fc.context import ContextSource, context_template
+from gateway.fc.metadata import InvocationMetadata
 from gateway.fc.proxy_path import address
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
 from gateway.http.body import BodyBuffer
@@ -27,6 +28,8 @@ from gateway.http.fields import FieldNames
 from gateway.http.site import is_withheld
 from gateway.limits import Limits
 from gateway.wsgi.environ import connection_environ, head_environ, request_environ
+from gateway.wsgi.exact_environ import exact_environ as make_exact_environ
+from gateway.wsgi.exact_environ import exact_head_environ
 from gateway.wsgi.hosted import HostedExchange, HostedRequest, read_body
 from gateway.wsgi.invocation import Invocation, Rules
 from gateway.wsgi.pool import ThreadPool
@@ -71,6 +74,10 @@ class WsgiBridge:
         limits: Limits = Limits(),
         error_style: ErrorStyle = FunctionCompute2(),
         contexts: ContextSource | None = None,
+        exact_environ: bool = False,
+        metadata: InvocationMetadata | None = None,
+        has_fc_fields: bool = True,
+        next_request_id: Callable[[], str] | None = None,
     ) -> None:
         """Of a handler that is called in up to `threads` threads at once.
 
@@ -78,6 +85,11 @@ class WsgiBridge:
         may run for `handler_timeout` seconds, 0 is for ever.  `error_style` makes the answers to
         what is refused or fails.  `contexts` makes `environ["fc.context"]`; by
         default it names the handler, and takes credentials from the process environment.
+        With `exact_environ` environ is Function Compute's, also where that breaks frameworks;
+        with `metadata` answers tell of their invocations.
+
+        Of use under other servers only, whose requests no `Site` has seen: `has_fc_fields` is
+        whether answers have fields `X-Fc-*`, `next_request_id` what gives requests their ids.
         """
         self._rules = Rules(
             handler,
@@ -92,10 +104,15 @@ class WsgiBridge:
         self._limits = limits
         self._pool = self._new_pool()
         self._is_running = False
-        self._environ_of = self._make_environ  # To bind it for each request costs 1 % of one.
+        self._metadata = metadata
+        self._has_fc_fields = has_fc_fields
+        # To bind it for each request costs 1 % of one.
+        self._make = self._make_exact_environ if exact_environ else self._make_environ
+        self._environ_of = self._make if metadata is None else self._begin_telling
+        self._is_exact = exact_environ
         # For other servers only.
         self._names = FieldNames(is_withheld)
-        self._request_ids: RequestIds | None = None
+        self._request_ids = next_request_id
         self._watched: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
@@ -165,7 +182,7 @@ class WsgiBridge:
         """Accept an asynchronous invocation: its answer does not wait for the handler."""
 
         def make_environ(_: DetachedExchange) -> dict[str, Any]:
-            return self._make_environ(exchange)
+            return self._make(exchange)
 
         detached = DetachedExchange(exchange)
         if self._pool.submit(Invocation(self._rules, detached, make_environ)):
@@ -192,6 +209,28 @@ class WsgiBridge:
         if body is None:
             return request_environ(of_head, BytesIO(), None, context)
         return request_environ(of_head, body.open(), body.length, context)
+
+    def _make_exact_environ(self, exchange: Exchange) -> dict[str, Any]:
+        head, connection = exchange.head, exchange.connection
+        assert head is not None  # What has none was refused.
+        path, context = address(head.path, exchange.request_id, self._contexts)
+        of_head = head.environ
+        if of_head is None:
+            proxies = connection.site.proxies
+            origin = None if proxies is None else proxies.origin(head, connection)
+            of_head = head.environ = exact_head_environ(
+                head,
+                path=path,
+                client=connection.peer if origin is None else origin.client,
+                host="" if origin is None else origin.host,
+                handler=context.function.handler,
+            )
+        return make_exact_environ(os.environ, of_head, exchange.body, context)
+
+    def _begin_telling(self, exchange: Exchange) -> dict[str, Any]:
+        environ = self._make(exchange)
+        exchange.begin_invocation(environ[names.ENVIRON_CONTEXT].service)
+        return environ
 
     def _head_environ(
         self, connection: "Connection", head: "RequestHead", path: str
@@ -269,7 +308,12 @@ class WsgiBridge:
         self._start_hosted()
         self._watch(loop)
         exchange = HostedExchange(
-            self._next_request_id(), loop, self.relieve, self._rules.error_style
+            self._next_request_id(),
+            loop,
+            self.relieve,
+            self._rules.error_style,
+            metadata=self._metadata,
+            has_fc_fields=self._has_fc_fields,
         )
         try:
             request = HostedRequest(scope, self._names, self._limits)
@@ -287,15 +331,19 @@ class WsgiBridge:
     ) -> None:
         def make_environ(_: HostedExchange | DetachedExchange) -> dict[str, Any]:
             path, context = address(request.path, exchange.request_id, self._contexts)
-            return request.environ(
+            environ = request.environ(
                 scope,
                 path=path,
                 body=body,
                 context=context,
                 is_multithread=self._pool.size > 1,
+                variables=os.environ if self._is_exact else None,
             )
+            answers_to.begin_invocation(context.service)
+            return environ
 
         is_async = request.head.is_async
+        answers_to: HostedExchange | DetachedExchange
         answers_to = DetachedExchange(exchange) if is_async else exchange
         if not self._pool.submit(Invocation(self._rules, answers_to, make_environ)):
             raise _queue_full()
@@ -305,8 +353,8 @@ class WsgiBridge:
     def _next_request_id(self) -> str:
         if self._request_ids is None:
             # Not before the first request: by now the process has forked, if it does.
-            self._request_ids = RequestIds(os.urandom(SEED_SIZE))
-        return self._request_ids.next()
+            self._request_ids = RequestIds(os.urandom(SEED_SIZE)).next
+        return self._request_ids()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at the handlers' deadlines every now and then, while anything runs."""

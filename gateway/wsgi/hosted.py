@@ -14,9 +14,10 @@ thread that waited sees it.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -28,16 +29,19 @@ from gateway.errors import (
     Refusal,
 )
 from gateway.fc import names as fc_names
-from gateway.fc.context import FCContext
+from gateway.fc.context import FCContext, Service
+from gateway.fc.metadata import InvocationMetadata
 from gateway.http.blocks import BlockPool
 from gateway.http.body import BodyBuffer
 from gateway.http.error_style import ErrorStyle
+from gateway.http.fc_fields import is_for_clients
 from gateway.http.fields import FieldNames
 from gateway.http.head import RequestHead, body_too_large
 from gateway.http.response import NO_BODY, body_form
 from gateway.http.response_head import ResponseHead
 from gateway.limits import Limits
 from gateway.wsgi.environ import connection_environ, head_environ, request_environ
+from gateway.wsgi.exact_environ import exact_environ, exact_head_environ
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
@@ -99,10 +103,23 @@ class HostedRequest:
         body: BodyBuffer,
         context: FCContext,
         is_multithread: bool,
+        variables: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """PEP 3333's environ; `path` is what becomes PATH_INFO, percent-encoded."""
+        """PEP 3333's environ; `path` is what becomes PATH_INFO, percent-encoded.
+
+        `variables` are the process's: with them it is Function Compute's own.
+        """
         local = scope.get("server")
         peer = scope.get("client")
+        if variables is not None:
+            of_head = exact_head_environ(
+                self.head,
+                path=path,
+                client=(peer[0], peer[1]) if peer else None,
+                host="",
+                handler=context.function.handler,
+            )
+            return exact_environ(variables, of_head, body, context)
         shared = connection_environ(
             # A unix socket has no port.
             (local[0], local[1]) if local and local[1] is not None else None,
@@ -182,17 +199,21 @@ class HostedExchange:
     """Answers one request of another ASGI server; for the methods see `http.exchange`."""
 
     __slots__ = (
+        "_begun_at",
         "_claim",
         "_error_style",
+        "_has_fc_fields",
         "_interrupt",
         "_is_bodiless",
         "_is_in_thread",
         "_is_over",
         "_loop",
+        "_metadata",
         "_missing",
         "_parts",
         "_relieve",
         "_room",
+        "_service",
         "_start_event",
         "_waiter",
         "extra_fields",
@@ -212,11 +233,22 @@ class HostedExchange:
         loop: asyncio.AbstractEventLoop,
         relieve: Callable[[], None],
         error_style: ErrorStyle,
+        *,
+        metadata: InvocationMetadata | None = None,
+        has_fc_fields: bool = True,
     ) -> None:
-        """`relieve` is called in a thread that a slow client holds up."""
+        """`relieve` is called in a thread that a slow client holds up.
+
+        `metadata` is what the answer tells of its invocation; without `has_fc_fields` it has no
+        fields `X-Fc-*`.
+        """
         self.request_id = request_id
         self.extra_fields = ""
         self._error_style = error_style
+        self._metadata = metadata
+        self._has_fc_fields = has_fc_fields
+        self._begun_at = 0.0
+        self._service: Service | None = None
         self.head = None
         self.is_done = self._is_over = self._is_in_thread = self._is_bodiless = False
         self._loop = loop
@@ -234,6 +266,11 @@ class HostedExchange:
     def __repr__(self) -> str:
         state = "done" if self.is_done else "open" if self._claim else "claimed"
         return f"<HostedExchange {self.request_id} {self.head!r} {state}>"
+
+    def begin_invocation(self, service: Service) -> None:
+        """The handler is called now."""
+        self._begun_at = monotonic()
+        self._service = service
 
     # From a pool thread.
 
@@ -412,12 +449,17 @@ class HostedExchange:
     def _begin(self, response: ResponseHead, length: int | None) -> None:
         status = response.status
         self._is_bodiless = body_form(self.head, status, length) == NO_BODY
-        lines = [
-            (name.lower().encode(), value.encode("latin-1")) for name, value in response.fields
-        ]
+        fields = [*response.fields, (fc_names.REQUEST_ID, self.request_id)]
+        if self._metadata is not None and self._service is not None:
+            fields += self._metadata.fields(monotonic() - self._begun_at, self._service)
+        for line in self.extra_fields.split("\r\n")[1:]:
+            name, _, value = line.partition(": ")
+            fields.append((name, value))
+        lines = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields]
+        if not self._has_fc_fields:
+            lines = [line for line in lines if not is_for_clients(line[0])]
         if length is not None and status.has_body:
             lines.append((b"content-length", str(length).encode()))
-        lines.append((_REQUEST_ID, self.request_id.encode()))
         self._start_event = {
             "type": "http.response.start",
             "status": status.code,
@@ -432,5 +474,3 @@ def _body_event(data: bytes, *, more_body: bool) -> "ASGISendEvent":
 
 _MOMENT: Final = 0.01
 """Seconds in which a client that reads as fast as it can makes room again."""
-
-_REQUEST_ID: Final = fc_names.REQUEST_ID.lower().encode()

@@ -16,7 +16,7 @@ StartGateway = Callable[..., Gateway]
 
 @pytest.fixture(scope="module")
 def catalogue(start_shared_gateway: StartGateway) -> Gateway:
-    return start_shared_gateway("catalogue:handler", "--threads", "2")
+    return start_shared_gateway("catalogue:handler", "--threads", "2", "--tracebacks")
 
 
 @pytest.fixture
@@ -342,8 +342,8 @@ def test_the_stack_trace_shows_the_own_code_only(client: WireClient) -> None:
     assert all("/gateway/" not in where for where, _ in body["stackTrace"])
 
 
-def test_the_stack_trace_is_hidden_by_option(start_gateway: StartGateway) -> None:
-    gateway = start_gateway("catalogue:handler", "--no-tracebacks")
+def test_the_stack_trace_is_hidden_by_default(start_gateway: StartGateway) -> None:
+    gateway = start_gateway("catalogue:handler")
     with gateway.connect() as client:
         body = check_failed(client.ask("/raising"), "ValueError", "before the head")
     assert body["stackTrace"] == []

@@ -288,7 +288,7 @@ FAULTS = [*RAISING, *RESULTS, *HEADS, *LENGTHS, *EXHAUSTING, *KEEPING]
 
 @pytest.fixture(scope="module")
 def shared(start_shared_gateway: StartGateway) -> Iterator[Gateway]:
-    gateway = start_shared_gateway("misbehaving:handler", "--threads", str(THREADS))
+    gateway = start_shared_gateway("misbehaving:handler", "--threads", str(THREADS), "--tracebacks")
     with gateway.connect() as client:
         check_fine(client)
     yield gateway

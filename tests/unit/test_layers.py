@@ -15,6 +15,7 @@ PURE = {
     "gateway.errors",
     "gateway.fc.context",
     "gateway.fc.errors",
+    "gateway.fc.metadata",
     "gateway.fc.names",
     "gateway.fc.proxy_path",
     "gateway.fc.request_ids",
@@ -27,6 +28,7 @@ PURE = {
     "gateway.http.grammar",
     "gateway.http.head",
     "gateway.http.parser",
+    "gateway.http.problem_details",
     "gateway.http.response",
     "gateway.http.response_head",
     "gateway.limits",
@@ -45,7 +47,14 @@ IMPURE = {"asyncio", "os", "random", "secrets", "select", "selectors", "socket",
 FEATURES = {"wsgi", "asgi", "observe"}
 """Folders that meet in `app.py` only."""
 
-WIRING = {"gateway.__main__", "gateway.app", "gateway.cli", "gateway.service"}
+WIRING = {
+    "gateway.__main__",
+    "gateway.answering",
+    "gateway.app",
+    "gateway.cli",
+    "gateway.entrance",
+    "gateway.service",
+}
 """What may see the settings, besides their own folder."""
 
 DOORS = {
@@ -68,6 +77,7 @@ LONG = {
     "gateway.config.options": "a table, with an entry for each option",
     "gateway.http.connection": "one state machine; what has no state of it is outside",
     "gateway.http.exchange": "the right to answer, whose two sides are read against each other",
+    "gateway.wsgi.bridge": "the ways into the pool from two kinds of servers, side by side",
     "gateway.wsgi.hosted": "request, exchange and body of one foreign protocol",
 }
 """Modules that may be longer, and why."""

@@ -74,7 +74,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "server_header": ("gateway", "gateway"),
     "fc_headers": ("full", "full"),
     "error_style": ("plain", "plain"),
-    "tracebacks": ("false", False),
+    "tracebacks": ("true", True),
     "function_log": ("text", "text"),
     "log_tail": ("false", False),
     "access_log": ("json", "json"),

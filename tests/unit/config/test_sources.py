@@ -270,7 +270,7 @@ def test_relative_paths_are_relative_to_the_folder_of_the_file() -> None:
         ("fd = true", "etc/gateway.toml:1: fd: a boolean does not fit here; give fd = N"),
         (
             "tracebacks = 1",
-            "etc/gateway.toml:1: tracebacks: an integer does not fit here; give tracebacks = true",
+            "etc/gateway.toml:1: tracebacks: an integer does not fit here; give tracebacks = false",
         ),
         (
             "target = ['app:h']",

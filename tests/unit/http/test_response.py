@@ -77,7 +77,8 @@ def test_lengths(length):
 @pytest.mark.parametrize(
     ("code", "line"),
     [(200, "200 OK"), (404, "404 Not Found"), (429, "429 Too Many Requests"), (299, "299 "),
-     (999, "999 ")],
+     (999, "999 "), (413, "413 Content Too Large"), (414, "414 URI Too Long"),
+     (416, "416 Range Not Satisfiable"), (422, "422 Unprocessable Content")],
 )  # fmt: skip
 def test_statuses(code, line):
     assert status_of(code) == Status(code, line)

@@ -1,0 +1,78 @@
+"""What settings mean for answers: a part of the composition root, `app.py`."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING, Final
+
+from gateway.config import Config
+from gateway.errors import UsageError
+from gateway.fc import names
+from gateway.fc.request_ids import SEED_SIZE, RequestIds, RequestIds3
+from gateway.http.error_style import ErrorStyle, FunctionCompute2, FunctionCompute3
+from gateway.http.exchange import Exchange
+from gateway.http.fc_fields import SilentExchange, TellingExchange
+from gateway.http.problem_details import ProblemDetails
+
+if TYPE_CHECKING:
+    from gateway.fc.metadata import InvocationMetadata
+
+_STYLES: Final[dict[str, Callable[..., ErrorStyle]]] = {
+    "fc2": FunctionCompute2,
+    "fc3": FunctionCompute3,
+    "plain": ProblemDetails,
+}
+
+_EXCHANGES: Final[dict[str, type[Exchange]]] = {
+    "minimal": Exchange,
+    "full": TellingExchange,
+    "none": SilentExchange,
+}
+
+_INSTANCE_ID: Final = re.compile(r"[!-~]{1,128}")
+
+
+def error_style(config: Config) -> ErrorStyle:
+    """What makes the gateway's own answers."""
+    return _STYLES[config.error_style](shows_stack=config.tracebacks)
+
+
+def exchange_type(config: Config) -> type[Exchange]:
+    """What requests become, so that their answers have the fields that are wanted."""
+    return _EXCHANGES[config.fc_headers]
+
+
+def request_ids(config: Config) -> Callable[[], str]:
+    """What gives requests their ids, in the form of the Function Compute whose errors are told."""
+    seed = os.urandom(SEED_SIZE)
+    if config.error_style == "fc3":
+        return RequestIds3(seed, time).next
+    return RequestIds(seed).next
+
+
+def metadata(config: Config, target: str) -> "InvocationMetadata | None":
+    """What answers tell of their invocations, once the handler `target` is loaded.
+
+    Raises:
+        UsageError: FC_INSTANCE_ID cannot be told in a header field.
+    """
+    if config.fc_headers != "full":
+        return None
+    # Nobody else pays for their import.
+    from gateway.code_checksum import code_checksum  # noqa: PLC0415
+    from gateway.fc.metadata import InvocationMetadata  # noqa: PLC0415
+    from gateway.function_environ import module_file, peak_memory  # noqa: PLC0415
+
+    instance_id = os.environ.get(names.FC_INSTANCE_ID, "")
+    if not _INSTANCE_ID.fullmatch(instance_id):
+        raise UsageError(
+            f"{names.FC_INSTANCE_ID} goes into a header field: "
+            "give 1 to 128 printable ASCII characters without blanks, or leave it unset"
+        )
+    return InvocationMetadata(
+        instance_id,
+        code_checksum(Path(os.environ[names.FC_FUNC_CODE_PATH]), module_file(target)),
+        peak_memory,
+    )
