@@ -1,0 +1,59 @@
+"""The URLs of InvokeFunction, by which SDKs and other services invoke a function with an event.
+
+FC 2.0 and 3.0 name the function each in their own way ("InvokeFunction" in FC's API reference of
+2016-08-15 and 2023-03-30).  Both are `POST`; the body is the event.
+"""
+
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+from gateway.fc import names
+from gateway.fc.proxy_path import FUNCTION, QUALIFIER, SERVICE
+
+_LAST: Final = "invocations"
+
+
+class InvocationUrl(NamedTuple):
+    """What the URL addresses."""
+
+    service: str
+    """"" on the URL of FC 3.0, which has no services."""
+    qualifier: str
+    """A version or an alias; "" when the URL names none."""
+    function: str
+
+
+def parse_invocation_url(method: str, target: str) -> InvocationUrl | None:
+    """What `target` names when a request for it is InvokeFunction.
+
+    `target` is path and query as they arrived: percent-encoded, latin-1.  None means an ordinary
+    request, also where the names break FC's naming rule.
+    """
+    if method != "POST":
+        return None
+    if target.startswith(names.SERVICES_PREFIX):
+        return _of_2016(target[len(names.SERVICES_PREFIX) :].partition("?")[0])
+    if target.startswith(names.FUNCTIONS_PREFIX):
+        path, _, query = target[len(names.FUNCTIONS_PREFIX) :].partition("?")
+        return _of_2023(path, query)
+    return None
+
+
+def _of_2016(path: str) -> InvocationUrl | None:
+    match path.split("/"):
+        case [service_part, "functions", function_part, last] if last == _LAST:
+            service = SERVICE.fullmatch(unquote(service_part))
+            function = FUNCTION.fullmatch(unquote(function_part))
+            if service and function:
+                return InvocationUrl(service[1], service[2] or "", function[0])
+    return None
+
+
+def _of_2023(path: str, query: str) -> InvocationUrl | None:
+    match path.split("/"):
+        case [function_part, last] if last == _LAST:
+            function = FUNCTION.fullmatch(unquote(function_part))
+            qualifier = dict(parse_qsl(query)).get("qualifier", "")
+            if function and (not qualifier or QUALIFIER.fullmatch(qualifier)):
+                return InvocationUrl("", qualifier, function[0])
+    return None
