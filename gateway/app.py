@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
@@ -17,6 +17,8 @@ from gateway.config import Config
 from gateway.departure import leave_within
 from gateway.descriptors import connections_allowed, occupy_standard
 from gateway.errors import UsageError
+from gateway.events.errors import EventErrors
+from gateway.events.handler import EventHandler
 from gateway.fc.context import ContextTemplate, context_template
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
 from gateway.http.admission import Admission
@@ -27,7 +29,7 @@ from gateway.http.error_style import ErrorStyle, FunctionCompute2
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
-from gateway.loading import check_interface, detect_interface, load
+from gateway.loading import Interface, check_interface, detect_interface, load
 from gateway.observe.access_log import AccessLog
 from gateway.server import ServedApplication, Server, run_loop
 from gateway.supervision.link import Link
@@ -42,6 +44,12 @@ if TYPE_CHECKING:
 
 DEMO_TARGET = "gateway.demo:handler"
 """What is served when nothing is named."""
+
+_KINDS: dict[Interface, str] = {
+    "wsgi": "WSGI handler",
+    "asgi": "ASGI application",
+    "fc-event": "event handler",
+}
 
 _LEAST_LEAVE = 1.0
 """Seconds for what is registered with `atexit`, when draining has taken all its time."""
@@ -78,9 +86,8 @@ def check(config: Config) -> str:
     """
     handler, interface = _load(config)
     name = getattr(handler, "__qualname__", type(handler).__qualname__)
-    kind = "ASGI application" if interface == "asgi" else "WSGI handler"
     return (
-        f"{_target(config)}: {kind} {name} of {getattr(handler, '__module__', '?')}; "
+        f"{_target(config)}: {_KINDS[interface]} {name} of {getattr(handler, '__module__', '?')}; "
         f"{config.threads} threads, queue of {config.queue}, body up to {config.max_body} bytes"
     )
 
@@ -89,7 +96,7 @@ def _target(config: Config) -> str:
     return config.target or DEMO_TARGET
 
 
-def _load(config: Config) -> tuple[Callable[..., Any], Literal["wsgi", "asgi"]]:
+def _load(config: Config) -> tuple[Callable[..., Any], Interface]:
     """Import the handler from the code folder; what it is and what it speaks."""
     folder = config.chdir or Path()
     try:
@@ -105,8 +112,8 @@ def _load(config: Config) -> tuple[Callable[..., Any], Literal["wsgi", "asgi"]]:
     handler = load(_target(config))
     if config.interface == "auto":
         return handler, detect_interface(handler)
-    if config.interface == "fc-event":
-        raise UsageError("--interface fc-event is not there yet")
+    if config.interface == "fc-event" and config.target is None:
+        raise UsageError("--interface fc-event needs a handler; name it, as in index.handler")
     check_interface(handler, config.interface)
     return handler, config.interface
 
@@ -142,16 +149,15 @@ def _contexts(config: Config) -> ContextTemplate:
 def _run_worker(
     config: Config,
     handler: Callable[..., Any],
-    interface: Literal["wsgi", "asgi"],
+    interface: Interface,
     post: Post,
 ) -> None:
     profile = _profile(config, interface)
     access_log = _access_log(config, post.log_lock)
 
     async def main() -> None:
-        if interface == "wsgi":
-            timed = handler if profile is None else profile.wrap(handler)
-            bridge = _bridge(config, timed)
+        if interface != "asgi":
+            bridge = _bridge(config, handler, interface, profile)
             SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
             leave_within(await _serve(config, bridge, access_log, profile, post))
             return
@@ -179,7 +185,7 @@ def _profile(config: Config, interface: str) -> "InvocationProfile | None":
     # What it needs of the standard library takes 10 ms to import.
     from gateway.observe.invocation_profile import InvocationProfile  # noqa: PLC0415
 
-    if interface != "wsgi":
+    if interface == "asgi":
         raise UsageError(
             "--profile-invocations measures WSGI handlers, and this is an ASGI application"
         )
@@ -316,15 +322,26 @@ def _budget(config: Config) -> BodyBudget:
     return BodyBudget(config.body_memory - kept, overdraft=kept)
 
 
-def _bridge(config: Config, handler: Callable[..., Any]) -> WsgiBridge:
+def _bridge(
+    config: Config,
+    handler: Callable[..., Any],
+    interface: Interface,
+    profile: "InvocationProfile | None",
+) -> WsgiBridge:
+    error_style = _error_style(config)
+    style_of = None
+    if interface == "fc-event":
+        handler = EventHandler(handler)
+        style_of = EventErrors(error_style, shows_stack=config.tracebacks).of
     return WsgiBridge(
-        handler,
+        handler if profile is None else profile.wrap(handler),
         threads=config.threads,
         limit_queue=config.queue,
         queue_timeout=config.queue_timeout,
         handler_timeout=config.handler_timeout,
         limits=_limits(config),
-        error_style=_error_style(config),
+        error_style=error_style,
+        style_of=style_of,
         contexts=_contexts(config),
     )
 

@@ -13,8 +13,12 @@ PACKAGE = ROOT / "gateway"
 
 PURE = {
     "gateway.errors",
+    "gateway.events.errors",
+    "gateway.events.http_event",
+    "gateway.events.result",
     "gateway.fc.context",
     "gateway.fc.errors",
+    "gateway.fc.invocation_url",
     "gateway.fc.names",
     "gateway.fc.proxy_path",
     "gateway.fc.request_ids",
@@ -42,7 +46,7 @@ PURE = {
 IMPURE = {"asyncio", "os", "random", "secrets", "select", "selectors", "socket", "subprocess",
           "threading", "time", "queue", "concurrent"}  # fmt: skip
 
-FEATURES = {"wsgi", "asgi", "observe"}
+FEATURES = {"wsgi", "asgi", "events", "observe"}
 """Folders that meet in `app.py` only."""
 
 WIRING = {"gateway.__main__", "gateway.app", "gateway.cli", "gateway.service"}
@@ -64,6 +68,7 @@ DOORS = {
 
 LONGEST = 350
 LONG = {
+    "gateway.app": "the composition root, which knows every room",
     "gateway.asgi.adapter": "the events of ASGI, each with its rule, in one place",
     "gateway.config.options": "a table, with an entry for each option",
     "gateway.http.connection": "one state machine; what has no state of it is outside",
