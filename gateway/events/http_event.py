@@ -108,12 +108,12 @@ def _header_text(value: str) -> str:
 
 def _query_parameters(query: str) -> dict[str, str]:
     """The parameters, decoded as forms are (`+` is a space); a repeated one has commas."""
-    parameters: dict[str, str] = {}
+    parameters: dict[str, list[str]] = {}
     for pair in query.replace("+", " ").split("&"):
         if pair:
             name, _, value = (_decoded(part.encode("latin-1")) for part in pair.partition("="))
-            parameters[name] = f"{parameters[name]},{value}" if name in parameters else value
-    return parameters
+            parameters.setdefault(name, []).append(value)
+    return {name: ",".join(values) for name, values in parameters.items()}
 
 
 def _decoded(encoded: bytes) -> str:

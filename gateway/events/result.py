@@ -14,6 +14,7 @@ from binascii import Error as NotBase64
 from typing import Any, Final, NamedTuple
 
 from gateway.errors import BadResponse
+from gateway.http import grammar
 from gateway.http.response import BODILESS
 
 _JSON: Final = ("Content-Type", "application/json")
@@ -120,7 +121,8 @@ def _value(name: str, given: object) -> str:
         return given
     if type(given) is int:
         return str(given)
-    raise _bad(f"the value of header {name[:100]!a} is no text")
+    token = grammar.TOKEN.match(name)  # No more: it may be a whole line, with a secret in it.
+    raise _bad(f"the value of header {token[0] if token else '':.100} is no text")
 
 
 def _body(given: object, is_base64: object) -> bytes:

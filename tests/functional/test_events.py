@@ -25,6 +25,7 @@ def events(start_shared_gateway: StartGateway) -> Gateway:
     return start_shared_gateway(
         "events:handler",
         *("--interface", "fc-event", "--account-id", "1234567890", "--service-name", "own"),
+        "--tracebacks",
     )
 
 
@@ -182,6 +183,7 @@ def test_a_handler_that_fails(client: WireClient, path: str, kind: str, message:
     assert (response.status, response["X-Fc-Error-Type"]) == (502, "UnhandledInvocationError")
     answer = response.json()
     assert (answer["errorType"], answer["errorMessage"]) == (kind, message)
+    assert not any("gateway/events" in place for place, _ in answer["stackTrace"])
     assert not response.closes
 
 
@@ -254,6 +256,7 @@ def test_a_function_that_fails_was_invoked_all_the_same(client: WireClient, targ
         assert (response.status, response["X-Fc-Error-Type"]) == (200, "UnhandledInvocationError")
         assert response["Content-Type"] == "application/json"
         assert response.json()["errorType"] == kind
+        assert response.json()["stackTrace"]
         assert not response.closes
 
 

@@ -168,10 +168,12 @@ def test_a_struct(struct, expected):
             for wrong in ("", "X-A: 1", [["X-A", "1"]], [], 0, False)
         ],
         *[
-            ({"statusCode": 200, "headers": {"X-A": wrong}}, "the value of header 'X-A' is no text")
+            ({"statusCode": 200, "headers": {"X-A": wrong}}, "the value of header X-A is no text")
             for wrong in (None, True, 1.5, {}, [[]], [None])
         ],
-        ({"statusCode": 200, "headers": {"ä" * 200: None}}, r"header '(\\xe4){100}' is no text"),
+        ({"statusCode": 200, "headers": {"ä": None}}, "value of header  is no text"),
+        ({"statusCode": 200, "headers": {"X-A: secret": None}}, "value of header X-A is no text"),
+        ({"statusCode": 200, "headers": {"x" * 101: None}}, "header x{100} is no text"),
         *[
             ({"statusCode": 200, "isBase64Encoded": wrong}, "neither true nor false")
             for wrong in ("true", "", 0, 1, 1.0, [], {})
