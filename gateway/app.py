@@ -20,6 +20,7 @@ from gateway.errors import UsageError
 from gateway.events.errors import EventErrors
 from gateway.events.handler import EventHandler
 from gateway.fc.context import ContextTemplate, context_template
+from gateway.fc.invocation_url import parse_container_call
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
 from gateway.http.admission import Admission
 from gateway.http.body import BodyBudget
@@ -330,7 +331,9 @@ def _bridge(
 ) -> WsgiBridge:
     error_style = _error_style(config)
     style_of = None
-    if interface == "fc-event":
+    if interface == "fc-event" and config.profile == "custom-container":
+        handler = EventHandler(handler, parse_container_call)
+    elif interface == "fc-event":
         handler = EventHandler(handler)
         style_of = EventErrors(error_style, shows_stack=config.tracebacks).of
     return WsgiBridge(

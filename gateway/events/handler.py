@@ -12,7 +12,7 @@ from gateway.events.http_event import http_event
 from gateway.events.result import http_answer, output
 from gateway.fc import names
 from gateway.fc.context import address
-from gateway.fc.invocation_url import InvocationUrl, parse_invocation_url
+from gateway.fc.invocation_url import InvocationUrl, Recognise, parse_invocation_url
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
@@ -23,8 +23,14 @@ class EventHandler:
     It is an application for `gateway.WsgiBridge`, whose environ it relies on.
     """
 
-    def __init__(self, handler: Callable[[bytes, Any], object]) -> None:
+    def __init__(
+        self,
+        handler: Callable[[bytes, Any], object],
+        recognise: Recognise = parse_invocation_url,
+    ) -> None:
+        """`recognise` says which requests have an event for body."""
         self._handler = handler
+        self._recognise = recognise
 
     def __repr__(self) -> str:
         return f"<EventHandler {self._handler!r}>"
@@ -37,7 +43,7 @@ class EventHandler:
             BaseException: what the handler raised, or what its result raised.
         """
         body: bytes = environ["wsgi.input"].read()
-        url = parse_invocation_url(environ["REQUEST_METHOD"], environ[names.ENVIRON_REQUEST_URI])
+        url = self._recognise(environ["REQUEST_METHOD"], environ[names.ENVIRON_REQUEST_URI])
         if url is not None:
             return self._invoke(body, url, environ, start_response)
         context = environ[names.ENVIRON_CONTEXT]

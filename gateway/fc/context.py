@@ -214,7 +214,7 @@ class ContextTemplate:
 
 
 def address(context: FCContext, service: str, qualifier: str, function: str) -> None:
-    """Have `context` tell what a URL names; where that is "" for service or qualifier, its own."""
+    """Have `context` tell what a URL names; where that is "", it stays as it is."""
     mine, told = context.service, context.function
     context.service = Service(
         service or mine.name,
@@ -223,7 +223,7 @@ def address(context: FCContext, service: str, qualifier: str, function: str) -> 
         qualifier or mine.qualifier,
         mine.version_id,
     )
-    context.function = Function(function, told.handler, told.memory, told.timeout)
+    context.function = Function(function or told.name, told.handler, told.memory, told.timeout)
 
 
 def context_template(

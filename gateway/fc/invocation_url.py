@@ -1,9 +1,11 @@
 """The URLs of InvokeFunction, by which SDKs and other services invoke a function with an event.
 
 FC 2.0 and 3.0 name the function each in their own way ("InvokeFunction" in FC's API reference of
-2016-08-15 and 2023-03-30).  Both are `POST`; the body is the event.
+2016-08-15 and 2023-03-30).  Both are `POST`; the body is the event.  A container is called in a
+third way, in which header fields name the function.
 """
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -17,10 +19,15 @@ class InvocationUrl(NamedTuple):
     """What the URL addresses."""
 
     service: str
-    """"" on the URL of FC 3.0, which has no services."""
+    """"" where FC has no services, as 3.0 has none, and in calls to a container."""
     qualifier: str
     """A version or an alias; "" when the URL names none."""
     function: str
+    """"" in calls to a container."""
+
+
+Recognise = Callable[[str, str], InvocationUrl | None]
+"""Of method and target of a request: what it invokes with its body, if it does."""
 
 
 def parse_invocation_url(method: str, target: str) -> InvocationUrl | None:
@@ -37,6 +44,13 @@ def parse_invocation_url(method: str, target: str) -> InvocationUrl | None:
         path, _, query = target[len(names.FUNCTIONS_PREFIX) :].partition("?")
         return _of_2023(path, query)
     return None
+
+
+def parse_container_call(method: str, target: str) -> InvocationUrl | None:
+    """The same for Function Compute's calls to a container: `POST /invoke` brings an event (FC,
+    "Principles" of custom runtimes), all else are HTTP requests."""
+    is_event = method == "POST" and target.partition("?")[0] == names.CONTAINER_INVOKE
+    return InvocationUrl("", "", "") if is_event else None
 
 
 def _of_2016(path: str) -> InvocationUrl | None:

@@ -18,6 +18,9 @@ LATEST: Final = "LATEST"
 SERVICES_PREFIX: Final = f"/{API_VERSION}/services/"
 FUNCTIONS_PREFIX: Final = "/2023-03-30/functions/"
 
+# Where Function Compute brings an event to a container.
+CONTAINER_INVOKE: Final = "/invoke"
+
 # environ keys that only FC has.
 ENVIRON_CONTEXT: Final = "fc.context"
 ENVIRON_REQUEST_URI: Final = "fc.request_uri"

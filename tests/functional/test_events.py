@@ -362,6 +362,18 @@ def test_a_full_queue_refuses_invocations_with_its_own_status(
         assert second.read_response().body == b"second"
 
 
+def test_events_in_a_container(start_gateway: StartGateway) -> None:
+    gateway = start_gateway("events:handler", "--profile", "custom-container")
+    with gateway.connect() as client:
+        assert invoke(client, b"\xff\x00", "/invoke").body == b"\xff\x00"
+        context = invoke(client, {"do": "context"}, "/invoke").json()
+        assert context["function"]["name"] == "events"
+        failed = invoke(client, {"do": "raise"}, "/invoke")
+        assert (failed.status, failed["X-Fc-Error-Type"]) == (502, "UnhandledInvocationError")
+        event = client.ask(INVOKE, "POST", body=b"text").json()
+        assert (event["rawPath"], event["body"]) == (INVOKE, "text")
+
+
 # The command.
 
 

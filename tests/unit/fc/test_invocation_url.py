@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.fc.invocation_url import parse_invocation_url
+from gateway.fc.invocation_url import parse_container_call, parse_invocation_url
 
 OF_2016 = "/2016-08-15/services/{}/functions/{}/invocations"
 OF_2023 = "/2023-03-30/functions/{}/invocations"
@@ -70,3 +70,24 @@ def test_only_post_invokes(method, target):
 )
 def test_an_ordinary_path(target):
     assert parse_invocation_url("POST", target) is None
+
+
+@pytest.mark.parametrize("target", ["/invoke", "/invoke?", "/invoke?a=b"])
+def test_a_call_to_a_container(target):
+    assert parse_container_call("POST", target) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("GET", "/invoke"),
+        ("POST", "/"),
+        ("POST", "/invoke/"),
+        ("POST", "/invoke/a"),
+        ("POST", "/a/invoke"),
+        ("POST", OF_2016.format("svc", "fn")),
+        ("POST", OF_2023.format("fn")),
+    ],
+)
+def test_http_requests_to_a_container(method, target):
+    assert parse_container_call(method, target) is None
