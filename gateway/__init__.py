@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gateway.events.handler import EventHandler
     from gateway.limits import Limits
     from gateway.wsgi.bridge import WsgiBridge
 
-__all__ = ["Limits", "WsgiBridge", "__version__"]
+__all__ = ["EventHandler", "Limits", "WsgiBridge", "__version__"]
 
 __version__ = "0.1.0"
 
@@ -18,6 +19,10 @@ def __getattr__(name: str) -> object:
         from gateway.wsgi.bridge import WsgiBridge
 
         return WsgiBridge
+    if name == "EventHandler":
+        from gateway.events.handler import EventHandler
+
+        return EventHandler
     if name == "Limits":
         from gateway.limits import Limits
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.answering import error_style, exchange_type, metadata, request_ids
 from gateway.asgi.adapter import AsgiApplication
@@ -19,7 +19,10 @@ from gateway.departure import leave_within
 from gateway.descriptors import connections_allowed, occupy_standard
 from gateway.entrance import new_connection, proxies
 from gateway.errors import UsageError
+from gateway.events.errors import EventErrors
+from gateway.events.handler import EventHandler
 from gateway.fc.context import ContextTemplate, context_template
+from gateway.fc.invocation_url import parse_container_call
 from gateway.function_environ import declare, port_of
 from gateway.http.admission import Admission
 from gateway.http.body import BodyBudget
@@ -28,7 +31,7 @@ from gateway.http.deadlines import DeadlineSweep, sweep_interval
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
-from gateway.loading import check_interface, detect_interface, load
+from gateway.loading import Interface, check_interface, detect_interface, load
 from gateway.observe.access_log import AccessLog
 from gateway.server import ServedApplication, Server, run_loop
 from gateway.supervision.link import Link
@@ -43,6 +46,12 @@ if TYPE_CHECKING:
 
 DEMO_TARGET = "gateway.demo:handler"
 """What is served when nothing is named."""
+
+_KINDS: dict[Interface, str] = {
+    "wsgi": "WSGI handler",
+    "asgi": "ASGI application",
+    "fc-event": "event handler",
+}
 
 _LEAST_LEAVE = 1.0
 """Seconds for what is registered with `atexit`, when draining has taken all its time."""
@@ -79,9 +88,8 @@ def check(config: Config) -> str:
     """
     handler, interface = _load(config, None if config.unix else config.port)
     name = getattr(handler, "__qualname__", type(handler).__qualname__)
-    kind = "ASGI application" if interface == "asgi" else "WSGI handler"
     return (
-        f"{_target(config)}: {kind} {name} of {getattr(handler, '__module__', '?')}; "
+        f"{_target(config)}: {_KINDS[interface]} {name} of {getattr(handler, '__module__', '?')}; "
         f"{config.threads} threads, queue of {config.queue}, body up to {config.max_body} bytes"
     )
 
@@ -90,7 +98,7 @@ def _target(config: Config) -> str:
     return config.target or DEMO_TARGET
 
 
-def _load(config: Config, port: int | None) -> tuple[Callable[..., Any], Literal["wsgi", "asgi"]]:
+def _load(config: Config, port: int | None) -> tuple[Callable[..., Any], Interface]:
     """Import the handler from the code folder; what it is and what it speaks.
 
     `port` is where requests will come; `None`: not to a port.
@@ -110,8 +118,8 @@ def _load(config: Config, port: int | None) -> tuple[Callable[..., Any], Literal
     handler = load(_target(config))
     if config.interface == "auto":
         return handler, detect_interface(handler)
-    if config.interface == "fc-event":
-        raise UsageError("--interface fc-event is not there yet")
+    if config.interface == "fc-event" and config.target is None:
+        raise UsageError("--interface fc-event needs a handler; name it, as in index.handler")
     check_interface(handler, config.interface)
     return handler, config.interface
 
@@ -147,7 +155,7 @@ def _contexts(config: Config) -> ContextTemplate:
 def _run_worker(
     config: Config,
     handler: Callable[..., Any],
-    interface: Literal["wsgi", "asgi"],
+    interface: Interface,
     post: Post,
 ) -> None:
     profile = _profile(config, interface)
@@ -155,9 +163,8 @@ def _run_worker(
     told = metadata(config, _target(config))
 
     async def main() -> None:
-        if interface == "wsgi":
-            timed = handler if profile is None else profile.wrap(handler)
-            bridge = _bridge(config, timed, told)
+        if interface != "asgi":
+            bridge = _bridge(config, handler, interface, profile, told)
             SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
             leave_within(await _serve(config, bridge, told, access_log, profile, post))
             return
@@ -185,7 +192,7 @@ def _profile(config: Config, interface: str) -> "InvocationProfile | None":
     # What it needs of the standard library takes 10 ms to import.
     from gateway.observe.invocation_profile import InvocationProfile  # noqa: PLC0415
 
-    if interface != "wsgi":
+    if interface == "asgi":
         raise UsageError(
             "--profile-invocations measures WSGI handlers, and this is an ASGI application"
         )
@@ -299,16 +306,28 @@ def _budget(config: Config) -> BodyBudget:
 
 
 def _bridge(
-    config: Config, handler: Callable[..., Any], told: "InvocationMetadata | None"
+    config: Config,
+    handler: Callable[..., Any],
+    interface: Interface,
+    profile: "InvocationProfile | None",
+    told: "InvocationMetadata | None",
 ) -> WsgiBridge:
+    style = error_style(config)
+    style_of = None
+    if interface == "fc-event" and config.profile == "custom-container":
+        handler = EventHandler(handler, parse_container_call)
+    elif interface == "fc-event":
+        handler = EventHandler(handler)
+        style_of = EventErrors(style, shows_stack=config.tracebacks).of
     return WsgiBridge(
-        handler,
+        handler if profile is None else profile.wrap(handler),
         threads=config.threads,
         limit_queue=config.queue,
         queue_timeout=config.queue_timeout,
         handler_timeout=config.handler_timeout,
         limits=_limits(config),
-        error_style=error_style(config),
+        error_style=style,
+        style_of=style_of,
         contexts=_contexts(config),
         exact_environ=config.exact_environ,
         metadata=told,

@@ -35,7 +35,7 @@ from gateway.load_errors import (
 __all__ = ["Handler", "Interface", "LoadError", "check_interface", "detect_interface", "load"]
 
 Handler = Callable[..., Any]
-Interface = Literal["wsgi", "asgi"]
+Interface = Literal["wsgi", "asgi", "fc-event"]
 
 
 class _Target(NamedTuple):
@@ -57,10 +57,11 @@ def load(target: str) -> Handler:
 
 
 def detect_interface(handler: Handler) -> Interface:
-    """Which of the two interfaces `handler` speaks.
+    """Which of the interfaces `handler` speaks.
 
     ASGI 3 ("Applications") is a coroutine function of scope, receive and send, however it is
-    wrapped; everything else is taken for WSGI (PEP 3333).  Raises LoadError for what fits neither,
+    wrapped.  An event handler is known by the names that FC gives its parameters, event and
+    context; everything else is taken for WSGI (PEP 3333).  Raises LoadError for what fits none,
     such as an application factory, so that the start fails and not each request.
     """
     call = _called(handler)
@@ -79,6 +80,9 @@ def detect_interface(handler: Handler) -> Interface:
     declared = _signature(handler, follow_wrapped=True)
     if _is_asgi(own) or (_accepts(own, 3) and _is_asgi(declared)):
         return "asgi"
+    if own is not None and [*own.parameters] == ["event", "context"]:
+        _check_event_handler(handler, own)
+        return "fc-event"
     if not _accepts(own, 2):
         raise _misfit(
             handler,
@@ -94,7 +98,9 @@ def check_interface(handler: Handler, interface: Interface) -> None:
     Raises LoadError.  What `detect_interface` would only guess is left to the user.
     """
     own = _signature(handler, follow_wrapped=False)
-    if interface == "wsgi":
+    if interface == "fc-event":
+        _check_event_handler(handler, own)
+    elif interface == "wsgi":
         if inspect.iscoroutinefunction(_called(handler)):
             raise _misfit(handler, "it is async, and --interface wsgi wants a plain function")
         if not _accepts(own, 2):
@@ -103,6 +109,19 @@ def check_interface(handler: Handler, interface: Interface) -> None:
     # ASGI 2 takes the scope alone.
     elif not (_accepts(own, 3) or _accepts(own, 1)):
         cause = f"it takes {_shown(own)}, and --interface asgi gives (scope, receive, send)"
+        raise _misfit(handler, cause)
+
+
+def _check_event_handler(handler: Handler, own: inspect.Signature | None) -> None:
+    call = _called(handler)
+    if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
+        raise _misfit(handler, "it is async, and --interface fc-event wants a plain function")
+    if inspect.isgeneratorfunction(call) or inspect.isclass(call):
+        kind = "a class" if inspect.isclass(call) else "a generator"
+        cause = f"it is {kind}, and --interface fc-event wants a function that returns its result"
+        raise _misfit(handler, cause)
+    if not _accepts(own, 2):
+        cause = f"it takes {_shown(own)}, and --interface fc-event gives (event, context)"
         raise _misfit(handler, cause)
 
 

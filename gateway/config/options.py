@@ -142,7 +142,7 @@ class Config:
         kind=choice("auto", "wsgi", "asgi", "fc-event"),
         group=HANDLER,
         help="What the handler speaks; auto looks at the handler itself. fc-event is Function "
-        "Compute's handler(event, context).",
+        "Compute's handler(event, context); see docs/event-handlers.md.",
     )
     exact_environ: bool = option(
         False,

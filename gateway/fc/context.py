@@ -209,14 +209,21 @@ class ContextTemplate:
         An empty `qualifier` is one that the URL does not name: the template's stays.
         """
         context = FCContext(request_id, self)
-        mine = self.service
-        context.service = Service(
-            service, mine.log_project, mine.log_store, qualifier or mine.qualifier, mine.version_id
-        )
-        context.function = Function(
-            function, self.function.handler, self.function.memory, self.function.timeout
-        )
+        address(context, service, qualifier, function)
         return context
+
+
+def address(context: FCContext, service: str, qualifier: str, function: str) -> None:
+    """Have `context` tell what a URL names; where that is "", it stays as it is."""
+    mine, told = context.service, context.function
+    context.service = Service(
+        service or mine.name,
+        mine.log_project,
+        mine.log_store,
+        qualifier or mine.qualifier,
+        mine.version_id,
+    )
+    context.function = Function(function or told.name, told.handler, told.memory, told.timeout)
 
 
 def context_template(

@@ -74,5 +74,6 @@ _MOST_FRAMES: Final = 100
 
 
 _OWN_CODE: Final = tuple(
-    __file__.rsplit("/fc/", 1)[0] + folder for folder in ("/asgi/", "/http/", "/observe/", "/wsgi/")
+    __file__.rsplit("/fc/", 1)[0] + folder
+    for folder in ("/asgi/", "/events/", "/http/", "/observe/", "/wsgi/")
 )

@@ -12,6 +12,15 @@ API_VERSION: Final = "2016-08-15"
 PROXY_PREFIX: Final = f"/{API_VERSION}/proxy/"
 LATEST: Final = "LATEST"
 
+# The URLs of the operation InvokeFunction, of versions 2.0 and 3.0 of FC:
+# POST /2016-08-15/services/<service>[.<qualifier>]/functions/<function>/invocations
+# POST /2023-03-30/functions/<function>/invocations[?qualifier=<qualifier>]
+SERVICES_PREFIX: Final = f"/{API_VERSION}/services/"
+FUNCTIONS_PREFIX: Final = "/2023-03-30/functions/"
+
+# Where Function Compute brings an event to a container.
+CONTAINER_INVOKE: Final = "/invoke"
+
 # environ keys that only FC has.
 ENVIRON_CONTEXT: Final = "fc.context"
 ENVIRON_REQUEST_URI: Final = "fc.request_uri"

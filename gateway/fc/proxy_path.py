@@ -17,8 +17,9 @@ from gateway.fc.names import PROXY_PREFIX
 # put any character, line breaks too, into the context and the logs.
 _NAME = r"[A-Za-z_][A-Za-z0-9_-]{0,127}"
 _QUALIFIER = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}"
-_SERVICE = re.compile(rf"({_NAME})(?:\.({_QUALIFIER}))?")
-_FUNCTION = re.compile(_NAME)
+SERVICE = re.compile(rf"({_NAME})(?:\.({_QUALIFIER}))?")
+FUNCTION = re.compile(_NAME)
+QUALIFIER = re.compile(_QUALIFIER)
 
 
 class ProxyPath(NamedTuple):
@@ -43,8 +44,8 @@ def parse_proxy_path(path: str) -> ProxyPath | None:
     service_part, _, rest = path[len(PROXY_PREFIX) :].partition("/")
     function_part, _, rest = rest.partition("/")
     # RFC 3986 §6.2.2.2: "my%2Dservice" and "my-service" are the same name.
-    service = _SERVICE.fullmatch(unquote(service_part))
-    function = _FUNCTION.fullmatch(unquote(function_part))
+    service = SERVICE.fullmatch(unquote(service_part))
+    function = FUNCTION.fullmatch(unquote(function_part))
     if service is None or function is None:
         return None
     return ProxyPath(service[1], service[2] or "", function[0], "/" + rest)

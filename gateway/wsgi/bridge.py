@@ -73,6 +73,7 @@ class WsgiBridge:
         handler_timeout: float = 60.0,
         limits: Limits = Limits(),
         error_style: ErrorStyle = FunctionCompute2(),
+        style_of: "Callable[[RequestHead | None], ErrorStyle] | None" = None,
         contexts: ContextSource | None = None,
         exact_environ: bool = False,
         metadata: InvocationMetadata | None = None,
@@ -83,8 +84,9 @@ class WsgiBridge:
 
         `limit_queue` requests may wait for a thread, each for `queue_timeout` seconds; a handler
         may run for `handler_timeout` seconds, 0 is for ever.  `error_style` makes the answers to
-        what is refused or fails.  `contexts` makes `environ["fc.context"]`; by
-        default it names the handler, and takes credentials from the process environment.
+        what is refused or fails; where not all requests have the same, `style_of` gives that of a
+        request whose invocation fails.  `contexts` makes `environ["fc.context"]`; by default it
+        names the handler, and takes credentials from the process environment.
         With `exact_environ` environ is Function Compute's, also where that breaks frameworks;
         with `metadata` answers tell of their invocations.
 
@@ -97,6 +99,7 @@ class WsgiBridge:
             handler_timeout=handler_timeout,
             max_response_header_bytes=limits.max_response_header_bytes,
             error_style=error_style,
+            style_of=style_of,
         )
         self._contexts = contexts or _default_contexts(handler, handler_timeout)
         self._threads = threads

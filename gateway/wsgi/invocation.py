@@ -21,12 +21,12 @@ from gateway.errors import (
     Refusal,
 )
 from gateway.http.error_style import Answer, ErrorStyle
+from gateway.http.head import RequestHead
 from gateway.http.response_head import ResponseHead, response_header_too_large
 from gateway.wsgi.responder import ExchangeT, Responder
 from gateway.wsgi.result import response_head
 
 log = logging.getLogger("gateway.function")
-
 
 _PROMPT: Final = 0.25
 """Seconds in the queue, behind which it is asked whether to run the handler has still a use."""
@@ -44,6 +44,7 @@ class Rules:
         "max_response_header_bytes",
         "prompt",
         "queue_timeout",
+        "style_of",
         "warned",
     )
 
@@ -55,6 +56,7 @@ class Rules:
         handler_timeout: float,
         max_response_header_bytes: int,
         error_style: ErrorStyle,
+        style_of: Callable[[RequestHead | None], ErrorStyle] | None = None,
     ) -> None:
         self.handler = handler
         self.queue_timeout = queue_timeout
@@ -62,6 +64,7 @@ class Rules:
         self.handler_timeout = handler_timeout
         self.max_response_header_bytes = max_response_header_bytes
         self.error_style = error_style
+        self.style_of = style_of or (lambda _: error_style)
         self.warned: set[str] = set()
 
     def warn_once(self, message: str) -> None:
@@ -126,13 +129,13 @@ class Invocation:
 
     def lose(self) -> None:
         """Answer on the loop in the place of the thread, which has ended."""
-        self._answer_fault(self._rules.error_style.lost(self.exchange.request_id))
+        self._answer_fault(self._error_style().lost(self.exchange.request_id))
         self.exchange.release()
 
     def expire(self) -> None:
         """Answer in the handler's place, on the loop: it is past its time."""
         rules, exchange = self._rules, self.exchange
-        exchange.expire(*rules.error_style.timeout(rules.handler_timeout, exchange.request_id))
+        exchange.expire(*self._error_style().timeout(rules.handler_timeout, exchange.request_id))
 
     def _invoke(self) -> None:
         result = None
@@ -313,10 +316,13 @@ class Invocation:
         with suppress(Exception):
             log.log(level, "%s: %s", self.exchange.request_id, message, exc_info=error)
 
+    def _error_style(self) -> ErrorStyle:
+        return self._rules.style_of(self.exchange.head)
+
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, BadResponse):
             self._tell(logging.ERROR, refusal.message)
-        self._answer_fault(self._rules.error_style.refusal(refusal, self.exchange.request_id))
+        self._answer_fault(self._error_style().refusal(refusal, self.exchange.request_id))
 
     def _refuse_after_fault(self) -> None:
         try:
@@ -326,7 +332,7 @@ class Invocation:
 
     def _fail(self, error: BaseException) -> None:
         self._tell(logging.ERROR, "the handler failed", error)
-        self._answer_fault(self._rules.error_style.failure(error, self.exchange.request_id))
+        self._answer_fault(self._error_style().failure(error, self.exchange.request_id))
 
     def _answer_fault(self, answer: Answer) -> None:
         """Answer with an error; where an answer was begun, its end is all that can be told."""

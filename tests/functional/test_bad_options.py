@@ -71,6 +71,11 @@ def run(
             "Invalid handler 'handler': it takes (environ, start_response), "
             "and --interface asgi gives (scope, receive, send)",
         ),
+        (
+            "serve --interface fc-event",
+            {},
+            "--interface fc-event needs a handler; name it, as in index.handler",
+        ),
         ("serve --max-bod 1KB", {}, "unknown option --max-bod: did you mean --max-body?"),
         (
             "serve --max-body",

@@ -12,6 +12,7 @@ from wsgiref.validate import validator
 import pytest
 from asgiref.testing import ApplicationCommunicator
 
+from gateway import EventHandler
 from gateway.fc.context import context_template
 from gateway.loading import detect_interface, load
 
@@ -135,6 +136,28 @@ def test_asgi(load_example):
     start, *bodies = asyncio.run(drive())
     assert start["status"] == 200
     assert [body["body"] for body in bodies] == [b"3\n", b"2\n", b"1\n", b"Hello world!\n"]
+
+
+def test_event(load_example):
+    handler = load_example("event", "index.handler")
+    assert detect_interface(handler) == "fc-event"
+    status, headers, content = call(
+        EventHandler(handler),
+        REQUEST_METHOD="POST",
+        QUERY_STRING="name=FC",
+        REMOTE_ADDR="192.0.2.7",
+        **{"wsgi.input": BytesIO(b"some body")},
+    )
+    assert (status, headers) == ("200", {"Content-Type": "text/plain; charset=utf-8"})
+    assert content == b"Hello FC! Your body has 9 bytes.\n"
+    result = handler(b'{"any": "event"}', TEMPLATE.context("an-id"))
+    assert result == {"received": {"any": "event"}, "requestId": "an-id"}
+
+
+def test_the_page_on_event_handlers_shows_the_example():
+    page = (EXAMPLES.parent / "docs" / "event-handlers.md").read_text()
+    code = (EXAMPLES / "event" / "index.py").read_text().partition('"""\n\n')[2]
+    assert f"```python\n# index.py\n{code}```" in page
 
 
 def test_each_example_is_in_the_readme():

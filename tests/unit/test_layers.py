@@ -13,8 +13,12 @@ PACKAGE = ROOT / "gateway"
 
 PURE = {
     "gateway.errors",
+    "gateway.events.errors",
+    "gateway.events.http_event",
+    "gateway.events.result",
     "gateway.fc.context",
     "gateway.fc.errors",
+    "gateway.fc.invocation_url",
     "gateway.fc.metadata",
     "gateway.fc.names",
     "gateway.fc.proxy_path",
@@ -44,7 +48,7 @@ PURE = {
 IMPURE = {"asyncio", "os", "random", "secrets", "select", "selectors", "socket", "subprocess",
           "threading", "time", "queue", "concurrent"}  # fmt: skip
 
-FEATURES = {"wsgi", "asgi", "observe"}
+FEATURES = {"wsgi", "asgi", "events", "observe"}
 """Folders that meet in `app.py` only."""
 
 WIRING = {

@@ -515,9 +515,66 @@ def test_neither(handler, words):
     assert words in caught.value.cause
 
 
+def event_handler(event, context): ...
+
+
+class EventInstance:
+    def __call__(self, event, context): ...
+
+    def method(self, event, context): ...
+
+
+async def asynchronous_event_handler(event, context): ...
+
+
+async def events_of(event, context):
+    yield event
+
+
+def generating(event, context):
+    yield event
+
+
+class EventClass:
+    def __init__(self, event, context): ...
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        event_handler,
+        EventInstance(),
+        EventInstance().method,
+        functools.partial(lambda name, event, context: None, "name"),
+        lambda event, context: None,
+    ],
+)
+def test_an_event_handler_is_known_by_the_names_of_its_parameters(handler):
+    assert detect_interface(handler) == "fc-event"
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [lambda context, event: [], lambda event, start_response: [], lambda event, context, x=1: []],
+)
+def test_other_names_are_those_of_wsgi(handler):
+    assert detect_interface(handler) == "wsgi"
+
+
+def test_a_detected_event_handler_that_is_none():
+    with pytest.raises(LoadError, match="it is a generator, and --interface fc-event wants"):
+        detect_interface(generating)
+
+
 @pytest.mark.parametrize(
     ("handler", "interface"),
     [
+        (event_handler, "fc-event"),
+        (wsgi, "fc-event"),
+        (WsgiInstance(), "fc-event"),
+        (lambda *args: None, "fc-event"),
+        (lambda event, context, more=None: None, "fc-event"),
+        (max, "fc-event"),
         (wsgi, "wsgi"),
         (lambda *args: [], "wsgi"),
         (lambda *args: None, "asgi"),
@@ -539,6 +596,14 @@ def test_an_interface_that_was_chosen_and_may_fit(handler, interface):
         (lambda scope: None, "wsgi", "it takes (scope), and --interface wsgi gives (environ, "),
         (wsgi, "asgi", "it takes (environ, start_response), and --interface asgi gives (scope, "),
         (factory, "asgi", "it takes (), and"),
+        (asynchronous_event_handler, "fc-event", "it is async, and --interface fc-event wants a"),
+        (events_of, "fc-event", "it is async"),
+        (asgi, "fc-event", "it is async"),
+        (generating, "fc-event", "it is a generator, and --interface fc-event wants a function"),
+        (EventClass, "fc-event", "it is a class, and --interface fc-event wants a function"),
+        (factory, "fc-event", "it takes (), and --interface fc-event gives (event, context)"),
+        (lambda event: None, "fc-event", "it takes (event), and"),
+        (AsgiMiddleware(None), "fc-event", "it takes (scope, receive, send), and"),
     ],
 )
 def test_an_interface_that_was_chosen_and_cannot_fit(handler, interface, words):

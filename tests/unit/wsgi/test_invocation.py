@@ -11,6 +11,8 @@ from unit.wsgi.responder import RecordingResponder
 
 from gateway.errors import BadResponse, ClientDisconnected
 from gateway.http.error_style import FunctionCompute2
+from gateway.http.response import Status
+from gateway.http.response_head import ResponseHead
 from gateway.wsgi.invocation import Invocation, Rules
 
 TEXT = [("Content-Type", "text/plain")]
@@ -691,6 +693,43 @@ def test_context_variables_of_one_run_do_not_reach_the_next():
 @pytest.fixture(autouse=True)
 def quiet(caplog):
     caplog.set_level(logging.WARNING)
+
+
+class _NamedStyle(FunctionCompute2):
+    """Fails like its elder, with a status of its own."""
+
+    def failure(self, error, request_id):
+        return ResponseHead.of(Status(299, "299 failed"), []), b""
+
+    def timeout(self, seconds, request_id):
+        return ResponseHead.of(Status(298, "298 late"), []), b""
+
+    def lost(self, request_id):
+        return ResponseHead.of(Status(297, "297 lost"), []), b""
+
+    def refusal(self, refusal, request_id):
+        return ResponseHead.of(Status(296, "296 refused"), []), b""
+
+
+def test_the_request_may_choose_the_style_of_its_errors():
+    heads = []
+
+    def style_of(head):
+        heads.append(head)
+        return _NamedStyle()
+
+    def handler(environ, start_response):
+        raise ValueError("bad")
+
+    responder = run(handler, style_of=style_of)
+    assert (responder.status.code, heads) == (299, [responder.head])
+    assert run(handler, waited=31.0, style_of=style_of).status.code == 296
+    for act, code in (("expire", 298), ("lose", 297)):
+        responder = RecordingResponder()
+        invocation = Invocation(rules_of(handler, style_of=style_of), responder, lambda _: {})
+        getattr(invocation, act)()
+        assert responder.status.code == code
+    assert heads[-1] is responder.head
 
 
 class _FailingStyle(FunctionCompute2):

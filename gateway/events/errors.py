@@ -1,0 +1,57 @@
+"""What InvokeFunction tells of a function that failed: the invocation went well, the function did
+not, so it is a 200 with `X-Fc-Error-Type` (FC, "Error handling")."""
+
+from gateway.errors import Refusal
+from gateway.fc import errors as fc_errors
+from gateway.fc.invocation_url import parse_invocation_url
+from gateway.http.error_style import Answer, ErrorStyle
+from gateway.http.head import RequestHead
+from gateway.http.response import status_of
+from gateway.http.response_head import ResponseHead
+
+_FUNCTION_ERROR = ResponseHead.of(status_of(200), fc_errors.HEADERS)
+
+
+class EventErrors:
+    """The error styles of a gateway with an event handler: one for each kind of request."""
+
+    def __init__(self, style: ErrorStyle, *, shows_stack: bool = False) -> None:
+        """`style` is for HTTP requests, and for what the gateway itself refuses.
+
+        `shows_stack`: whether InvokeFunction tells where a function failed.
+        """
+        self._of_http = style
+        self._of_invocations = _InvocationErrors(style, shows_stack=shows_stack)
+
+    def of(self, head: RequestHead | None) -> ErrorStyle:
+        """The style for a request."""
+        if head is None or parse_invocation_url(head.method, head.target) is None:
+            return self._of_http
+        return self._of_invocations
+
+
+class _InvocationErrors:
+    """The style for InvokeFunction.
+
+    Its bodies are FC's whatever `--error-style` says: who invokes by this URL is an SDK of FC.
+    """
+
+    def __init__(self, style: ErrorStyle, *, shows_stack: bool) -> None:
+        self._style = style
+        self._shows_stack = shows_stack
+
+    def refusal(self, refusal: Refusal, request_id: str) -> Answer:
+        """As for other requests: the function has not run."""
+        return self._style.refusal(refusal, request_id)
+
+    def failure(self, error: BaseException, request_id: str) -> Answer:  # noqa: ARG002  # of HTTP
+        """200."""
+        return _FUNCTION_ERROR, fc_errors.exception_body(error, has_stack=self._shows_stack)
+
+    def timeout(self, seconds: float, request_id: str) -> Answer:  # noqa: ARG002
+        """200."""
+        return _FUNCTION_ERROR, fc_errors.timeout_body(seconds)
+
+    def lost(self, request_id: str) -> Answer:  # noqa: ARG002
+        """200."""
+        return _FUNCTION_ERROR, fc_errors.LOST_BODY

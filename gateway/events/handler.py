@@ -1,0 +1,70 @@
+"""An event handler, `handler(event, context)`, as a WSGI application.
+
+So it runs in the pool, under the timeouts and limits, and gives the answers that WSGI handlers do.
+"""
+
+from collections.abc import Callable
+from time import time
+from typing import Any
+
+from gateway.errors import BadResponse
+from gateway.events.http_event import http_event
+from gateway.events.result import http_answer, output
+from gateway.fc import names
+from gateway.fc.context import address
+from gateway.fc.invocation_url import InvocationUrl, Recognise, parse_invocation_url
+
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+class EventHandler:
+    """Calls a handler with events: of InvokeFunction the body of the request, else an HTTP event.
+
+    It is an application for `gateway.WsgiBridge`, whose environ it relies on.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[[bytes, Any], object],
+        recognise: Recognise = parse_invocation_url,
+    ) -> None:
+        """`recognise` says which requests have an event for body."""
+        self._handler = handler
+        self._recognise = recognise
+
+    def __repr__(self) -> str:
+        return f"<EventHandler {self._handler!r}>"
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        """PEP 3333.
+
+        Raises:
+            BadResponse: the answer that the handler asks for cannot be given.
+            BaseException: what the handler raised, or what its result raised.
+        """
+        body: bytes = environ["wsgi.input"].read()
+        url = self._recognise(environ["REQUEST_METHOD"], environ[names.ENVIRON_REQUEST_URI])
+        if url is not None:
+            return self._invoke(body, url, environ, start_response)
+        context = environ[names.ENVIRON_CONTEXT]
+        status, headers, content = http_answer(
+            self._handler(http_event(environ, body, time()), context)
+        )
+        try:
+            start_response(status, headers)
+        except (TypeError, ValueError) as error:
+            raise BadResponse(f"the response struct of the handler is invalid: {error}") from error
+        return [content]
+
+    def _invoke(
+        self,
+        event: bytes,
+        url: InvocationUrl,
+        environ: dict[str, Any],
+        start_response: StartResponse,
+    ) -> list[bytes]:
+        context = environ[names.ENVIRON_CONTEXT]
+        address(context, *url)
+        content = output(self._handler(event, context))
+        start_response("200", [("Content-Type", "application/octet-stream")])
+        return [content]

@@ -1,0 +1,156 @@
+"""What an event handler returns, as the body of InvokeFunction or as the answer to an HTTP request.
+
+Theory of operation: FC's runtime makes bytes of every result (text is UTF-8, all else JSON), and
+its HTTP trigger then looks whether these bytes are a response struct: a JSON object with a
+`statusCode`.  If not, they are the body of a 200 of type `application/json`.
+
+Source: FC 3.0, "Use an HTTP trigger to invoke a function", response struct.
+"""
+
+import json
+import re
+from base64 import b64decode
+from binascii import Error as NotBase64
+from typing import Any, Final, NamedTuple
+
+from gateway.errors import BadResponse
+from gateway.http import grammar
+from gateway.http.response import BODILESS
+
+_JSON: Final = ("Content-Type", "application/json")
+
+_OBJECT: Final = re.compile(rb"\s*\{")
+
+_LINE_ENDS: Final = re.compile(r"[\r\n]+")
+"""Encoders of MIME put them between the lines of base64 (RFC 2045 §6.8)."""
+
+
+class HttpAnswer(NamedTuple):
+    """Status, header fields and body, as PEP 3333 has them."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+def output(result: object) -> bytes:
+    """The bytes of a result.
+
+    Raises:
+        TypeError, ValueError, RecursionError: JSON cannot say it.
+    """
+    if isinstance(result, bytes | bytearray | memoryview):
+        return bytes(result)
+    if isinstance(result, str):
+        return _utf8(result)
+    return json.dumps(result).encode()
+
+
+def http_answer(result: object) -> HttpAnswer:
+    """The answer to an HTTP request.
+
+    Raises:
+        BadResponse: the result is a response struct, and no answer can be made of it.
+        TypeError, ValueError, RecursionError: JSON cannot say the result.
+    """
+    if isinstance(result, dict):
+        if "statusCode" in result:
+            return _answer(_as_json(result))
+        return HttpAnswer("200", [_JSON], output(result))
+    body = output(result)
+    struct = _struct_in(body)
+    return HttpAnswer("200", [_JSON], body) if struct is None else _answer(struct)
+
+
+def _as_json(struct: dict[Any, Any]) -> dict[str, Any]:
+    """The struct as it is behind JSON: without tuples, enums and the like.
+
+    A body of text, which may be large, stays what it is.
+    """
+    body = struct.get("body")
+    if not isinstance(body, str):
+        return json.loads(json.dumps(struct))  # type: ignore[no-any-return]  # An object, for a dict.
+    plain: dict[str, Any] = json.loads(json.dumps(struct | {"body": ""}))
+    plain["body"] = body
+    return plain
+
+
+def _struct_in(body: bytes) -> dict[str, Any] | None:
+    """The response struct that a handler has made into JSON itself; `None`: it is none."""
+    if not _OBJECT.match(body) or b'"statusCode"' not in body:
+        return None
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if "statusCode" in found else None
+
+
+def _answer(struct: dict[str, Any]) -> HttpAnswer:
+    status = _status(struct["statusCode"])
+    headers = _headers(struct.get("headers"))
+    if int(status) not in BODILESS and not any(
+        name.lower() == "content-type" for name, _ in headers
+    ):
+        headers.append(_JSON)
+    return HttpAnswer(status, headers, _body(struct.get("body"), struct.get("isBase64Encoded")))
+
+
+def _status(given: object) -> str:
+    text = given if isinstance(given, str) else str(given) if type(given) is int else ""
+    if len(text) != 3 or not (text.isascii() and text.isdigit()) or text < "200":
+        raise _bad("statusCode is no number from 200 to 999")
+    return text
+
+
+def _headers(given: object) -> list[tuple[str, str]]:
+    """The header fields; several values of one are several lines, as `Set-Cookie` needs it."""
+    if given is None:
+        return []
+    if not isinstance(given, dict):
+        raise _bad("headers is no object of names and values")
+    return [
+        (name, _value(name, value))
+        for name, values in given.items()
+        for value in (values if isinstance(values, list) else [values])
+    ]
+
+
+def _value(name: str, given: object) -> str:
+    if isinstance(given, str):
+        return given
+    if type(given) is int:
+        return str(given)
+    token = grammar.TOKEN.match(name)  # No more: it may be a whole line, with a secret in it.
+    raise _bad(f"the value of header {token[0] if token else '':.100} is no text")
+
+
+def _body(given: object, is_base64: object) -> bytes:
+    if not (is_base64 is None or isinstance(is_base64, bool)):
+        raise _bad("isBase64Encoded is neither true nor false")
+    if given is None:
+        return b""
+    if not isinstance(given, str):
+        raise _bad("body is no text; make JSON of it, or base64 with isBase64Encoded")
+    if not is_base64:
+        return _utf8(given)
+    try:
+        return b64decode(_LINE_ENDS.sub("", given), validate=True)
+    except (NotBase64, ValueError):
+        raise _bad("isBase64Encoded is true, and body is no base64") from None
+
+
+def _utf8(text: str) -> bytes:
+    """`text` in UTF-8.
+
+    Halves of surrogate pairs, which Python lets stand in a text, are joined, and U+FFFD stands for
+    those without the other: so it is with JSON that passes through FC.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def _bad(what: str) -> BadResponse:
+    return BadResponse(f"the response struct of the handler is invalid: {what}")
