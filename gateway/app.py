@@ -19,10 +19,7 @@ from gateway.departure import leave_within
 from gateway.descriptors import connections_allowed, occupy_standard
 from gateway.entrance import new_connection, proxies
 from gateway.errors import UsageError
-from gateway.events.errors import EventErrors
-from gateway.events.handler import EventHandler
 from gateway.fc.context import ContextTemplate, context_template
-from gateway.fc.invocation_url import parse_container_call
 from gateway.function_environ import declare, port_of
 from gateway.http.admission import Admission
 from gateway.http.body import BodyBudget
@@ -30,6 +27,7 @@ from gateway.http.connection import Connection
 from gateway.http.deadlines import DeadlineSweep, sweep_interval
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
+from gateway.interfaces import KINDS, Bridged, bridged
 from gateway.limits import Limits
 from gateway.loading import Interface, check_interface, detect_interface, load
 from gateway.observe.access_log import AccessLog
@@ -46,12 +44,6 @@ if TYPE_CHECKING:
 
 DEMO_TARGET = "gateway.demo:handler"
 """What is served when nothing is named."""
-
-_KINDS: dict[Interface, str] = {
-    "wsgi": "WSGI handler",
-    "asgi": "ASGI application",
-    "fc-event": "event handler",
-}
 
 _LEAST_LEAVE = 1.0
 """Seconds for what is registered with `atexit`, when draining has taken all its time."""
@@ -89,7 +81,7 @@ def check(config: Config) -> str:
     handler, interface = _load(config, None if config.unix else config.port)
     name = getattr(handler, "__qualname__", type(handler).__qualname__)
     return (
-        f"{_target(config)}: {_KINDS[interface]} {name} of {getattr(handler, '__module__', '?')}; "
+        f"{_target(config)}: {KINDS[interface]} {name} of {getattr(handler, '__module__', '?')}; "
         f"{config.threads} threads, queue of {config.queue}, body up to {config.max_body} bytes"
     )
 
@@ -164,7 +156,7 @@ def _run_worker(
 
     async def main() -> None:
         if interface != "asgi":
-            bridge = _bridge(config, handler, interface, profile, told)
+            bridge = _bridge(config, bridged(config, handler, interface), told, profile)
             SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
             leave_within(await _serve(config, bridge, told, access_log, profile, post))
             return
@@ -307,18 +299,11 @@ def _budget(config: Config) -> BodyBudget:
 
 def _bridge(
     config: Config,
-    handler: Callable[..., Any],
-    interface: Interface,
-    profile: "InvocationProfile | None",
+    function: Bridged,
     told: "InvocationMetadata | None",
+    profile: "InvocationProfile | None",
 ) -> WsgiBridge:
-    style = error_style(config)
-    style_of = None
-    if interface == "fc-event" and config.profile == "custom-container":
-        handler = EventHandler(handler, parse_container_call)
-    elif interface == "fc-event":
-        handler = EventHandler(handler)
-        style_of = EventErrors(style, shows_stack=config.tracebacks).of
+    handler = function.handler
     return WsgiBridge(
         handler if profile is None else profile.wrap(handler),
         threads=config.threads,
@@ -326,10 +311,10 @@ def _bridge(
         queue_timeout=config.queue_timeout,
         handler_timeout=config.handler_timeout,
         limits=_limits(config),
-        error_style=style,
-        style_of=style_of,
+        error_style=error_style(config),
+        style_of=function.style_of,
         contexts=_contexts(config),
-        exact_environ=config.exact_environ,
+        exact_environ=function.has_exact_environ,
         metadata=told,
     )
 

@@ -31,9 +31,10 @@ def events(start_shared_gateway: StartGateway) -> Gateway:
 
 @pytest.fixture(scope="module")
 def impatient(start_shared_gateway: StartGateway) -> Gateway:
-    """One thread, one place in its queue, half a second for a handler."""
+    """One thread, one place in its queue, half a second for a handler; other forms of answers."""
     return start_shared_gateway(
-        "events:handler", "--threads", "1", "--queue", "1", "--handler-timeout", "0.5"
+        *("events:handler", "--threads", "1", "--queue", "1", "--handler-timeout", "0.5"),
+        *("--exact-environ", "--error-style", "fc3"),
     )
 
 
@@ -212,6 +213,13 @@ def test_a_default_url(client: WireClient) -> None:
     assert event["queryParameters"] == {"c": "d"}
 
 
+def test_the_exact_environ_changes_no_event(impatient: Gateway) -> None:
+    with impatient.connect() as client:
+        event = client.ask("/%C3%A4").json()
+    assert (event["rawPath"], event["requestContext"]["http"]["path"]) == ("/%C3%A4", "/ä")
+    assert event["headers"] == {"Host": "gateway.test"}
+
+
 # InvokeFunction.
 
 
@@ -358,7 +366,7 @@ def test_a_full_queue_refuses_invocations_with_its_own_status(
         refused = third.ask(INVOKE, "POST", body=b"third")
         (tmp_path / "go").touch()
         assert (refused.status, refused["X-Fc-Error-Type"]) == (429, "FcCommonError")
-        assert refused.json()["ErrorCode"] == "ResourceExhausted"
+        assert refused.json()["Code"] == "ResourceExhausted"
         assert second.read_response().body == b"second"
 
 

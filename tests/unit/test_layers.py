@@ -57,6 +57,7 @@ WIRING = {
     "gateway.app",
     "gateway.cli",
     "gateway.entrance",
+    "gateway.interfaces",
     "gateway.service",
 }
 """What may see the settings, besides their own folder."""

@@ -1,0 +1,39 @@
+"""What the bridge is given of a handler: a part of the composition root, `app.py`."""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from gateway.answering import error_style
+from gateway.config import Config
+from gateway.events.errors import EventErrors
+from gateway.events.handler import EventHandler
+from gateway.fc.invocation_url import parse_container_call
+from gateway.http.error_style import ErrorStyle
+from gateway.http.head import RequestHead
+from gateway.loading import Interface
+
+KINDS: Final[dict[Interface, str]] = {
+    "wsgi": "WSGI handler",
+    "asgi": "ASGI application",
+    "fc-event": "event handler",
+}
+"""What speakers of each are called."""
+
+
+class Bridged(NamedTuple):
+    """What `WsgiBridge` is given of a handler."""
+
+    handler: Callable[..., Any]
+    """Speaks WSGI."""
+    style_of: Callable[[RequestHead | None], ErrorStyle] | None = None
+    has_exact_environ: bool = False
+
+
+def bridged(config: Config, handler: Callable[..., Any], interface: Interface) -> Bridged:
+    """A handler of WSGI or of events for the bridge."""
+    if interface == "wsgi":
+        return Bridged(handler, has_exact_environ=config.exact_environ)
+    if config.profile == "custom-container":
+        return Bridged(EventHandler(handler, parse_container_call))
+    errors = EventErrors(error_style(config), shows_stack=config.tracebacks)
+    return Bridged(EventHandler(handler), errors.of)
