@@ -10,7 +10,6 @@ import socket
 import sys
 import time
 from collections.abc import MutableMapping
-from pathlib import Path
 
 from gateway.fc import names
 from gateway.fc.context import ContextTemplate
@@ -64,9 +63,9 @@ def module_file(target: str) -> str | None:
     """The file of the module that a loaded `target` names."""
     module, colon, _ = target.partition(":")
     name = module if colon else target.rpartition(".")[0]
-    found = sys.modules.get(name.removesuffix(".py").replace("/", "."))
+    found = sys.modules.get(name.replace("/", "."))
     file = getattr(found, "__file__", None)
-    return None if file is None else str(Path(file))
+    return file if isinstance(file, str) else None
 
 
 def peak_memory() -> int:

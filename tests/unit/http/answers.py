@@ -26,9 +26,10 @@ class Answer(NamedTuple):
 class AnswerReader:
     """Takes all bytes that a client has received apart."""
 
-    def __init__(self, data: bytes, *, is_closed: bool) -> None:
+    def __init__(self, data: bytes, *, is_closed: bool, names_request: bool = True) -> None:
         self._data = data
         self._is_closed = is_closed
+        self._constant = {"date", "x-fc-request-id"} if names_request else {"date"}
         self.interims = 0
         """How many `100 Continue` came."""
 
@@ -64,7 +65,7 @@ class AnswerReader:
             name = match[1].decode().lower()
             assert name not in fields, f"{name} is there twice"
             fields[name] = match[2].decode("latin-1")
-        assert fields.keys() >= {"date", "x-fc-request-id"}
+        assert fields.keys() >= self._constant
         return Answer(status, fields, self._read_body(method, status, fields))
 
     def _read_body(self, method: str | None, status: int, fields: dict[str, str]) -> bytes:
@@ -102,7 +103,11 @@ class AnswerReader:
 
 
 def read_answers(
-    data: bytes, methods: Iterable[str | None] = ("GET",), *, is_closed: bool = True
+    data: bytes,
+    methods: Iterable[str | None] = ("GET",),
+    *,
+    is_closed: bool = True,
+    names_request: bool = True,
 ) -> list[Answer]:
     """The answers in `data`, to requests of these methods."""
-    return AnswerReader(data, is_closed=is_closed).read_all(methods)
+    return AnswerReader(data, is_closed=is_closed, names_request=names_request).read_all(methods)

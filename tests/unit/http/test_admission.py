@@ -1,11 +1,15 @@
 """The cap on connections: who gets in, who makes room, who is turned away."""
 
+import json
+
 import pytest
 from unit.http.answers import read_answers
 from unit.http.wire import FakeSocket, FakeTransport, Kernel, Wire
 
 from gateway.http.admission import Admission, TurnedAway
 from gateway.http.connection import Connection
+from gateway.http.fc_fields import SilentExchange
+from gateway.http.problem_details import ProblemDetails
 from gateway.http.response import status_of
 from gateway.http.response_head import ResponseHead
 
@@ -172,3 +176,15 @@ def test_who_was_turned_away_makes_no_room(site, admission):
     sweep(site, admission)
     assert not Newcomer(admission, site).is_admitted
     assert not any(each.transport.is_lost for each in newcomers)
+
+
+def test_who_is_turned_away_is_told_in_the_style_and_with_the_fields_that_are_wanted(make_site):
+    site = make_site(error_style=ProblemDetails(), exchange_type=SilentExchange)
+    admission = Admission(site, 1, max_turned_away=1)
+    busy(admission, site, 1)
+    newcomer = Newcomer(admission, site)
+    (answer,) = read_answers(bytes(newcomer.kernel.taken), [None], names_request=False)
+    assert (answer.status, answer.fields["retry-after"]) == (503, "1")
+    assert answer.fields["content-type"] == "application/problem+json"
+    assert json.loads(answer.body)["code"] == "ConnectionLimit"
+    assert not [name for name in answer.fields if name.startswith("x-fc-")]

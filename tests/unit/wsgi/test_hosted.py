@@ -13,10 +13,11 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from gateway import Limits, WsgiBridge
-from gateway.errors import ClientDisconnected
+from gateway.errors import ClientDisconnected, QueueFull
 from gateway.fc.context import ContextTemplate, Function, Service
+from gateway.fc.metadata import InvocationMetadata
 from gateway.http.error_style import FunctionCompute2
-from gateway.wsgi.hosted import IncompleteResponse
+from gateway.wsgi.hosted import HostedExchange, IncompleteResponse
 
 TIMEOUT = 10.0
 DISCONNECT = {"type": "http.disconnect"}
@@ -725,3 +726,59 @@ def test_end_of_the_loop_closes_the_generator() -> None:
     handler.go_on(100)
     assert handler.is_closed.wait(TIMEOUT)
     bridge.stop()
+
+
+# Fields of Function Compute.
+
+METADATA = InvocationMetadata("c-1", "2", lambda: 1 << 20)
+
+
+async def answer_with(extra_fields: str, **options: Any) -> dict[bytes, bytes]:
+    """The fields of an answer to an exchange that somebody has given `extra_fields`."""
+    loop = asyncio.get_running_loop()
+    style = FunctionCompute2()
+    exchange = HostedExchange("request-1", loop, lambda: None, style, **options)
+    exchange.begin_invocation(Service("shop"))
+    exchange.extra_fields = extra_fields
+    exchange.refuse(QueueFull("full"))
+    sent: list[Any] = []
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    await exchange.run(receive, send)
+    headers = sent[0]["headers"]
+    assert len(dict(headers)) == len(headers)
+    return dict(headers)
+
+
+@asyncio_test
+async def test_fields_that_others_have_given() -> None:
+    more = "\r\nAccess-Control-Allow-Origin: *\r\nX-Fc-Log-Result: AA: A==\r\nX-Empty: "
+    fields = await answer_with(more)
+    assert fields[b"access-control-allow-origin"] == b"*"
+    assert fields[b"x-fc-log-result"] == b"AA: A=="
+    assert fields[b"x-empty"] == b""
+    assert fields[b"x-fc-request-id"] == b"request-1"
+    assert fields[b"x-fc-error-type"] == b"FcCommonError"
+    assert b"x-fc-instance-id" not in fields
+
+
+@asyncio_test
+async def test_fields_that_tell_of_the_invocation() -> None:
+    fields = await answer_with("", metadata=METADATA)
+    assert fields[b"x-fc-instance-id"] == b"c-1"
+    assert fields[b"x-fc-max-memory-usage"] == b"1.00"
+    assert int(fields[b"x-fc-invocation-duration"]) >= 1
+
+
+@asyncio_test
+async def test_no_fields_of_function_compute() -> None:
+    more = "\r\nVary: Origin\r\nX-Fc-Log-Result: AAAA\r\nX-Fc-Status: 404"
+    fields = await answer_with(more, metadata=METADATA, has_fc_fields=False)
+    told = {name for name in fields if name.startswith(b"x-fc-")}
+    assert told == {b"x-fc-status"}
+    assert fields[b"vary"] == b"Origin"

@@ -1,0 +1,26 @@
+"""Each row of docs/exact-environ.md names a test, and the test exists."""
+
+import re
+
+import pytest
+from unit.cited_tests import ROOT, assert_cites_a_test, rows
+
+PAGE = ROOT / "docs" / "exact-environ.md"
+ROWS = rows(PAGE)
+
+
+def test_there_are_rows() -> None:
+    assert len(ROWS) > 12
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0][:40])
+def test_the_row_names_a_test_that_exists(row: list[str]) -> None:
+    assert_cites_a_test(row)
+
+
+def test_what_the_text_cites_exists() -> None:
+    text = PAGE.read_text("utf-8").rpartition("|")[2]
+    cited = re.findall(r"`F/[^`]+`", text)
+    assert len(cited) == 2
+    for test in cited:
+        assert_cites_a_test(["", "", test])
