@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from gateway.errors import Refusal
 from gateway.fc import errors as fc_errors
+from gateway.fc import names
 from gateway.http.error_style import Answer, RefusalTexts
 from gateway.http.response import phrase_of, status_of
 from gateway.http.response_head import ResponseHead
@@ -109,10 +110,13 @@ def _head(status: int, fields: list[tuple[str, str]]) -> ResponseHead:
 
 
 def _fields(refusal: Refusal) -> list[tuple[str, str]]:
-    fields = list(refusal.plain_fields)
-    if refusal.retry_after is not None:
-        fields.append(("Retry-After", str(refusal.retry_after)))
-    return fields
+    """What it says in its header besides the form of its body, and what RFC 9110 wants more."""
+    own = [
+        (name, value)
+        for name, value in refusal.headers()
+        if name.lower() != "content-type" and not name.lower().startswith(names.HEADER_PREFIX)
+    ]
+    return [*own, *refusal.plain_fields]
 
 
 _FAILED: Final = _head(500, [])
