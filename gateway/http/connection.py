@@ -252,7 +252,7 @@ class Connection(asyncio.Protocol):
         try:
             head = self._parser.feed(data)
         except Refusal as refusal:
-            self._refuse(refusal)
+            self._refuse(refusal, data)
             return
         if head is not None:
             self._begin(head, self._parser.rest)
@@ -369,12 +369,15 @@ class Connection(asyncio.Protocol):
 
     # Ending.
 
-    def _refuse(self, refusal: Refusal) -> None:
-        """Answer with `refusal` whatever is under way, and close."""
+    def _refuse(self, refusal: Refusal, fed: bytes = b"") -> None:
+        """Answer with `refusal` whatever is under way, and close; `fed` is what was not parsed."""
         exchange = self._exchange
+        has_body = True
         if exchange is None:
             site = self.site
             head = self._parser.refused
+            # RFC 9110 §9.3.2: whatever is wrong with a HEAD, its answer has no content.
+            has_body = head is not None or not self._parser.is_head_request(fed)
             is_unknown = not (self._is_ready or self.is_announced)
             if site.record is not None and is_unknown and self._transport is not None:
                 self.peer = peer_of(self._transport.get_extra_info("socket"))
@@ -382,7 +385,7 @@ class Connection(asyncio.Protocol):
             self._exchange = exchange
         self._end_reception(refusal)
         self._wait = _OVER
-        if exchange.refuse(refusal):
+        if exchange.refuse(refusal, has_body=has_body):
             is_late = isinstance(refusal, RequestTimeout)
             self._linger(_LATE_LINGER if is_late else self.site.timeouts.linger)
         else:

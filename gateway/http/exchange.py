@@ -224,23 +224,26 @@ class Exchange:
 
     # From the loop.
 
-    def respond_soon(self, response: ResponseHead, body: bytes) -> bool:
-        """Answer completely, from the loop; False when somebody else has claimed the answer."""
+    def respond_soon(self, response: ResponseHead, body: bytes, *, has_body: bool = True) -> bool:
+        """Answer completely, from the loop; False when somebody else has claimed the answer.
+
+        Without `has_body` the body is not sent: `head`, which would tell, does not know it.
+        """
         if not self.claim():
             return False
         head = self._encode_head(response, len(body))
-        if self._form == NO_BODY:
+        if self._form == NO_BODY or not has_body:
             body = b""
         self.bytes_sent = len(body)
         self.connection.write_last(self, head + body)
         return True
 
-    def refuse(self, refusal: Refusal) -> bool:
+    def refuse(self, refusal: Refusal, *, has_body: bool = True) -> bool:
         """Answer with a refusal, from the loop; False when somebody else has claimed."""
         if refusal.closes:
             self.keep_alive = False
         style = self.connection.site.error_style
-        return self.respond_soon(*style.refusal(refusal, self.request_id))
+        return self.respond_soon(*style.refusal(refusal, self.request_id), has_body=has_body)
 
     def expire(self, response: ResponseHead, body: bytes) -> None:
         """Answer in place of a thread that takes too long, from the loop.

@@ -96,6 +96,14 @@ class HeadParser:
         """Whether a head has begun and not ended; empty lines before it are none of it."""
         return bool(self._target or self._raw.strip(b"\r\n"))
 
+    def is_head_request(self, data: bytes) -> bool:
+        """Whether the open head, which may be refused at any byte, has the method HEAD.
+
+        `data` is what was fed last if it was refused.  The bytes decide, because what the parser
+        tells of a head that it does not take depends on how it came in segments.
+        """
+        return (self._raw + data[: 2 * _MAX_EMPTY_LINES]).lstrip(b"\r\n").startswith(b"HEAD ")
+
     def forget(self) -> None:
         """Give up what is remembered of the last head: none may come for a while."""
         self._last_raw = b""

@@ -130,6 +130,31 @@ def test_head_has_the_length_and_no_body(
             assert client.ask("/fine").body == b"fine"
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"HEAD /{'p' * 4096} HTTP/1.1\r\nHost: a",
+        f"HEAD / HTTP/1.1\r\nHost: a\r\nA: {'a' * 8192}",
+        "HEAD / HTTP/1.1",
+        "HEAD / HTTP/3.0\r\nHost: a",
+        "HEAD /\0 HTTP/1.1\r\nHost: a",
+        "\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip",
+    ],
+)
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_no_refusal_of_head_has_a_body(plain: Gateway, head: str, is_cut: bool) -> None:
+    with plain.connect() as client:
+        data = f"{head}\r\n\r\n".encode()
+        if is_cut:
+            client.send_in_pieces(data[:12])
+            data = data[12:]
+        client.send(data)
+        response = client.read_response("HEAD")
+        assert response.status >= 400
+        assert int(response["Content-Length"]) > 100
+        client.expect_close()
+
+
 def test_a_failed_handler(plain: Gateway) -> None:
     with plain.connect() as client:
         for target in ("/raise", "/late"):

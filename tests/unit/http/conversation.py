@@ -52,6 +52,13 @@ class Delivered(NamedTuple):
     body: bytes
 
 
+def _method_of(record: Exchange, *, asks_for_head: bool) -> str | None:
+    """The method as the client knows it, which a record has of what was understood only."""
+    if record.head is not None:
+        return record.head.method
+    return "HEAD" if asks_for_head and not record.bytes_sent else None
+
+
 class Outcome(NamedTuple):
     """All that must not depend on how the bytes were cut."""
 
@@ -162,7 +169,8 @@ def converse(segments: list[bytes], way: str, *, ends: bool, reads: Sequence[int
     if ends:
         wire.end()
     wire.read_on()
-    methods = [record.head.method if record.head else None for record in records]
+    asks_for_head = b"HEAD " in b"".join(segments)
+    methods = [_method_of(record, asks_for_head=asks_for_head) for record in records]
     answers = AnswerReader(wire.take(), is_closed=wire.is_closed).read_all(methods)
     assert [answer.status for answer in answers] == [record.status for record in records]
     assert len({id(record) for record in records}) == len(records)

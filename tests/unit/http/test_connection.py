@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import gc
+import re
 import weakref
 from itertools import count
 
@@ -942,3 +943,36 @@ def test_no_descriptor_for_the_duplicate(site, monkeypatch):
     wire.loop.run()
     assert wire.transport.is_lost
     assert site.connections == set()
+
+
+# --- refusals of HEAD --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "has_body"),
+    [
+        (b"HEAD /\0 HTTP/1.1\r\nHost: a\r\n\r\n", False),
+        (b"HEAD / HTTP/9.9\r\nHost: a\r\n\r\n", False),
+        (b"\r\n\r\nHEAD  / HTTP/1.1\r\nHost: a\r\n\r\n", False),
+        (b"HEADS / HTTP/1.1\r\nHost: a\r\n\r\n", True),
+        (b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", True),
+        (b"rubbish\r\n\r\n", True),
+    ],
+)
+def test_a_refusal_of_head_has_no_body_however_it_comes(make_site, data, has_body):
+    for size in (1, 3, 7, len(data)):
+        wire = Wire(make_site())
+        for start in range(0, len(data), size):
+            wire.send(data[start : start + size])
+        wire.end()
+        head, _, body = bytes(wire.take()).partition(b"\r\n\r\n")
+        assert int(re.search(rb"Content-Length: (\d+)", head)[1]) > 0
+        assert bool(body) is has_body, size
+
+
+def test_the_head_request_before_is_not_the_one_that_is_refused(wire, application):
+    wire.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+    application[0].respond(OK, b"", 0)
+    wire.take()
+    wire.send(b"rubbish\r\n\r\n")
+    assert b"malformed" in wire.take() or b"request line" in wire.take()
