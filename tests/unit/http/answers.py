@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from gateway.http.exchange import Exchange
+
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) [\t\x20-\x7e\x80-\xff]*")
 _FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ([\x20-\x7e\x80-\xff]*)")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -111,3 +113,13 @@ def read_answers(
 ) -> list[Answer]:
     """The answers in `data`, to requests of these methods."""
     return AnswerReader(data, is_closed=is_closed, names_request=names_request).read_all(methods)
+
+
+def method_of(record: Exchange, sent: bytes) -> str | None:
+    """The method as the client knows it, which has `sent` this, and perhaps more.
+
+    A record has it only of what was understood; the refusal of anything but HEAD has a body.
+    """
+    if record.head is not None:
+        return record.head.method
+    return "HEAD" if b"HEAD " in sent and not record.bytes_sent else None

@@ -6,7 +6,7 @@ from itertools import count, pairwise
 from typing import NamedTuple
 from unittest.mock import patch
 
-from unit.http.answers import AnswerReader
+from unit.http.answers import AnswerReader, method_of
 from unit.http.wire import ManualLoop, Wire, body_of
 
 from gateway.errors import ClientDisconnected, Refusal
@@ -50,13 +50,6 @@ class Delivered(NamedTuple):
     host: str
     fields: list[tuple[bytes, bytes]]
     body: bytes
-
-
-def _method_of(record: Exchange, *, asks_for_head: bool) -> str | None:
-    """The method as the client knows it, which a record has of what was understood only."""
-    if record.head is not None:
-        return record.head.method
-    return "HEAD" if asks_for_head and not record.bytes_sent else None
 
 
 class Outcome(NamedTuple):
@@ -169,8 +162,7 @@ def converse(segments: list[bytes], way: str, *, ends: bool, reads: Sequence[int
     if ends:
         wire.end()
     wire.read_on()
-    asks_for_head = b"HEAD " in b"".join(segments)
-    methods = [_method_of(record, asks_for_head=asks_for_head) for record in records]
+    methods = [method_of(record, b"".join(segments)) for record in records]
     answers = AnswerReader(wire.take(), is_closed=wire.is_closed).read_all(methods)
     assert [answer.status for answer in answers] == [record.status for record in records]
     assert len({id(record) for record in records}) == len(records)

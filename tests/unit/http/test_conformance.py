@@ -9,7 +9,7 @@ from itertools import count, pairwise
 import pytest
 from conformance.cases import HIDDEN, Case, Seen, get
 from conformance.tables import CASES, FAMILIES
-from unit.http.answers import AnswerReader
+from unit.http.answers import AnswerReader, method_of
 from unit.http.wire import ManualLoop, Wire, body_of
 
 from gateway.http.body import BodyBudget
@@ -69,7 +69,7 @@ def converse(segments: list[bytes]) -> tuple[list[Seen], list[int], bool]:
     wire = Wire(site)
     for segment in segments:
         wire.send(segment)
-    methods = [record.head.method if record.head else None for record in records]
+    methods = [method_of(record, b"".join(segments)) for record in records]
     is_closed = wire.is_closed
     answers = AnswerReader(wire.take(), is_closed=is_closed).read_all(methods)
     wire.reset()
