@@ -485,7 +485,8 @@ class Config:
         kind=choice("minimal", "full", "none"),
         group=ANSWERS,
         help="Which X-Fc-* fields answers have: minimal is the request id and the type of errors, "
-        "full what Function Compute tells of an invocation besides.",
+        "full what Function Compute tells of an invocation besides, none nothing. See "
+        "docs/response-metadata.md.",
     )
     error_style: Literal["fc2", "fc3", "plain"] = option(
         "fc2",
