@@ -322,6 +322,7 @@ class Invocation:
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, BadResponse):
             self._tell(logging.ERROR, refusal.message)
+        self.exchange.error = refusal.code
         self._answer_fault(self._error_style().refusal(refusal, self.exchange.request_id))
 
     def _refuse_after_fault(self) -> None:
