@@ -1,0 +1,66 @@
+"""A trigger: in which order it looks."""
+
+from types import SimpleNamespace
+
+import pytest
+from unit.triggers.heads import head_of
+
+from gateway.errors import MethodNotAllowed, SignatureNotMatch
+from gateway.triggers.cors import Cors
+from gateway.triggers.trigger import Trigger
+
+PREFLIGHT = [("Origin", "https://a"), ("Access-Control-Request-Method", "PUT")]
+
+
+class Nobody:
+    """Lets nobody in."""
+
+    loop = None
+
+    def start(self, loop):
+        self.loop = loop
+
+    def check(self, head, *, may_defer):
+        raise SignatureNotMatch("no")
+
+
+def ask(trigger, method="GET", fields=()):
+    exchange = SimpleNamespace(head=head_of("/", method, list(fields)), extra_fields="\r\nX: y")
+    try:
+        return trigger.check(exchange, may_defer=True), exchange.extra_fields
+    except (MethodNotAllowed, SignatureNotMatch) as refusal:
+        return type(refusal), exchange.extra_fields
+
+
+def test_methods():
+    trigger = Trigger(methods=("GET", "POST"))
+    assert ask(trigger, "GET") == (None, "\r\nX: y")
+    for method in ("HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"):
+        assert ask(trigger, method) == (MethodNotAllowed, "\r\nX: y\r\nAllow: GET, POST")
+    assert ask(Trigger(), "PATCH")[0] is None
+
+
+def test_the_method_comes_before_the_credential():
+    trigger = Trigger(methods=("GET",), authentication=Nobody())
+    assert ask(trigger, "GET")[0] is SignatureNotMatch
+    assert ask(trigger, "PUT")[0] is MethodNotAllowed
+
+
+def test_a_preflight_comes_before_both():
+    trigger = Trigger(methods=("GET",), authentication=Nobody(), cors=Cors())
+    answer, _ = ask(trigger, "OPTIONS", PREFLIGHT)
+    assert answer[0].status.code == 200
+    assert ask(trigger, "OPTIONS")[0] is MethodNotAllowed
+    assert ask(Trigger(authentication=Nobody()), "OPTIONS", PREFLIGHT)[0] is SignatureNotMatch
+
+
+def test_a_preflight_is_the_handler_s_where_its_trigger_has_options():
+    assert ask(Trigger(methods=("OPTIONS",), cors=Cors()), "OPTIONS", PREFLIGHT)[0] is None
+    assert ask(Trigger(cors=Cors()), "OPTIONS", PREFLIGHT)[0] is not None
+
+
+@pytest.mark.parametrize("authentication", [None, Nobody()])
+def test_it_begins_on_the_loop(authentication):
+    loop = object()
+    Trigger(authentication=authentication).start(loop)
+    assert authentication is None or authentication.loop is loop
