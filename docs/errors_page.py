@@ -111,7 +111,7 @@ _ADVICE = {
     "ConnectionLimit": "Wait as long as `Retry-After` says, then connect again; keep fewer "
     "connections (`--max-connections`).",
     "BudgetTimeout": "Wait as long as `Retry-After` says, then try again (`--body-memory`).",
-    "MethodNotAllowed": "Use one of the methods in `Allow` (`--methods`).",
+    "MethodNotAllowed": "Use one of the methods that the message names (`--methods`).",
     "CredentialMissing": "Sign the request (`--auth function`).",
     "UnknownAccessKey": "Sign with a key that may call (`--auth-keys`).",
     "SignatureNotMatch": "Check the key, and what is signed: docs/triggers.md.",

@@ -339,8 +339,7 @@ class Invocation:
         """Answer with an error; where an answer was begun, its end is all that can be told."""
         try:
             if not self._has_written and not self.exchange.is_done:
-                head, body = answer
-                self.exchange.respond(head, body, len(body))
+                self.exchange.respond(*answer, len(answer[1]))
                 return
         except ClientDisconnected:
             pass

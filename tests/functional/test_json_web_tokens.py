@@ -163,7 +163,6 @@ def test_the_method_comes_first(client: WireClient) -> None:
     for method in ("HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"):
         answer = client.ask("/", method, fields=bearer("x"))
         assert answer.status == 403
-        assert answer["Allow"] == "GET, POST"
         if method != "HEAD":
             assert answer.json()["ErrorCode"] == "AccessDenied"
 
