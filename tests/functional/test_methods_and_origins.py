@@ -125,6 +125,16 @@ def test_preflights_need_no_credential(start_gateway: StartGateway) -> None:
         assert client.ask("/", "OPTIONS").status == 400
 
 
+def test_plain_statuses(start_gateway: StartGateway) -> None:
+    gateway = start_gateway("counting:handler", "--methods", "GET,PUT", "--error-style", "plain")
+    with gateway.connect() as client:
+        answer = client.ask("/", "POST")
+        assert answer.status == 405
+        assert answer["Allow"] == "GET, PUT"
+        assert answer["Content-Type"] == "application/problem+json"
+        assert client.ask("/").status == 200
+
+
 def test_without_the_option_nothing_is_added(recorder: Gateway) -> None:
     answer = requests.get(recorder.address, headers=dict(FROM_PAGE), timeout=10)
     assert not [name for name in answer.headers if name.lower().startswith(("access", "vary"))]

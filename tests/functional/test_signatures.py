@@ -331,6 +331,32 @@ def test_keys_are_read_anew(start_gateway: StartGateway, tmp_path: Path) -> None
     wait_until(lambda: call(sdk(gateway, ONE)).status_code == 403, "the old key does not")
 
 
+def test_invoke_function(start_gateway: StartGateway) -> None:
+    """The path is all that the SDK signs of it, besides method and fields."""
+    gateway = start_gateway(
+        "app:handler",
+        *("--interface", "fc-event", "--auth", "function"),
+        environ={"FC_ACCESS_KEYS": ":".join(ONE)},
+        source="""
+            def handler(event, context):
+                return event[::-1]
+        """,
+    )
+    assert sdk(gateway).invoke_function("service", "function", payload=b"abc").data == b"cba"
+    with pytest.raises(fc2.FcError) as caught:
+        sdk(gateway, (ONE[0], "wrong")).invoke_function("service", "function", payload=b"abc")
+    assert caught.value.err_code == "SignatureNotMatch"
+    path = "/2016-08-15/services/service/functions/function/invocations"
+    date = {"date": formatdate(time.time(), usegmt=True)}
+    signature = Auth(*ONE).sign_request("POST", path, date)
+    fields = [*date.items(), ("Authorization", signature)]
+    with gateway.connect() as client:
+        assert client.ask(path, "POST", fields=fields, body=b"ab").body == b"ba"
+    with gateway.connect() as client:
+        tampered = client.ask(f"{path}?a=1", "POST", fields=fields, body=b"ab")
+        check_refused(tampered, 403, "SignatureNotMatch")
+
+
 @pytest.mark.parametrize(
     ("options", "environ", "says"),
     [
