@@ -111,6 +111,17 @@ _ADVICE = {
     "ConnectionLimit": "Wait as long as `Retry-After` says, then connect again; keep fewer "
     "connections (`--max-connections`).",
     "BudgetTimeout": "Wait as long as `Retry-After` says, then try again (`--body-memory`).",
+    "MethodNotAllowed": "Use one of the methods that the message names (`--methods`).",
+    "CredentialMissing": "Sign the request (`--auth function`).",
+    "UnknownAccessKey": "Sign with a key that may call (`--auth-keys`).",
+    "SignatureNotMatch": "Check the key, and what is signed: docs/triggers.md.",
+    "StaleSignature": "Sign again, and set the clock (`--signature-max-age`).",
+    "SignedUrlExpired": "Ask for a new URL.",
+    "TokenMissing": "Send `Authorization: Bearer` with a token (`--auth jwt`).",
+    "TokenInvalid": "Get a token from the issuer (`--jwks`).",
+    "TokenExpired": "Get a new token (`--jwt-leeway`).",
+    "TokenNotMeant": "Get a token for here (`--jwt-audience`, `--jwt-issuer`).",
+    "KeysUnavailable": "Wait as long as `Retry-After` says, then try again (`--jwks`).",
     "BadResponse": "Nothing; the function has to set fewer or shorter headers.",
 }
 """What the client should do, and which option decides; one for each refusal."""

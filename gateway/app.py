@@ -17,7 +17,7 @@ from gateway.asgi.lifespan import Lifespan
 from gateway.config import Config
 from gateway.departure import leave_within
 from gateway.descriptors import connections_allowed, occupy_standard
-from gateway.entrance import new_connection, proxies
+from gateway.entrance import new_connection, proxies, trigger
 from gateway.errors import UsageError
 from gateway.fc.context import ContextTemplate, context_template
 from gateway.function_environ import declare, port_of
@@ -41,6 +41,7 @@ from gateway.wsgi.switch_watch import SwitchWatch
 if TYPE_CHECKING:
     from gateway.fc.metadata import InvocationMetadata
     from gateway.observe.invocation_profile import InvocationProfile
+    from gateway.triggers.trigger import Trigger
 
 DEMO_TARGET = "gateway.demo:handler"
 """What is served when nothing is named."""
@@ -68,8 +69,9 @@ def work(config: Config, post: Post) -> None:
     Raises:
         UsageError: something that the user can mend keeps the worker from starting.
     """
+    gate = trigger(config)  # First: the handler's code is not to see the keys.
     handler, interface = _load(config, port_of(post.sock))
-    _run_worker(config, handler, interface, post)
+    _run_worker(config, handler, interface, gate, post)
 
 
 def check(config: Config) -> str:
@@ -78,6 +80,7 @@ def check(config: Config) -> str:
     Raises:
         UsageError: as `serve` would.
     """
+    trigger(config)
     handler, interface = _load(config, None if config.unix else config.port)
     name = getattr(handler, "__qualname__", type(handler).__qualname__)
     return (
@@ -148,6 +151,7 @@ def _run_worker(
     config: Config,
     handler: Callable[..., Any],
     interface: Interface,
+    gate: "Trigger | None",
     post: Post,
 ) -> None:
     profile = _profile(config, interface)
@@ -158,13 +162,13 @@ def _run_worker(
         if interface != "asgi":
             bridge = _bridge(config, bridged(config, handler, interface), told, profile)
             SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
-            leave_within(await _serve(config, bridge, told, access_log, profile, post))
+            leave_within(await _serve(config, bridge, told, access_log, profile, post, gate=gate))
             return
         lifespan = Lifespan(handler)
         await lifespan.startup()
         try:
             application = _asgi_application(config, handler, lifespan)
-            left = await _serve(config, application, told, access_log, None, post)
+            left = await _serve(config, application, told, access_log, None, post, gate=gate)
         finally:
             await lifespan.shutdown()
         leave_within(left)
@@ -213,6 +217,8 @@ async def _serve(
     access_log: AccessLog | None,
     profile: "InvocationProfile | None",
     post: Post,
+    *,
+    gate: "Trigger | None",
 ) -> float:
     """Serve until told to stop; in how many seconds the process should then have ended."""
     timeouts = Timeouts(
@@ -236,8 +242,12 @@ async def _serve(
         next_request_id=request_ids(config),
         server_header=config.server_header,
         proxies=proxies(config),
+        gate=gate,
+        cross_origin=None if gate is None else gate.cors,
         record=_record([log.add for log in (access_log, profile) if log is not None]),
     )
+    if gate is not None:
+        gate.start(site.loop)
     allowed = connections_allowed(config.max_connections)
     admission = Admission(
         site,

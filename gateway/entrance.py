@@ -1,14 +1,17 @@
 """What settings mean for who connects: a part of the composition root, `app.py`."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gateway.config import Config
+from gateway.fc import names
 from gateway.http.connection import Connection
 from gateway.http.site import Site
 
 if TYPE_CHECKING:
+    from gateway.triggers.trigger import Authentication, Trigger
     from gateway.trust.forwarded import TrustedProxies
 
 
@@ -33,3 +36,36 @@ def new_connection(
     from gateway.trust.proxy_protocol import Door  # noqa: PLC0415
 
     return Door(Networks(config.trusted_proxies), made).greet
+
+
+def trigger(config: Config) -> "Trigger | None":
+    """Who may call, with keys that are read now; `None`: everybody may, and whatever they like.
+
+    Keys in the environment are taken out of it.
+
+    Raises:
+        UsageError: there are none, or they cannot be read.
+    """
+    keys = os.environ.pop(names.FC_ACCESS_KEYS, "")
+    if not (config.methods or config.cors or config.auth != "anonymous"):
+        return None
+    from gateway.triggers.cors import Cors  # noqa: PLC0415
+    from gateway.triggers.trigger import Trigger  # noqa: PLC0415
+
+    authentication: Authentication | None = None
+    if config.auth == "function":
+        from gateway.triggers.signature import signature_check  # noqa: PLC0415
+
+        authentication = signature_check(config.auth_keys, keys, max_age=config.signature_max_age)
+    elif config.auth == "jwt" and config.jwks is not None:
+        from gateway.triggers.tokens import token_check  # noqa: PLC0415
+
+        authentication = token_check(
+            config.jwks,
+            audience=config.jwt_audience,
+            issuer=config.jwt_issuer,
+            leeway=config.jwt_leeway,
+        )
+    return Trigger(
+        methods=config.methods, authentication=authentication, cors=Cors() if config.cors else None
+    )

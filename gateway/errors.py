@@ -50,6 +50,8 @@ class Refusal(Exception):
         fields = [("Content-Type", "application/json"), (names.ERROR_TYPE, self.error_type)]
         if self.retry_after is not None:
             fields.append(("Retry-After", str(self.retry_after)))
+        if self.plain_status is None:
+            fields += self.plain_fields  # They belong to the status, which is the same here.
         return fields
 
 
@@ -153,6 +155,104 @@ class GatewayFault(Refusal):
 
     status = 500
     code = names.INTERNAL_SERVER_ERROR
+
+
+class MethodNotAllowed(Refusal):
+    """The method is not among those that the trigger allows."""
+
+    status = 403
+    plain_status = 405
+    code = names.ACCESS_DENIED
+    closes = False
+
+    def __init__(self, message: str, methods: tuple[str, ...] = ()) -> None:
+        """`methods` are those that it allows."""
+        super().__init__(message)
+        self.plain_fields = (("Allow", ", ".join(methods)),)
+
+
+class CredentialMissing(Refusal):
+    """The request is to be signed, and has no `Authorization` or no date."""
+
+    code = names.MISSING_REQUIRED_HEADER
+    closes = False
+
+
+class UnknownAccessKey(Refusal):
+    """The request is signed with a key that is not among those that may sign, or is no longer."""
+
+    status = 403
+    code = names.INVALID_ACCESS_KEY_ID
+    closes = False
+
+
+class SignatureNotMatch(Refusal):
+    """The signature is not that of this request and this key, or is none."""
+
+    status = 403
+    code = names.SIGNATURE_NOT_MATCH
+    closes = False
+
+
+class StaleSignature(Refusal):
+    """The signature is right, but the date that it covers is too far from the gateway's clock."""
+
+    status = 403
+    code = "RequestTimeTooSkewed"
+    closes = False
+
+
+class SignedUrlExpired(Refusal):
+    """The signature is right, but the signed URL has expired."""
+
+    status = 403
+    code = "RequestExpired"
+    closes = False
+
+
+class TokenMissing(Refusal):
+    """The request has no JSON Web Token in `Authorization: Bearer`."""
+
+    status = 401
+    code = "JWTMissing"
+    plain_fields = (("WWW-Authenticate", "Bearer"),)
+    closes = False
+
+
+class TokenInvalid(Refusal):
+    """The JSON Web Token is none, or none of the keys has signed it."""
+
+    status = 401
+    code = "JWTInvalid"
+    plain_fields = (("WWW-Authenticate", 'Bearer error="invalid_token"'),)
+    closes = False
+
+
+class TokenExpired(Refusal):
+    """The JSON Web Token was valid until some time ago."""
+
+    status = 401
+    code = "JWTExpired"
+    plain_fields = (("WWW-Authenticate", 'Bearer error="invalid_token"'),)
+    closes = False
+
+
+class TokenNotMeant(Refusal):
+    """The JSON Web Token is signed, but not for here: its audience, its issuer or its beginning."""
+
+    status = 401
+    code = "JWTClaimInvalid"
+    plain_fields = (("WWW-Authenticate", 'Bearer error="invalid_token"'),)
+    closes = False
+
+
+class KeysUnavailable(Refusal):
+    """The keys that sign JSON Web Tokens could not be fetched yet."""
+
+    status = 503
+    code = "JWKSUnavailable"
+    closes = False
+    retry_after = 1
 
 
 class ClientDisconnected(ConnectionError):

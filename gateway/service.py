@@ -117,4 +117,6 @@ def _announce(config: Config, address: str) -> None:
             f"  curl -d 'hello' {address}/echo",
             f"  curl {address}/context",
         ]
-    print("\n".join(map(printable, lines)), file=sys.stderr, flush=True)
+    # In one write: workers log to the same place, and without a buffer `print` makes two of it.
+    text = "".join(f"{printable(line)}\n" for line in lines)
+    print(text, end="", file=sys.stderr, flush=True)

@@ -412,6 +412,7 @@ class _Run:
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, BadResponse):
             log.error("%s: %s", self._exchange.request_id, refusal.message)
+        self._answer.error = refusal.code
         style = self._application.error_style
         self._answer_fault(style.refusal(refusal, self._exchange.request_id))
 

@@ -30,6 +30,17 @@ _NEEDY = (
 )
 
 
+# (option, value, of): the option is about that value of the other, and does nothing otherwise.
+_OF_A_CHOICE = (
+    ("auth_keys", "function", "auth"),
+    ("signature_max_age", "function", "auth"),
+    ("jwks", "jwt", "auth"),
+    ("jwt_audience", "jwt", "auth"),
+    ("jwt_issuer", "jwt", "auth"),
+    ("jwt_leeway", "jwt", "auth"),
+)
+
+
 def agree(settings: Settings) -> Config:
     """The settings and, for the rest, the defaults; raises ConfigError for a contradiction."""
     for one, other in _EXCLUSIVE:
@@ -43,6 +54,16 @@ def agree(settings: Settings) -> Config:
             raise ConfigError(
                 f"{settings[one].place} needs {OPTIONS[other].flag}: set it, or remove the first"
             )
+    for one, value, other in _OF_A_CHOICE:
+        if one in settings and settings[one].value and _value(settings, other) != value:
+            raise ConfigError(
+                f"{settings[one].place} needs {OPTIONS[other].flag} {value}: set it, or remove the "
+                "first"
+            )
+    if _value(settings, "auth") == "jwt" and not _is_set(settings, "jwks"):
+        raise ConfigError(
+            f"{settings['auth'].place}: jwt needs --jwks with the keys of those who issue tokens"
+        )
     headers = settings.get("forwarded_headers")
     if headers and "forwarded" in headers.value and len(headers.value) > 1:
         raise ConfigError(f"{headers.place}: forwarded excludes the others; remove it or the rest")
@@ -55,6 +76,10 @@ def agree(settings: Settings) -> Config:
         elif larger in settings:
             values[smaller] = min(values[larger], OPTIONS[smaller].default)
     return Config(**values)
+
+
+def _value(settings: Settings, name: str) -> Any:
+    return settings[name].value if name in settings else OPTIONS[name].default
 
 
 def _is_set(settings: Settings, name: str) -> bool:

@@ -17,6 +17,7 @@ from gateway.config.values import (
     MODE,
     NETWORKS,
     PATH,
+    SOURCE,
     SWITCH,
     TARGET,
     TEXT,
@@ -248,8 +249,8 @@ class Config:
         (),
         kind=METHODS,
         group=TRIGGER,
-        help="Methods that the trigger allows, such as GET,POST; others are answered 403. When "
-        "empty all are allowed.",
+        help="Methods that the trigger allows, such as GET,POST; others are answered 403. HEAD and "
+        "OPTIONS are methods like the others. When empty all are allowed.",
     )
     auth: Literal["anonymous", "function", "jwt"] = option(
         "anonymous",
@@ -263,7 +264,8 @@ class Config:
         kind=PATH,
         group=TRIGGER,
         metavar="FILE",
-        help="TOML file with the access keys that may sign.",
+        help="TOML file with the access keys that may sign. The environment variable "
+        "FC_ACCESS_KEYS may have some, too: id:secret,id:secret.",
     )
     signature_max_age: float = option(
         900.0,
@@ -271,11 +273,10 @@ class Config:
         group=TRIGGER,
         help="How far the date of a signature may be from the gateway's clock, to either side.",
     )
-    jwks: str = option(
-        "",
-        kind=TEXT,
+    jwks: Path | str | None = option(
+        None,
+        kind=SOURCE,
         group=TRIGGER,
-        metavar="FILE|URL",
         help="JSON Web Key Set with the public keys of those who issue tokens.",
     )
     jwt_audience: str = option(
@@ -300,8 +301,8 @@ class Config:
         False,
         kind=SWITCH,
         group=TRIGGER,
-        help="Whether the gateway answers for other origins as Function Compute does, where the "
-        "handler does not.",
+        help="Whether pages of all other origins may read answers, as on Function Compute, where "
+        "the handler does not say who may.",
     )
 
     initializer: str | None = option(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from gateway.config.definition import PREFIX, Option
 from gateway.config.options import OPTIONS
 from gateway.config.spelling import did_you_mean
-from gateway.config.values import BadValueError, ConfigError
+from gateway.config.values import BadValueError, ConfigError, SecretValueError
 
 Settings = dict[str, "Setting"]
 
@@ -143,6 +143,8 @@ for _option in OPTIONS.values():
 def _read(option: Option, text: str, place: str) -> Setting:
     try:
         return Setting(option.kind.read(text), place)
+    except SecretValueError as refusal:
+        raise ConfigError(f"{place}: {refusal}") from None
     except BadValueError as refusal:
         shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
         raise ConfigError(f"{place}: {shown!r} {refusal}") from None

@@ -48,6 +48,10 @@ class BadValueError(ValueError):
     """A text is no value of its kind; the message continues the sentence "'<text>' …"."""
 
 
+class SecretValueError(BadValueError):
+    """As its parent, of a text that is not to be shown; the message is a sentence of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):
     """A kind of value: how it is read, how it is shown.
@@ -200,6 +204,24 @@ def _read_path(text: str) -> Path:
     return Path(text)
 
 
+def _read_source(text: str) -> Path | str:
+    scheme, colon, rest = text.partition("://")
+    if not colon:
+        return _read_path(_read_text(text))
+    if "@" in re.split("[/?#]", rest)[0]:
+        raise SecretValueError("the URL names a user, which others could see; leave it out")
+    from urllib.parse import urlsplit  # noqa: PLC0415 (start-up time: rarely needed)
+
+    try:
+        parts = urlsplit(text)
+        is_url = scheme.lower() in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or not text.isascii() or not text.isprintable() or " " in text:
+        raise BadValueError("is not a URL; give one that begins with http, or the path of a file")
+    return text
+
+
 def _read_host(text: str) -> str:
     if not text or not text.isprintable() or " " in text or "/" in text:
         raise BadValueError("is not an address; give a name or an IP address, such as 127.0.0.1")
@@ -281,6 +303,7 @@ SWITCH = Kind("", _read_switch, lambda value: "true" if value else "false", nati
 TEXT = Kind("TEXT", _read_text, native=(int,))
 HEADER_VALUE = Kind("TEXT", _read_header_value)
 PATH = Kind("PATH", _read_path)
+SOURCE = Kind("FILE|URL", _read_source)
 HOST = Kind("HOST", _read_host)
 MEMORY = Kind("MB", _read_memory, native=(int,))
 TARGET = Kind("TARGET", _read_target)

@@ -59,16 +59,41 @@ CLIENT_CONTROLS: Final = frozenset(
 )
 """The only `X-Fc-*` headers that a client may send, in lower case."""
 
+CORS_EXPOSED: Final = (
+    "Date",
+    "x-fc-request-id",
+    "x-fc-error-type",
+    "x-fc-code-checksum",
+    "x-fc-instance-id",
+    "x-fc-invocation-duration",
+    "x-fc-invocation-service-version",
+    "x-fc-log-result",
+    "x-fc-max-memory-usage",
+    "x-fc-async-task-id",
+    "x-fc-stateful-async-invocation-id",
+)
+"""Response headers that pages of other origins may read, as FC spells them there."""
+
 # Error types, the values of X-Fc-Error-Type.
 FC_COMMON_ERROR: Final = "FcCommonError"
 UNHANDLED_INVOCATION_ERROR: Final = "UnhandledInvocationError"
 
+# Query parameters of a signed URL.
+QUERY_ACCESS_KEY_ID: Final = "x-fc-access-key-id"
+QUERY_EXPIRES: Final = "x-fc-expires"
+QUERY_SIGNATURE: Final = "x-fc-signature"
+QUERY_SECURITY_TOKEN: Final = "x-fc-security-token"
+
 # Error codes, the values of "ErrorCode" in a platform error's body.
+ACCESS_DENIED: Final = "AccessDenied"
 BAD_RESPONSE: Final = "BadResponse"
 INTERNAL_SERVER_ERROR: Final = "InternalServerError"
+INVALID_ACCESS_KEY_ID: Final = "InvalidAccessKeyID"
 INVALID_ARGUMENT: Final = "InvalidArgument"
+MISSING_REQUIRED_HEADER: Final = "MissingRequiredHeader"
 RESOURCE_EXHAUSTED: Final = "ResourceExhausted"
 RESOURCE_THROTTLED: Final = "ResourceThrottled"
+SIGNATURE_NOT_MATCH: Final = "SignatureNotMatch"
 
 # Load errors, the values of "errorType" when a handler cannot be loaded.
 IMPORT_MODULE_ERROR: Final = "ImportModuleError"
@@ -87,6 +112,8 @@ FC_REGION: Final = "FC_REGION"
 FC_INSTANCE_ID: Final = "FC_INSTANCE_ID"
 FC_CUSTOM_LISTEN_PORT: Final = "FC_CUSTOM_LISTEN_PORT"
 FC_SERVICE_NAME: Final = "FC_SERVICE_NAME"
+FC_ACCESS_KEYS: Final = "FC_ACCESS_KEYS"
+"""The gateway's own: who may sign, as `id:secret` with commas between."""
 FC_QUALIFIER: Final = "FC_QUALIFIER"
 ALIBABA_CLOUD_ACCESS_KEY_ID: Final = "ALIBABA_CLOUD_ACCESS_KEY_ID"
 ALIBABA_CLOUD_ACCESS_KEY_SECRET: Final = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"

@@ -10,6 +10,9 @@ and a refusal is always the last thing a connection says.
 
 The loop reads and parses; a pool thread that answers writes by itself (`http.socket_writer`), and
 what both need to know of each other goes through the exchange's tokens (`http.exchange`).
+
+Where the site has a gate, it stands between head and body: nothing of a body is read before it has
+let the request in, and while it waits for something it holds up this connection alone.
 """
 
 import asyncio
@@ -17,6 +20,7 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from threading import Lock
 from typing import Any, Final, cast
 
@@ -28,6 +32,7 @@ from gateway.http.delivery import Delivery, begin_delivery
 from gateway.http.endpoints import descriptor_of, duplicate_of, peer_of, stands_for_standard
 from gateway.http.exchange import Exchange
 from gateway.http.flow import ReadFlow
+from gateway.http.gate import Gate
 from gateway.http.head import RequestHead
 from gateway.http.inflow import Inflow
 from gateway.http.lingering import Lingering
@@ -57,7 +62,9 @@ _REQUEST: Final = 1
 _HEAD: Final = 2
 _OVER: Final = 3
 """A refusal was the last that is said: nothing is understood any more."""
-_WAITS: Final = ("nothing", "request", "head", "over")
+_GATE: Final = 4
+"""The gate is yet to say whether the request goes on."""
+_WAITS: Final = ("nothing", "request", "head", "over", "gate")
 
 
 class Connection(asyncio.Protocol):
@@ -180,6 +187,8 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None or exchange.is_done or exchange.is_dispatched:
             self.resume()
+        elif self._wait == _GATE:
+            return
         elif self._reception is None or self._reception.is_ready:
             self._dispatch(exchange)
 
@@ -284,13 +293,22 @@ class Connection(asyncio.Protocol):
                 self.local = duplicate.getsockname()[:2]
         return True
 
-    def _begin(self, head: RequestHead, rest: bytes) -> None:
+    def _begin(self, head: RequestHead, rest: bytes, admitted: Exchange | None = None) -> None:
+        """Begin with the request of which `rest` follows the head.
+
+        `admitted`: its exchange, when the gate has let it in after a while.
+        """
         site = self.site
         self._wait = _NOTHING
         if not (self._is_ready or self._get_ready()):
             return
-        exchange = site.exchange_type(self, head, site.next_request_id(), site.loop.time())
-        self._exchange = exchange
+        if admitted is not None:
+            exchange = admitted
+        else:
+            exchange = site.exchange_type(self, head, site.next_request_id(), site.loop.time())
+            self._exchange = exchange
+            if site.gate is not None and not self._is_let_in(site.gate, exchange, head, rest):
+                return
         length = head.content_length
         if length:
             if not 0 < length <= len(rest):
@@ -304,6 +322,50 @@ class Connection(asyncio.Protocol):
             self._stash(exchange, rest)
         exchange.is_dispatched = True
         site.application.handle(exchange)
+
+    def _is_let_in(
+        self,
+        gate: Gate,
+        exchange: Exchange,
+        head: RequestHead,
+        rest: bytes,
+        *,
+        may_defer: bool = True,
+    ) -> bool:
+        """Whether the request goes on; else it has been answered, or waits for the gate.
+
+        While it waits, what arrives is stashed like all behind a request that is not answered.
+        """
+        try:
+            verdict = gate.check(exchange, may_defer=may_defer)
+        except Refusal as refusal:
+            if head.content_length:  # The body stays unread, and with it whatever is behind it.
+                exchange.keep_alive = False
+                self._refuse(refusal)
+            else:
+                self._stash(exchange, rest)
+                exchange.refuse(refusal)
+            return False
+        if verdict is None:
+            return True
+        self._stash(exchange, rest)
+        if isinstance(verdict, tuple):
+            if head.content_length:
+                exchange.keep_alive = False
+            exchange.respond_soon(*verdict)
+        else:
+            self._wait = _GATE
+            verdict.when_over(partial(self._ask_again, gate, exchange, head))
+        return False
+
+    def _ask_again(self, gate: Gate, exchange: Exchange, head: RequestHead) -> None:
+        if self._exchange is not exchange or exchange.is_done:
+            return  # The client has left, or the connection was cut.
+        self._wait = _NOTHING
+        rest, self._pending = self._pending, b""
+        self._flow.resume(flow.PIPELINE)
+        if self._is_let_in(gate, exchange, head, rest, may_defer=False):
+            self._begin(head, rest, exchange)
 
     def _receive(self, exchange: Exchange, head: RequestHead, rest: bytes) -> None:
         """Begin with a body of which `rest` is there."""

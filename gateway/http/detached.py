@@ -36,7 +36,7 @@ class DetachedExchange:
     def __init__(self, request: Request) -> None:
         self._request = request
         self.request_id = request.request_id
-        self.extra_fields = ""
+        self.extra_fields = self.error = ""
         self.is_done = False
 
     @property

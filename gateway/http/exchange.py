@@ -58,6 +58,7 @@ class Exchange:
         "body",
         "bytes_sent",
         "connection",
+        "error",
         "extra_fields",
         "finished_at",
         "head",
@@ -72,6 +73,8 @@ class Exchange:
 
     body: BodyBuffer | BodyStream | None
     """The body; `None` without one."""
+    error: str
+    """The code of the refusal that it was answered with, for its record; else empty."""
     extra_fields: str
     """Ready-made field lines of the response besides the constant ones, each behind a line end."""
     is_done: bool
@@ -90,7 +93,7 @@ class Exchange:
         self.is_done = self.is_dispatched = self._is_in_thread = self._is_given_up = False
         self.body = self.on_disconnect = None
         self.status = self.bytes_sent = 0
-        self.extra_fields = ""
+        self.extra_fields = self.error = ""
         self._claim = [True]
         self._turn = [True]
 
@@ -242,6 +245,8 @@ class Exchange:
         """Answer with a refusal, from the loop; False when somebody else has claimed."""
         if refusal.closes:
             self.keep_alive = False
+        if self._claim:
+            self.error = refusal.code
         style = self.connection.site.error_style
         return self.respond_soon(*style.refusal(refusal, self.request_id), has_body=has_body)
 
@@ -353,7 +358,10 @@ class Exchange:
         form = self._form = body_form(request, response.status, length)
         if form == UNTIL_CLOSE or not connection.may_persist():
             self.keep_alive = False
-        constant = connection.site.constant_fields + self.request_id + self.extra_fields
+        site = connection.site
+        constant = site.constant_fields + self.request_id + self.extra_fields
+        if site.cross_origin is not None and request is not None:
+            constant += site.cross_origin.lines(request, response)
         return response.encode(request, length, self.keep_alive, constant)
 
     def _frame(self, data: bytes) -> bytes:

@@ -54,6 +54,7 @@ class RequestHead:
         "path",
         "query",
         "target",
+        "withheld",
     )
 
     method: str
@@ -81,6 +82,8 @@ class RequestHead:
     """What the access log keeps for them: the client's address, and its words on both."""
     origin: "Origin | None"
     """What `trust.forwarded` keeps for them: whom trusted proxies name."""
+    withheld: list[tuple[FieldName, bytes]] | None
+    """The dropped field lines; `None`: there are none."""
 
     def __init__(self, method: str, is_http_1_0: bool, keep_alive: bool) -> None:
         self.method = method
@@ -88,7 +91,7 @@ class RequestHead:
         self.keep_alive = keep_alive
         self.content_length = 0
         self.expects_continue = self.is_async = False
-        self.environ = self.log_parts = self.origin = None
+        self.environ = self.log_parts = self.origin = self.withheld = None
 
     def __repr__(self) -> str:
         version = "1.0" if self.is_http_1_0 else "1.1"
@@ -160,6 +163,7 @@ class RequestHead:
             self._set_coding(coding)
         if has_dropped:
             self.fields = [field for field in fields if field[0].role != roles.DROPPED]
+            self.withheld = [field for field in fields if field[0].role == roles.DROPPED]
         if host is None and not self.is_http_1_0:
             raise MalformedRequest("an HTTP/1.1 request needs a Host field")
         self.host = authority or host or ""

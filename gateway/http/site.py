@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from gateway.fc.metadata import InvocationMetadata
+    from gateway.http.gate import CrossOrigin, Gate
     from gateway.trust.forwarded import TrustedProxies
 
 
@@ -94,8 +95,10 @@ class Site:
         "budget",
         "connections",
         "constant_fields",
+        "cross_origin",
         "error_style",
         "exchange_type",
+        "gate",
         "is_draining",
         "limits",
         "loop",
@@ -124,6 +127,8 @@ class Site:
         server_header: str = "",
         record: "Callable[[Exchange], None] | None" = None,
         proxies: "TrustedProxies | None" = None,
+        gate: "Gate | None" = None,
+        cross_origin: "CrossOrigin | None" = None,
     ) -> None:
         """`record` is called once for every exchange when it is over, in any thread.
 
@@ -132,6 +137,7 @@ class Site:
         those of them tell that tell of their invocations.
         `max_unsent`, in bytes, is for answers that wait for their clients.
         `proxies`: whose words on the client are believed; `None`: nobody's.
+        `gate` lets requests in, `None`: all of them; `cross_origin` adds to answers.
         """
         self.loop = loop
         self.application = application
@@ -144,6 +150,8 @@ class Site:
         self.metadata = metadata
         self.record = record
         self.proxies = proxies
+        self.gate = gate
+        self.cross_origin = cross_origin
         self.names = FieldNames(is_withheld)
         self.blocks = BlockPool()
         self.unsent = UnsentAnswers(max_unsent)

@@ -145,7 +145,8 @@ def _escaped(said: _Said, escape: Callable[[str], str]) -> _Said:
     return _Said(*[escape(part) for part in said])
 
 
-# The combined format of Apache, with request id and milliseconds behind it.
+# The combined format of Apache, with request id and milliseconds behind it, and the code of what
+# the gateway has refused.
 
 _ODD: Final = re.compile(r"[^ !#-\[\]-~]")
 
@@ -172,7 +173,7 @@ def _text_line(exchange: Exchange, stamp: str, parts: tuple[str, ...], duration:
     client, request, agent = parts
     return (
         f"{client}{stamp}{request}{exchange.status} {exchange.bytes_sent}{agent}"
-        f"{exchange.request_id} {duration:.1f}ms\n"
+        f"{exchange.request_id} {duration:.1f}ms{exchange.error and ' ' + exchange.error}\n"
     )
 
 
@@ -207,9 +208,10 @@ def _json_parts(said: _Said) -> tuple[str, ...]:
 
 def _json_line(exchange: Exchange, stamp: str, parts: tuple[str, ...], duration: float) -> str:
     request, agent = parts
+    error = exchange.error and f', "error": "{exchange.error}"'
     return (
         f'{{"time": "{stamp}", "request_id": "{exchange.request_id}{request}{exchange.status}, '
-        f'"bytes_sent": {exchange.bytes_sent}{agent}{duration:.3f}}}\n'
+        f'"bytes_sent": {exchange.bytes_sent}{agent}{duration:.3f}{error}}}\n'
     )
 
 

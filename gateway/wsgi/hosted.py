@@ -216,6 +216,7 @@ class HostedExchange:
         "_service",
         "_start_event",
         "_waiter",
+        "error",
         "extra_fields",
         "head",
         "is_done",
@@ -243,7 +244,7 @@ class HostedExchange:
         fields `X-Fc-*`.
         """
         self.request_id = request_id
-        self.extra_fields = ""
+        self.extra_fields = self.error = ""
         self._error_style = error_style
         self._metadata = metadata
         self._has_fc_fields = has_fc_fields

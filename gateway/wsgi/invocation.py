@@ -322,6 +322,7 @@ class Invocation:
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, BadResponse):
             self._tell(logging.ERROR, refusal.message)
+        self.exchange.error = refusal.code
         self._answer_fault(self._error_style().refusal(refusal, self.exchange.request_id))
 
     def _refuse_after_fault(self) -> None:
@@ -338,8 +339,7 @@ class Invocation:
         """Answer with an error; where an answer was begun, its end is all that can be told."""
         try:
             if not self._has_written and not self.exchange.is_done:
-                head, body = answer
-                self.exchange.respond(head, body, len(body))
+                self.exchange.respond(*answer, len(answer[1]))
                 return
         except ClientDisconnected:
             pass

@@ -10,6 +10,7 @@ class Responder(Protocol):
     """What an invocation needs of the exchange that it answers; `http.exchange` documents it."""
 
     request_id: str
+    error: str
     extra_fields: str
 
     @property

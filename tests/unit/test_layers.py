@@ -39,6 +39,8 @@ PURE = {
     "gateway.supervision.back_off",
     "gateway.supervision.pulse",
     "gateway.trust.forwarded",
+    "gateway.triggers.access_keys",
+    "gateway.triggers.cors",
     "gateway.trust.networks",
     "gateway.wsgi.environ",
     "gateway.wsgi.result",
@@ -48,7 +50,7 @@ PURE = {
 IMPURE = {"asyncio", "os", "random", "secrets", "select", "selectors", "socket", "subprocess",
           "threading", "time", "queue", "concurrent"}  # fmt: skip
 
-FEATURES = {"wsgi", "asgi", "events", "observe"}
+FEATURES = {"wsgi", "asgi", "events", "observe", "triggers"}
 """Folders that meet in `app.py` only."""
 
 WIRING = {
@@ -65,6 +67,8 @@ WIRING = {
 DOORS = {
     "httptools": {"gateway.http.parser"},
     "uvloop": {"gateway.server"},
+    "jwt": {"gateway.triggers.key_set"},
+    "cryptography": {"gateway.triggers.key_set"},
     "asgiref": {
         "gateway.asgi.adapter",
         "gateway.asgi.lifespan",

@@ -74,6 +74,31 @@ MB = 1024 * KB
             {},
             "--forwarded-headers: forwarded excludes the others; remove it or the rest",
         ),
+        (
+            "--auth anonymous --auth-keys keys.toml",
+            {},
+            "--auth-keys needs --auth function: set it, or remove the first",
+        ),
+        (
+            "--auth jwt --jwks keys.json",
+            {"GATEWAY_AUTH_KEYS": "keys.toml"},
+            "GATEWAY_AUTH_KEYS needs --auth function: set it, or remove the first",
+        ),
+        (
+            "--signature-max-age 60 --auth jwt --jwks keys.json",
+            {},
+            "--signature-max-age needs --auth function: set it, or remove the first",
+        ),
+        (
+            "--auth function --jwks keys.json",
+            {},
+            "--jwks needs --auth jwt: set it, or remove the first",
+        ),
+        (
+            "--auth jwt",
+            {},
+            "--auth: jwt needs --jwks with the keys of those who issue tokens",
+        ),
         # Even where it says the default: it was chosen, and it is not done.
         ("--fd 3 --port 9000", {}, "--fd and --port exclude each other: remove one of them"),
     ],
@@ -129,3 +154,4 @@ def test_the_settings_and_for_the_rest_the_defaults() -> None:
 
 def test_what_is_switched_off_needs_nothing() -> None:
     assert load(["--no-proxy-protocol"], {}) == Config()
+    assert load(["--jwt-audience", "", "--jwt-leeway", "0"], {}) == Config()

@@ -175,6 +175,12 @@ NEEDED: dict[str, dict[str, str]] = {
     "unix_mode": {"GATEWAY_UNIX": "/run/gateway.sock"},
     "forwarded_headers": {"GATEWAY_TRUSTED_PROXIES": "::1"},
     "proxy_protocol": {"GATEWAY_TRUSTED_PROXIES": "::1"},
+    "auth_keys": {"GATEWAY_AUTH": "function"},
+    "signature_max_age": {"GATEWAY_AUTH": "function"},
+    "jwks": {"GATEWAY_AUTH": "jwt"},
+    "jwt_audience": {"GATEWAY_AUTH": "jwt", "GATEWAY_JWKS": "keys.json"},
+    "jwt_issuer": {"GATEWAY_AUTH": "jwt", "GATEWAY_JWKS": "keys.json"},
+    "jwt_leeway": {"GATEWAY_AUTH": "jwt", "GATEWAY_JWKS": "keys.json"},
 }
 
 

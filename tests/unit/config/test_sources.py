@@ -349,3 +349,11 @@ def test_a_file_is_utf_8(tmp_path: Path) -> None:
 def test_a_list_may_be_one_in_a_file() -> None:
     (setting,) = parse_file("trusted-proxies = ['10.0.0.0/8', 'unix']", FILE).values()
     assert setting.value == ("10.0.0.0/8", "unix")
+
+
+def test_what_may_be_a_secret_is_not_shown() -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_command_line(["--jwks", "https://me:S3CRET@issuer.test/keys"])
+    assert str(refused.value) == (
+        "--jwks: the URL names a user, which others could see; leave it out"
+    )

@@ -57,6 +57,11 @@ TAKEN: list[tuple[Kind[Any], str, object]] = [
     (values.HEADER_VALUE, "", ""),
     (values.HEADER_VALUE, "nginx/1.2 (x)", "nginx/1.2 (x)"),
     (values.PATH, "a b/c", Path("a b/c")),
+    (values.SOURCE, "etc/keys.json", Path("etc/keys.json")),
+    (values.SOURCE, "https://a.test/keys?a=@", "https://a.test/keys?a=@"),
+    (values.SOURCE, "HTTP://[::1]:8080", "HTTP://[::1]:8080"),
+    (values.METHODS, "get, Post,GET", ("GET", "POST")),
+    (values.METHODS, "", ()),
     (values.HOST, "localhost", "localhost"),
     (values.HOST, "0.0.0.0", "0.0.0.0"),
     (values.HOST, "::", "::"),
@@ -141,6 +146,20 @@ REFUSED: list[tuple[Kind[Any], str, str]] = [
     (values.HEADER_VALUE, "é", "is not a header value"),
     (values.PATH, "", "is not a path"),
     (values.PATH, "a\0b", "is not a path"),
+    (values.SOURCE, "", "is not a path"),
+    (values.SOURCE, "a\nb", "holds a character"),
+    *(
+        (values.SOURCE, text, "is not a URL")
+        for text in (
+            *("ftp://a/b", "://a", "https://", "https:///keys", "https://a:0/", "https://a:99999/"),
+            *("https://a b/", "https://é/", "https://[::1/", "https://a/\n", "file:///etc/keys"),
+        )
+    ),
+    *(
+        (values.SOURCE, text, "the URL names a user, which others could see; leave it out")
+        for text in ("https://me:pass@a/", "https://token@a", "ftp://me@a", "https://a@b?c")
+    ),
+    *((values.METHODS, text, "is not a list of methods") for text in ("GET POST", "G", "GÉT")),
     (values.HOST, "", "is not an address"),
     (values.HOST, "a b", "is not an address"),
     (values.HOST, "http://localhost", "is not an address"),

@@ -64,9 +64,12 @@ def parse(data, limits=LIMITS):
 
 def facts(head):
     """All that a head says."""
-    kept = ("fields", "environ", "log_parts", "origin")
+    kept = ("fields", "environ", "log_parts", "origin", "withheld")
     values = {name: getattr(head, name) for name in head.__slots__ if name not in kept}
-    return values | {"fields": [(name.lower, value) for name, value in head.fields]}
+    lines = {"fields": head.fields, "withheld": head.withheld or []}
+    return values | {
+        kind: [(name.lower, value) for name, value in found] for kind, found in lines.items()
+    }
 
 
 def bytes_until_refusal(data, limits):
@@ -110,6 +113,7 @@ def test_a_plain_request():
         "keep_alive": True,
         "expects_continue": False,
         "is_async": False,
+        "withheld": [],
     }
     assert repr(head) == "<RequestHead GET / HTTP/1.1>"
 

@@ -60,6 +60,7 @@ def ended(head, **facts):
         "head": head,
         "status": 200,
         "bytes_sent": 12,
+        "error": "",
         "received_at": 100.0,
         "finished_at": 100.0123,
     }
@@ -245,6 +246,16 @@ def test_a_client_is_not_taken_for_another(form):
         False,
     ]
     assert ["203.0.113.10" in line for line in lines] == [False, True, False]
+
+
+def test_what_was_refused_is_told_apart_by_its_code():
+    def line(form, error):
+        return logged(form, ended(parsed(), status=403, error=error))
+
+    assert json.loads(line("json", "SignatureNotMatch"))["error"] == "SignatureNotMatch"
+    assert "error" not in json.loads(line("json", ""))
+    assert line("text", "SignatureNotMatch").endswith(" 12.3ms SignatureNotMatch\n")
+    assert line("text", "").endswith(" 12.3ms\n")
 
 
 def test_an_exchange_is_not_kept():

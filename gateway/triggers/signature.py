@@ -1,0 +1,281 @@
+"""Function Compute's signatures: in `Authorization`, and in signed URLs.
+
+The string that is signed has, each on a line: the method, the values of Content-MD5, Content-Type
+and Date (of a signed URL: the time until which it is valid), the `x-fc-*` fields as `name:value`,
+sorted by name, the unescaped path, and the sorted parameters of the query, unescaped, as
+`name=value`.  Where there is no query, public SDKs end the string behind the path (API requests)
+or with an empty line (proxy URLs); both are taken, for they say the same.
+
+Source: FC's developer reference ("Signature authentication"); public SDKs for Python, Go, Node.js.
+
+What the string does not tell apart, the signature does not either: `%2F` and `/` in a path, the
+order of equal parameters, a line break in a value and the next parameter.  A line break in a path
+could be the beginning of the query, and is refused.
+"""
+
+import asyncio
+import hmac
+import logging
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from time import time
+from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from gateway.errors import (
+    CredentialMissing,
+    SignatureNotMatch,
+    SignedUrlExpired,
+    StaleSignature,
+    UnknownAccessKey,
+    UsageError,
+)
+from gateway.fc import names
+from gateway.http.head import RequestHead
+from gateway.triggers.access_keys import (
+    AccessKey,
+    AccessKeys,
+    is_open_to_all,
+    keys_of_variable,
+    read_keys,
+)
+
+log = logging.getLogger("gateway.triggers")
+
+_PREFIX: Final = names.HEADER_PREFIX.encode()
+_DATE: Final = names.DATE.lower().encode()
+_SECURITY_TOKEN: Final = names.SECURITY_TOKEN.lower().encode()
+
+_SIGNATURE: Final = names.QUERY_SIGNATURE.encode()
+_EXPIRES: Final = names.QUERY_EXPIRES.encode()
+_KEY_ID: Final = names.QUERY_ACCESS_KEY_ID.encode()
+_TOKEN: Final = names.QUERY_SECURITY_TOKEN.encode()
+
+_MOST_DIGITS: Final = 12
+"""Of a time in seconds: some thirty thousand years."""
+
+_NOBODY: Final = AccessKey("nobody's")
+"""Signs for ids that nobody has, so that they take the same time."""
+
+_SINGLE: Final = {b"authorization", b"content-md5", b"date", _DATE, _SECURITY_TOKEN}
+"""Fields that say two things when they are there twice."""
+
+
+class _Claim(NamedTuple):
+    """What a request says of its signature."""
+
+    key_id: str
+    signature: bytes
+    security_token: bytes
+    dates: tuple[bytes, ...]
+    """What may stand in the place of the date."""
+
+
+def signature_check(file: Path | None, variable: str, *, max_age: float) -> "SignatureCheck":
+    """For the keys of a file, and those in the value of the environment variable.
+
+    Raises:
+        UsageError: they cannot be read, or there are none.
+    """
+    keys = keys_of_variable(variable)
+    if file is not None:
+        keys = keys.joined(read_keys(file))
+        if is_open_to_all(file):
+            log.warning(
+                "--auth-keys: all users of this machine may read %s; chmod o-r would do", file
+            )
+    if not len(keys):
+        raise UsageError(
+            f"--auth function needs keys: name their file with --auth-keys, or set "
+            f"{names.FC_ACCESS_KEYS} to id:secret"
+        )
+    return SignatureCheck(keys, max_age=max_age, now=time)
+
+
+class SignatureCheck:
+    """Lets in requests that one of the keys has signed."""
+
+    def __init__(self, keys: AccessKeys, *, max_age: float, now: Callable[[], float]) -> None:
+        """`max_age`: seconds by which a date may differ from `now`, seconds since 1970."""
+        self._keys = keys
+        self._max_age = max_age
+        self._now = now
+
+    def __repr__(self) -> str:
+        return f"<SignatureCheck {self._keys!r}>"
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Nothing: all keys are there."""
+
+    def check(self, head: RequestHead, *, may_defer: bool) -> None:  # noqa: ARG002  # it can tell
+        """Return if the request may go on.
+
+        Raises:
+            Refusal: its credential is missing, wrong, or of another time.
+        """
+        fields = _single_fields(head)
+        authorization = fields.get(b"authorization")
+        parameters = _parameters(head.query)
+        is_url = any(name == _SIGNATURE for name, _ in parameters)
+        if is_url and (authorization or b"")[:3].upper() != b"FC ":
+            self._check_url(head, fields, parameters)
+        elif authorization is None:
+            raise CredentialMissing("required HTTP header Authorization was not specified")
+        else:
+            self._check_field(head, authorization, fields, parameters)
+
+    def _check_field(
+        self,
+        head: RequestHead,
+        authorization: bytes,
+        fields: dict[bytes, bytes],
+        parameters: list[tuple[bytes, bytes]],
+    ) -> None:
+        scheme, _, credential = authorization.partition(b" ")
+        key_id, colon, signature = credential.strip(b" \t").rpartition(b":")
+        if scheme.upper() != b"FC" or not colon:
+            raise SignatureNotMatch("Authorization is not: FC <access key id>:<signature>")
+        own_date, date = fields.get(_DATE), fields.get(b"date")
+        said = date if own_date is None else own_date
+        if not said:
+            raise CredentialMissing("required HTTP header Date was not specified")
+        dates = (date or b"",) if own_date is None else (date or b"", own_date)
+        claim = _Claim(key_id.decode("latin-1"), signature, fields.get(_SECURITY_TOKEN, b""), dates)
+        self._verify(head, claim, fields, parameters)
+        age = self._age(said)
+        if age is None:
+            raise StaleSignature("the signed date is not one such as Mon, 02 Jan 2006 15:04:05 GMT")
+        if abs(age) > self._max_age:
+            raise StaleSignature(
+                f"the signed date differs by more than {self._max_age:g} s from the gateway's clock"
+            )
+
+    def _check_url(
+        self,
+        head: RequestHead,
+        fields: dict[bytes, bytes],
+        parameters: list[tuple[bytes, bytes]],
+    ) -> None:
+        said: dict[bytes, bytes] = {}
+        for name, value in parameters:
+            if (
+                name in (_SIGNATURE, _EXPIRES, _KEY_ID, _TOKEN)
+                and said.setdefault(name, value) is not value
+            ):
+                raise SignatureNotMatch("a parameter of the signed URL is there twice")
+        expires = said.get(_EXPIRES, b"")
+        if _KEY_ID not in said or not expires.isdigit() or len(expires) > _MOST_DIGITS:
+            raise SignatureNotMatch(
+                f"a signed URL needs {names.QUERY_ACCESS_KEY_ID}, and {names.QUERY_EXPIRES} in "
+                "seconds since 1970"
+            )
+        claim = _Claim(
+            said[_KEY_ID].decode("latin-1"), said[_SIGNATURE], said.get(_TOKEN, b""), (expires,)
+        )
+        signed = [pair for pair in parameters if pair[0] != _SIGNATURE]
+        self._verify(head, claim, fields, signed)
+        if self._now() > int(expires):
+            raise SignedUrlExpired("the signed URL has expired")
+
+    def _verify(
+        self,
+        head: RequestHead,
+        claim: _Claim,
+        fields: dict[bytes, bytes],
+        parameters: list[tuple[bytes, bytes]],
+    ) -> None:
+        """Return if the key that is named has signed; the same work whether there is one or not."""
+        key = self._keys.get(claim.key_id)
+        signer = key or _NOBODY
+        is_signed = False
+        for text in _strings_to_sign(head, claim.dates, fields, parameters):
+            signature = b64encode(hmac.digest(signer.secret, text, "sha256"))
+            is_signed |= hmac.compare_digest(signature, claim.signature)
+        has_token = not signer.security_token or hmac.compare_digest(
+            signer.security_token, claim.security_token
+        )
+        if key is None:
+            raise UnknownAccessKey("the access key id is not one that may sign")
+        if not is_signed:
+            raise SignatureNotMatch(
+                "the signature is not that of this request and access key; check the key, and what "
+                "is signed"
+            )
+        if not has_token:
+            raise SignatureNotMatch("the security token is not that of the access key")
+        if key.expires is not None and self._now() > key.expires:
+            raise UnknownAccessKey("the access key has expired")
+
+    def _age(self, date: bytes) -> float | None:
+        """Seconds since `date`; `None`: it is none."""
+        try:
+            when = parsedate_to_datetime(date.decode("latin-1"))
+            if when.tzinfo is None:
+                return None
+            return self._now() - when.timestamp()
+        except (ValueError, TypeError, OverflowError, IndexError):
+            return None
+
+
+def _single_fields(head: RequestHead) -> dict[bytes, bytes]:
+    """The fields that a signature is about, besides `x-fc-*`."""
+    fields: dict[bytes, bytes] = {}
+    for name, value in head.fields:
+        lower = name.lower
+        if lower in _SINGLE:
+            if lower in fields:
+                raise SignatureNotMatch(f"{lower.decode().title()} is there twice")
+            fields[lower] = value
+        elif lower == b"content-type":
+            fields[lower] = value
+    return fields
+
+
+def _parameters(query: str) -> list[tuple[bytes, bytes]]:
+    """Names and values of a query, unescaped; `+` is a space."""
+    parameters = []
+    for item in query.split("&"):
+        if item:
+            name, _, value = item.replace("+", " ").partition("=")
+            parameters.append((_unescaped(name), _unescaped(value)))
+    return parameters
+
+
+def _unescaped(text: str) -> bytes:
+    """Bytes that are not ASCII stand for themselves: the target is latin-1."""
+    return unquote_to_bytes(text.encode("latin-1"))
+
+
+def _strings_to_sign(
+    head: RequestHead,
+    dates: Iterable[bytes],
+    fields: dict[bytes, bytes],
+    parameters: list[tuple[bytes, bytes]],
+) -> list[bytes]:
+    """What the client may have signed; all of them mean the same request."""
+    own = [
+        (name.lower, value)
+        for name, value in (*head.fields, *(head.withheld or ()))
+        if name.lower.startswith(_PREFIX)
+    ]
+    lines = b"".join(b"%b:%b\n" % field for field in sorted(own))
+    query = b"\n".join(sorted(b"%b=%b" % parameter for parameter in parameters))
+    path = _unescaped(head.path)
+    if b"\n" in path:
+        raise SignatureNotMatch("a signed path may not have a line break")
+    resources = [b"%b\n%b" % (path, query)] if parameters else [path + b"\n", path]
+    return [
+        b"%b\n%b\n%b\n%b\n%b%b"
+        % (
+            head.method.encode(),
+            fields.get(b"content-md5", b""),
+            fields.get(b"content-type", b""),
+            date,
+            lines,
+            resource,
+        )
+        for date in dates
+        for resource in resources
+    ]

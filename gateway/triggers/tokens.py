@@ -1,0 +1,193 @@
+"""JSON Web Tokens (RFC 7519) in `Authorization: Bearer` (RFC 6750), signed by a key of a set.
+
+The library verifies the signature, the audience and the issuer; the times are compared here, for
+they are looked at again when a token that is known comes again.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from time import time
+from typing import Any, Final, NamedTuple
+
+from gateway.errors import (
+    KeysUnavailable,
+    Refusal,
+    TokenExpired,
+    TokenInvalid,
+    TokenMissing,
+    TokenNotMeant,
+)
+from gateway.http.gate import Deferral
+from gateway.http.head import RequestHead
+from gateway.triggers.key_set import KeySet, jwt
+from gateway.triggers.key_sources import FileSource, KeySource, UrlSource
+
+_MOST_KNOWN: Final = 1024
+"""Tokens that are remembered: who has one sends it with every request."""
+
+
+class _Times(NamedTuple):
+    """When a verified token is valid, in seconds since 1970."""
+
+    from_: float
+    until: float
+
+
+def token_check(jwks: Path | str, *, audience: str, issuer: str, leeway: float) -> "TokenCheck":
+    """For the keys of a file, or those at a URL.
+
+    Raises:
+        UsageError: there is no such file, or it is no key set.
+    """
+    source = UrlSource(jwks) if isinstance(jwks, str) else FileSource(jwks)
+    return TokenCheck(source, audience=audience, issuer=issuer, leeway=leeway, now=time)
+
+
+class TokenCheck:
+    """Lets in requests with a valid token."""
+
+    def __init__(
+        self,
+        source: KeySource,
+        *,
+        audience: str,
+        issuer: str,
+        leeway: float,
+        now: Callable[[], float],
+    ) -> None:
+        """`leeway`, in seconds, is for clocks that differ from `now`, seconds since 1970.
+
+        A token has to name `audience`, or none where that is empty, and `issuer`, if there is one.
+        """
+        self._source = source
+        self._audience = audience or None
+        self._issuer = issuer or None
+        self._leeway = leeway
+        self._now = now
+        self._known: dict[bytes, _Times] = {}
+        """By the tokens' hashes; for the keys of `_known_of` only."""
+        self._known_of: KeySet | None = None
+
+    def __repr__(self) -> str:
+        return f"<TokenCheck {self._source!r}>"
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Go for the keys, on the loop that will ask."""
+        self._source.start(loop)
+
+    def check(self, head: RequestHead, *, may_defer: bool) -> Deferral | None:
+        """Return `None` if the request may go on, else what has to come before that can be told.
+
+        Raises:
+            Refusal: its token is missing, none, or not valid here and now.
+        """
+        token = _token_of(head)
+        keys = self._source.keys
+        if keys is None:
+            waiting = self._source.refresh() if may_defer else None
+            if waiting is None:
+                raise KeysUnavailable("the keys for tokens could not be fetched; try again soon")
+            return waiting
+        if keys is not self._known_of:
+            self._known.clear()
+            self._known_of = keys
+        mark = sha256(token).digest()
+        times = self._known.get(mark)
+        if times is None:
+            key_id, algorithm = _header_of(token)
+            if may_defer and not keys.knows(key_id):
+                waiting = self._source.refresh()
+                if waiting is not None:
+                    return waiting
+            times = self._verify(token, keys, key_id, algorithm)
+        self._compare(times)
+        if mark not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[mark] = times
+        return None
+
+    def _verify(self, token: bytes, keys: KeySet, key_id: str | None, algorithm: str) -> _Times:
+        refusal: Refusal = TokenInvalid("none of the keys fits the token")
+        for key in keys.fitting(key_id, algorithm):
+            try:
+                claims = jwt.decode(
+                    token,
+                    key.key,
+                    algorithms=[algorithm],
+                    audience=self._audience,
+                    issuer=self._issuer,
+                    options={
+                        "require": ["exp"],
+                        "verify_exp": False,
+                        "verify_nbf": False,
+                        "verify_iat": False,
+                    },
+                )
+            except jwt.InvalidSignatureError:
+                refusal = TokenInvalid("the token's signature is wrong")
+                continue
+            except (jwt.InvalidAudienceError, jwt.InvalidIssuerError):
+                raise TokenNotMeant("the token is for another audience, or another's") from None
+            except jwt.MissingRequiredClaimError as missing:
+                if missing.claim == "exp":
+                    raise TokenInvalid("the token has no exp") from None
+                raise TokenNotMeant("the token names no audience, or no issuer") from None
+            except Exception:  # Whatever a token makes a library raise: it is none.
+                raise TokenInvalid("the token is malformed") from None
+            return _times(claims)
+        raise refusal
+
+    def _compare(self, times: _Times) -> None:
+        now = self._now()
+        if now >= times.until + self._leeway:
+            raise TokenExpired("the token has expired")
+        if now < times.from_ - self._leeway:
+            raise TokenNotMeant("the token is not valid yet")
+
+
+def _token_of(head: RequestHead) -> bytes:
+    values = [value for name, value in head.fields if name.lower == b"authorization"]
+    if not values:
+        raise TokenMissing("required HTTP header Authorization was not specified")
+    scheme, _, token = values[0].partition(b" ")
+    if len(values) > 1:
+        raise TokenInvalid("Authorization is there twice")
+    if scheme.lower() != b"bearer":
+        raise TokenMissing("Authorization is not: Bearer <token>")
+    return token.strip(b" \t")
+
+
+def _header_of(token: bytes) -> tuple[str | None, str]:
+    """`kid` and `alg`; neither is believed."""
+    try:
+        header = jwt.get_unverified_header(token)
+    except Exception:  # As in `_verify`.
+        raise TokenInvalid("the token is malformed") from None
+    key_id, algorithm = header.get("kid"), header.get("alg")
+    if not isinstance(algorithm, str) or not isinstance(key_id, str | None):
+        raise TokenInvalid("the token's header is malformed")
+    if "crit" in header:  # RFC 7515 §4.1.11: what is critical has to be understood.
+        raise TokenInvalid("the token needs an extension that is not known")
+    return key_id, algorithm
+
+
+def _times(claims: dict[str, Any]) -> _Times:
+    until = _number(claims["exp"])
+    begins = [_number(claims[name]) for name in ("nbf", "iat") if name in claims]
+    return _Times(max(begins, default=-math.inf), until)
+
+
+def _number(value: object) -> float:
+    """A NumericDate (RFC 7519 §2)."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if math.isfinite(number):
+            return number
+    raise TokenInvalid("a time in the token is no number")

@@ -1,0 +1,67 @@
+"""A trigger: which requests it lets in, and what it adds to answers."""
+
+import asyncio
+from typing import Protocol
+
+from gateway.errors import MethodNotAllowed
+from gateway.http.error_style import Answer
+from gateway.http.exchange import Exchange
+from gateway.http.gate import Deferral
+from gateway.http.head import RequestHead
+from gateway.triggers.cors import Cors
+
+
+class Authentication(Protocol):
+    """Tells who may call."""
+
+    def check(self, head: RequestHead, *, may_defer: bool) -> Deferral | None:
+        """`None`: the request may go on; else what has to come before that can be told.
+
+        Raises:
+            Refusal: it may not.
+        """
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin with what it does besides, on the loop that will ask it."""
+
+
+class Trigger:
+    """Looks at requests in this order: preflights, methods, credentials."""
+
+    def __init__(
+        self,
+        *,
+        methods: tuple[str, ...] = (),
+        authentication: Authentication | None = None,
+        cors: Cors | None = None,
+    ) -> None:
+        """`methods` that are allowed, empty: all."""
+        self.cors = cors
+        self._methods = methods
+        self._authentication = authentication
+
+    def __repr__(self) -> str:
+        return f"<Trigger {self._methods} {self._authentication!r}>"
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin with what it does besides, on the loop that will ask it."""
+        if self._authentication is not None:
+            self._authentication.start(loop)
+
+    def check(self, exchange: Exchange, *, may_defer: bool) -> Answer | Deferral | None:
+        """See `http.gate.Gate`."""
+        head = exchange.head
+        assert head is not None  # What has none was refused.
+        if self.cors is not None and "OPTIONS" not in self._methods:
+            # Browsers send no credentials with it: it comes first.
+            answer = self.cors.preflight(head, self._methods)
+            if answer is not None:
+                return answer
+        if self._methods and head.method not in self._methods:
+            raise MethodNotAllowed(
+                f"the trigger allows {', '.join(self._methods)}, and no other methods",
+                self._methods,
+            )
+        if self._authentication is None:
+            return None
+        return self._authentication.check(head, may_defer=may_defer)
