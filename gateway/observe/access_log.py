@@ -15,6 +15,8 @@ from typing import Final, Literal, NamedTuple
 
 from gateway.http.exchange import Exchange
 from gateway.http.head import RequestHead
+from gateway.limits import KIB, MIB
+from gateway.observe.colours import FAINT, YELLOW, colour_of, painted
 from gateway.observe.line_writer import LineWriter
 from gateway.observe.redaction import QUERIES
 
@@ -35,7 +37,7 @@ class _Said(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """A format of lines; all that it makes is printable ASCII."""
+    """A format of lines; all that it makes is printable ASCII, but for colours of its own."""
 
     ticks: int
     """Texts of the time per second."""
@@ -49,6 +51,8 @@ class _Form(NamedTuple):
     """The line of an exchange, from a stamp, the parts and a duration in milliseconds."""
     dropped: Callable[[str, int], str]
     """The line that stands for a number of lines, with a stamp."""
+    is_prompt: bool = False
+    """Whether a line is written at once, because somebody waits for it."""
 
 
 class AccessLog:
@@ -56,25 +60,27 @@ class AccessLog:
 
     def __init__(
         self,
-        form: Literal["text", "json"],
+        form: Literal["text", "json", "short"],
         descriptor: int,
         lock: int | None = None,
         *,
         query: Literal["redacted", "off", "full"] = "redacted",
+        in_colour: bool = False,
     ) -> None:
         """Take over `descriptor`; for `lock` see `LineWriter`.  `close` has to be called.
 
         `query`: what is shown of the queries of URLs, see `observe.redaction`.
+        `in_colour` is for the short form, which alone has any.
         """
         self._shown = QUERIES[query]
-        self._form = _JSON if form == "json" else _TEXT
+        self._form = _COLOURED if in_colour and form == "short" else _FORMS[form]
         self._ticks = self._form.ticks
         self._line = self._form.line
         self._offset = time() - monotonic()
         self._stamp = (0, "")
         """A time in ticks and its text: one value, for threads to change it at once."""
         self._writer = LineWriter(descriptor, self._tell_dropped, lock)
-        self._put = self._writer.put
+        self._put = self._put_at_once if self._form.is_prompt else self._writer.put
 
     def add(self, exchange: Exchange) -> None:
         """Take an exchange that is over; from any thread."""
@@ -95,6 +101,10 @@ class AccessLog:
         if duration < 0:  # The loop's clock is coarser than the threads'.
             duration = 0.0
         self._put(self._line(exchange, stamp[1], known[1], duration))
+
+    def _put_at_once(self, line: str) -> None:
+        self._writer.put(line)
+        self._writer.flush()
 
     def flush(self) -> None:
         """Have the lines written that have come; the sweep calls it, a few times a second."""
@@ -220,3 +230,59 @@ def _json_dropped(stamp: str, count: int) -> str:
 
 
 _JSON: Final = _Form(1000, _json_stamp, _json_escape, _json_parts, _json_line, _json_dropped)
+
+
+# Short lines, for people who wait for them.
+
+_SLOW: Final = 1000.0
+"""Milliseconds from which on a request is marked."""
+
+
+def _short_stamp(second: int) -> str:
+    return datetime.fromtimestamp(second).strftime("%H:%M:%S")  # On their clock.
+
+
+def _short_parts(said: _Said) -> tuple[str, ...]:
+    # No space, either: what a target ends with is not to pass for a status.
+    target = said.target.replace(" ", "\\x20")
+    return (f" {said.method} {target} " if said.method else " - ",)
+
+
+def _short_line(exchange: Exchange, stamp: str, parts: tuple[str, ...], duration: float) -> str:
+    mark = " (slow)" if duration >= _SLOW else ""
+    return (
+        f"{stamp}{parts[0]}{exchange.status} {_short_size(exchange.bytes_sent)} "
+        f"{_short_duration(duration)}{mark}\n"
+    )
+
+
+def _coloured_line(exchange: Exchange, stamp: str, parts: tuple[str, ...], duration: float) -> str:
+    status = exchange.status
+    took = _short_duration(duration)
+    return (
+        f"{painted(stamp, FAINT)}{parts[0]}{painted(str(status), colour_of(status))} "
+        f"{_short_size(exchange.bytes_sent)} "
+        f"{painted(f'{took} (slow)', YELLOW) if duration >= _SLOW else took}\n"
+    )
+
+
+def _short_size(count: int) -> str:
+    if count < 10_000:
+        return f"{count} B"
+    return f"{count / KIB:.1f} KB" if count < 10_000 * KIB else f"{count / MIB:.1f} MB"
+
+
+def _short_duration(milliseconds: float) -> str:
+    return f"{milliseconds:.1f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.2f} s"
+
+
+def _short_dropped(stamp: str, count: int) -> str:
+    return f"{stamp} {count} lines are missing: the log was not read as fast as it came\n"
+
+
+_SHORT: Final = _Form(
+    1, _short_stamp, _text_escape, _short_parts, _short_line, _short_dropped, is_prompt=True
+)
+_COLOURED: Final = _SHORT._replace(line=_coloured_line)
+
+_FORMS: Final = {"text": _TEXT, "json": _JSON, "short": _SHORT}

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 import weakref
 from types import SimpleNamespace
 
@@ -25,6 +26,11 @@ TEXT_LINE = re.compile(
     r'"(?P<agent>(?:[^"\\]|\\x[0-9a-f]{2})*)" (?P<id>\S+) [0-9]+\.[0-9]ms\n'
 )
 
+
+SHORT_LINE = re.compile(
+    r"(?P<at>[0-9:]{8}) (?:(?P<method>[!-~]*) (?P<target>[!-~]*)|-) (?P<status>[0-9]{3}) "
+    r"(?P<size>[0-9.]+ [KM]?B) (?P<took>[0-9.]+ m?s(?: \(slow\))?)\n"
+)
 
 FORMS = pytest.mark.parametrize("form", ["text", "json"])
 
@@ -67,10 +73,10 @@ def ended(head, **facts):
     return SimpleNamespace(**(values | facts))
 
 
-def logged(form, *exchanges):
+def logged(form, *exchanges, **options):
     """What the log writes of `exchanges`, of which a pipe has to hold the lines."""
     reader, descriptor = os.pipe()
-    log = AccessLog(form, descriptor)
+    log = AccessLog(form, descriptor, **options)
     for exchange in exchanges:
         log.add(exchange)
     log.close()
@@ -83,6 +89,16 @@ def clock(monkeypatch):
     """The exchanges of `ended` end at `AT`."""
     monkeypatch.setattr(module, "monotonic", lambda: 100.0123 + 10)
     monkeypatch.setattr(module, "time", lambda: AT + 10)
+
+
+@pytest.fixture
+def utc(monkeypatch):
+    """The clock on the wall is that of Greenwich."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield patch
+    time.tzset()
 
 
 # --- formats -----------------------------------------------------------------------------------
@@ -132,6 +148,69 @@ def test_json_of_what_was_not_understood():
     assert [fields[name] for name in said] == [""] * 6
 
 
+def test_short():
+    line = logged("short", ended(parsed()))
+    assert re.fullmatch(r"[0-9:]{8} GET /a\?b=c 200 12 B 12\.3 ms\n", line)
+
+
+@pytest.mark.usefixtures("clock")
+def test_short_tells_the_time_of_the_place(utc):
+    utc.setenv("TZ", "XYZ-3")
+    time.tzset()
+    assert logged("short", ended(parsed())).startswith("11:49:37 GET ")
+
+
+def test_short_of_what_was_not_understood():
+    exchange = ended(None, connection=connection(None), status=400)
+    assert re.fullmatch(r"[0-9:]{8} - 400 12 B 12\.3 ms\n", logged("short", exchange))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (9_999, "9999 B"),
+        (10_000, "9.8 KB"),
+        (10_240_000 - 1, "10000.0 KB"),
+        (10_240_000, "9.8 MB"),
+    ],
+)
+def test_sizes_in_short(count, text):
+    assert f" 200 {text} " in logged("short", ended(parsed(), bytes_sent=count))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0.0 ms"),
+        (0.9999, "999.9 ms"),
+        (1.0, "1.00 s (slow)"),
+        (61.257, "61.26 s (slow)"),
+    ],
+)
+def test_durations_in_short(seconds, text):
+    exchange = ended(parsed(), received_at=0.0, finished_at=seconds)
+    assert logged("short", exchange).endswith(f" B {text}\n")
+    slow = f"\x1b[33m{text}\x1b[0m" if "slow" in text else text
+    assert logged("short", exchange, in_colour=True).endswith(f" B {slow}\n")
+
+
+@pytest.mark.parametrize(("status", "colour"), [(204, 32), (304, 36), (404, 33), (502, 31)])
+def test_short_in_colour(status, colour):
+    line = logged("short", ended(parsed(), status=status), in_colour=True)
+    assert re.fullmatch(
+        r"\x1b\[2m[0-9:]{8}\x1b\[0m GET /a\?b=c "
+        rf"\x1b\[{colour}m{status}\x1b\[0m 12 B 12\.3 ms\n",
+        line,
+    )
+    assert re.sub(r"\x1b\[\d*m", "", line) == logged("short", ended(parsed(), status=status))
+
+
+@FORMS
+def test_other_forms_have_no_colour(form):
+    assert "\x1b" not in logged(form, ended(parsed()), in_colour=True)
+
+
 # --- what clients send -------------------------------------------------------------------------
 
 HOSTILE = [
@@ -164,6 +243,15 @@ def test_nobody_forges_a_line(field, text):
     assert line.isascii()
     assert line[:-1].isprintable()
     assert json.loads(line)[field] == text
+    for in_colour in (False, True):
+        head.log_parts = None
+        line = logged("short", ended(head), in_colour=in_colour)
+        line = re.sub(r"\x1b\[(?:2|0|32)m", "", line)
+        assert line.count("\n") == 1
+        assert line[:-1].isascii()
+        assert line[:-1].isprintable()
+        if field != "method":
+            assert SHORT_LINE.fullmatch(line)["status"] == "200"
 
 
 @given(st.text(st.characters(max_codepoint=0xFF)), st.text(st.characters(max_codepoint=0xFF)))
@@ -174,6 +262,9 @@ def test_any_text_is_one_field_of_one_line(target, agent):
     assert match["id"] == "1-2-3"
     fields = json.loads(logged("json", ended(saying(target=target, user_agent=agent))))
     assert (fields["target"], fields["user_agent"]) == (target, agent)
+    match = SHORT_LINE.fullmatch(logged("short", ended(saying(target=target))))
+    back = re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), match["target"])
+    assert back == target
 
 
 @given(st.text(st.characters(max_codepoint=0xFF), min_size=1))
@@ -294,6 +385,15 @@ def test_lines_are_written_together_when_the_sweep_comes(form):
     os.close(reader)
 
 
+def test_a_short_line_is_written_at_once():
+    reader, descriptor = os.pipe()
+    log = AccessLog("short", descriptor)
+    log.add(ended(parsed()))
+    assert os.read(reader, 65536).endswith(b"ms\n")
+    log.close()
+    os.close(reader)
+
+
 @FORMS
 def test_the_clock_may_be_set(form, monkeypatch):
     reader, descriptor = os.pipe()
@@ -321,9 +421,10 @@ def test_the_clock_may_be_set(form, monkeypatch):
             "the log was not read as fast as it came\n",
         ),
         ("json", '{"time": "1994-11-06T08:49:47.250+00:00", "missing_lines": 7}\n'),
+        ("short", "08:49:47 7 lines are missing: the log was not read as fast as it came\n"),
     ],
 )
-def test_how_missing_lines_are_told(form, line):
+def test_how_missing_lines_are_told(form, line, utc):
     reader, descriptor = os.pipe()
     log = AccessLog(form, descriptor)
     assert log._tell_dropped(7) == line
