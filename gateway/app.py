@@ -1,7 +1,6 @@
 """The composition root: settings become a worker.  The only module that wires others together."""
 
 import asyncio
-import io
 import os
 import signal
 import socket
@@ -31,6 +30,7 @@ from gateway.interfaces import KINDS, Bridged, bridged
 from gateway.limits import Limits
 from gateway.loading import Interface, check_interface, detect_interface, load
 from gateway.observe.access_log import AccessLog
+from gateway.request_log import open_access_log
 from gateway.server import ServedApplication, Server, run_loop
 from gateway.supervision.link import Link
 from gateway.supervision.pulse import beat_interval
@@ -155,7 +155,7 @@ def _run_worker(
     post: Post,
 ) -> None:
     profile = _profile(config, interface)
-    access_log = _access_log(config, post.log_lock)
+    access_log = open_access_log(config, post.log_lock)
     told = metadata(config, _target(config))
 
     async def main() -> None:
@@ -193,21 +193,6 @@ def _profile(config: Config, interface: str) -> "InvocationProfile | None":
             "--profile-invocations measures WSGI handlers, and this is an ASGI application"
         )
     return InvocationProfile(job_times)
-
-
-def _access_log(config: Config, lock: int | None) -> AccessLog | None:
-    if config.access_log == "off":
-        return None
-    output = sys.__stdout__  # The handler may have put something else in the place of the other.
-    try:
-        # A descriptor of its own: the handler may close or redirect the one that it knows.
-        descriptor = os.dup(output.fileno())  # type: ignore[union-attr]  # None is caught below
-    except (AttributeError, OSError, ValueError) as error:
-        raise UsageError("--access-log: there is no standard output to write to") from error
-    if isinstance(output, io.TextIOWrapper):
-        # What handlers print comes in whole lines then too, and not when a buffer is full.
-        output.reconfigure(line_buffering=True)
-    return AccessLog(config.access_log, descriptor, lock, query=config.log_query)
 
 
 async def _serve(
@@ -277,6 +262,7 @@ async def _serve(
         counts=None if post.link is None else post.link.counts,
         # Workers share theirs, and others may come after them.
         owns_socket=config.fd is None and post.link is None,
+        on_closed=None if post.link is None else post.link.tell_closed,
     )
     if post.link is not None:
         interval = beat_interval(config.worker_timeout)

@@ -11,6 +11,8 @@ from typing import NoReturn, TextIO
 
 from gateway import __version__
 from gateway.config import Config, ConfigError, load
+from gateway.config.development import DEVELOPMENT
+from gateway.config.sources import Settings
 from gateway.config.spelling import did_you_mean
 from gateway.errors import UsageError
 
@@ -43,8 +45,8 @@ def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     elif "-h" in rest or "--help" in rest:
         print(_help(word))
     else:
-        _, command = _COMMANDS[word]
-        return command(load(rest, environ))
+        _, command, defaults = _COMMANDS[word]
+        return command(load(rest, environ, defaults))
     return 0
 
 
@@ -66,6 +68,11 @@ def _serve(config: Config) -> int:
     return serve(config)
 
 
+def _develop(config: Config) -> int:
+    _say("For development only; elsewhere use gateway serve.", sys.stderr)
+    return _serve(config)
+
+
 def _check(config: Config) -> int:
     from gateway.app import check  # noqa: PLC0415
 
@@ -73,22 +80,28 @@ def _check(config: Config) -> int:
     return 0
 
 
-_COMMANDS: dict[str, tuple[str, Callable[[Config], int]]] = {
-    "serve": ("Serves the handler over HTTP until it is told to stop.", _serve),
-    "check": ("Loads the handler, says what would be served, and ends.", _check),
+_COMMANDS: dict[str, tuple[str, Callable[[Config], int], Settings]] = {
+    "serve": ("Serves the handler over HTTP until it is told to stop.", _serve, {}),
+    "dev": (
+        "Serves it for development: loads the code again when it changes, shows requests.",
+        _develop,
+        DEVELOPMENT,
+    ),
+    "check": ("Loads the handler, says what would be served, and ends.", _check, {}),
 }
 
 
 def _overview() -> str:
     from gateway.config.usage import overview  # noqa: PLC0415
 
-    return overview({name: sentence for name, (sentence, _) in _COMMANDS.items()})
+    return overview({name: sentence for name, (sentence, *_) in _COMMANDS.items()})
 
 
 def _help(name: str) -> str:
     from gateway.config.usage import command_help  # noqa: PLC0415
 
-    return command_help(name, _COMMANDS[name][0])
+    sentence, _, defaults = _COMMANDS[name]
+    return command_help(name, sentence, defaults)
 
 
 def _no_command(word: str) -> str:

@@ -15,6 +15,10 @@ class UsageError(Exception):
     """A mistake that the user of the command line can mend; the text is one line."""
 
 
+class CodeError(UsageError):
+    """A mistake in the user's code: where that is watched, its next change is waited for."""
+
+
 class Refusal(Exception):
     """A request that the gateway answers itself, without the handler.
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from gateway.errors import UsageError
+from gateway.errors import CodeError
 from gateway.fc import names
 
 _MAX_TEXT = 300
@@ -18,7 +18,7 @@ _ALIASES = {"collections.abc", "types", "typing"}  # hold the types of `Callable
 _IMPORT_SYSTEM = {"importlib", "_frozen_importlib", "_frozen_importlib_external"}
 
 
-class LoadError(UsageError):
+class LoadError(CodeError):
     """A handler that cannot be loaded; the text is one line.
 
     `error_type` and `message` are Function Compute's ("errorType" and "errorMessage" of its

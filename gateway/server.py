@@ -70,12 +70,14 @@ class Server:
         drain_timeout: float,
         counts: Counts | None = None,
         owns_socket: bool = False,
+        on_closed: Callable[[], None] | None = None,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
         `counts` are those of the workers that share the socket, where there are several.
         `backlog` is how many connections the system holds until they are accepted.
         `owns_socket`: no other process accepts connections from the listening socket, now or later.
+        `on_closed` is called, perhaps several times, when it drains and takes no more requests.
         """
         self._owns_socket = owns_socket
         self._backlog = backlog
@@ -85,6 +87,7 @@ class Server:
         self._drain_timeout = drain_timeout
         self._admission = admission
         self._counts = counts
+        self._on_closed = on_closed or (lambda: None)
         self._stop = asyncio.Event()
         self._has_had_signal = False
         self._takes_queue = True
@@ -132,12 +135,15 @@ class Server:
         self._has_had_signal = True
         self.drain(name)
 
-    def drain(self, reason: str, *, takes_queue: bool = True) -> None:
-        """Let what is under way end; `takes_queue`: and what waits at the listening socket."""
+    def drain(self, reason: str, *, takes_queue: bool = True, level: int = logging.INFO) -> None:
+        """Let what is under way end; `takes_queue`: and what waits at the listening socket.
+
+        `level` is that of the line in the log.
+        """
         if not self._stop.is_set():
             self._takes_queue = takes_queue
             self._stop.set()
-            _tell(logging.INFO, "%s: draining", reason)
+            _tell(level, "%s: draining", reason)
 
     def end_at_once(self, reason: str) -> None:
         """Drain no longer."""
@@ -162,6 +168,7 @@ class Server:
             spent = loop.time() - started
             if spent > _DRAIN_GRACE:
                 await self._close_idle()
+                self._on_closed()
             if spent > self._drain_timeout:
                 _tell(
                     logging.WARNING,
@@ -173,6 +180,7 @@ class Server:
             await asyncio.sleep(_DRAIN_POLL)
         for connection in list(site.connections):
             connection.cut()
+        self._on_closed()
         await asyncio.sleep(0)
         self.time_left = max(0.0, self._drain_timeout - (loop.time() - started))
 

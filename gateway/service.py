@@ -9,38 +9,58 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 from gateway.config import Config
-from gateway.errors import UsageError
+from gateway.errors import CodeError, UsageError
 from gateway.listening import address_of, listen_on_path, listen_on_port, refuse_new, take_over
 from gateway.observe.log_lines import LineFormatter, printable
 from gateway.supervision.link import Link
 from gateway.supervision.supervisor import Supervisor
+from gateway.supervision.watching import WatcherLink
+
+
+class _Shared(NamedTuple):
+    """Descriptors for all workers, and for who watches their code."""
+
+    log_lock: int | None
+    """A file without a name for workers to lock while they write to the access log."""
+    files_read: int = -1
+    """Where the watcher reads of files that code has been loaded from, if there is one."""
+    files_told: int = -1
+    """Where workers write of them."""
 
 
 def serve(config: Config) -> int:
     """Serve until told to stop; the exit status.
 
-    It returns in each worker process, too.
+    It returns in each worker process, too, and in the one that watches the code.
 
     Raises:
         UsageError: something that the user can mend keeps the gateway from starting.
     """
     _configure_logging(config)
+    if config.reload:
+        config = replace(config, chdir=_code_folder(config.chdir))
     sock = _listen(config)
     # Loading the handler changes the current folder.
     socket_path = None if config.unix is None else config.unix.absolute()
     address = address_of(sock)
-    log_lock = _log_lock(config)
-    outcome: int | Link | None = None
+    shared = _share(config)
+    outcome: int | Link | WatcherLink | None = None
     try:
         outcome = _supervise(config, sock, address) if config.workers else None
         if isinstance(outcome, int):
             return outcome
-        return _work(config, sock, address, outcome, log_lock)
+        if isinstance(outcome, WatcherLink):
+            sock.close()
+            return _watch(config, outcome, shared)
+        return _work(config, sock, address, outcome, shared)
     finally:
         sock.close()
-        if socket_path is not None and not isinstance(outcome, Link):
+        if socket_path is not None and not isinstance(outcome, Link | WatcherLink):
             socket_path.unlink(missing_ok=True)
 
 
@@ -59,24 +79,49 @@ def _listen(config: Config) -> socket.socket:
     return listen_on_port(config.host, config.port, config.backlog)
 
 
-def _log_lock(config: Config) -> int | None:
-    """A file without a name for workers to lock while they write to the access log.
+def _code_folder(chdir: Path | None) -> Path:
+    """The folder of the code, as a path that leads there whatever becomes of the current folder.
 
-    One worker needs it, too: beside the one that takes its place it is not the only one.
+    Raises:
+        UsageError: there is none, so nothing in it can change.
     """
+    folder = chdir or Path()
+    try:
+        folder = folder.absolute()
+    except OSError as error:
+        raise UsageError(
+            f"the current folder has gone ({error.strerror}): change to one"
+        ) from error
+    if not folder.is_dir():
+        raise UsageError(f"--chdir {folder}: is no folder; name the folder of the handler")
+    return folder
+
+
+def _share(config: Config) -> _Shared:
+    if not config.reload:
+        return _Shared(_log_lock(config))
+    read, told = os.pipe()
+    os.set_blocking(read, False)
+    os.set_blocking(told, False)  # No worker waits for a watcher, which may be stopped.
+    return _Shared(_log_lock(config), read, told)
+
+
+def _log_lock(config: Config) -> int | None:
+    # One worker needs it, too: beside the one that takes its place it is not the only one.
     if config.access_log == "off" or not config.workers or not hasattr(os, "memfd_create"):
         return None
     return os.memfd_create("gateway-access-log")
 
 
-def _supervise(config: Config, sock: socket.socket, address: str) -> int | Link:
-    """The exit status; in each worker its link to the supervisor."""
+def _supervise(config: Config, sock: socket.socket, address: str) -> int | Link | WatcherLink:
+    """The exit status; in each worker and in the watcher its link to the supervisor."""
     supervisor = Supervisor(
         config.workers,
         worker_timeout=config.worker_timeout,
         drain_timeout=config.drain_timeout,
         on_ready=lambda: _announce(config, address),
         stop_listening=lambda: _stop_listening(config, sock),
+        watches=config.reload,
     )
     return supervisor.run()
 
@@ -88,8 +133,25 @@ def _stop_listening(config: Config, sock: socket.socket) -> None:
     sock.close()
 
 
+def _watch(config: Config, link: WatcherLink, shared: _Shared) -> int:
+    # Not before there is a watcher.
+    from gateway.development.code_tree import CodeTree, summary  # noqa: PLC0415
+    from gateway.development.watcher import News, Watcher, poll_delay  # noqa: PLC0415
+
+    root = str(config.chdir)
+
+    def tell(paths: list[str]) -> None:
+        link.tell(printable(summary(paths, root)))
+
+    tree = CodeTree(root, config.reload_include)
+    delay = poll_delay(os.environ, os.uname().release)
+    with suppress(ConnectionError):  # The supervisor has gone.
+        Watcher(tree, News(link, shared.files_read), tell, delay).run()
+    return 0
+
+
 def _work(
-    config: Config, sock: socket.socket, address: str, link: Link | None, log_lock: int | None
+    config: Config, sock: socket.socket, address: str, link: Link | None, shared: _Shared
 ) -> int:
     # Not before there is a worker.
     from gateway.app import Post, work  # noqa: PLC0415
@@ -99,10 +161,14 @@ def _work(
     if link is None:
         work(config, Post(sock, lambda: _announce(config, address)))
         return 0
+    if config.reload:
+        from gateway.development.code_loading import load_from_source  # noqa: PLC0415
+
+        load_from_source(str(config.chdir), shared.files_told)
     try:
-        work(config, Post(sock, link.tell_ready, link, log_lock))
-    except UsageError:
-        link.tell_explained()
+        work(config, Post(sock, link.tell_ready, link, shared.log_lock))
+    except UsageError as error:
+        link.tell_explained(is_code_at_fault=isinstance(error, CodeError))
         raise
     return 0
 
@@ -110,6 +176,8 @@ def _work(
 def _announce(config: Config, address: str) -> None:
     """Tell that the gateway is ready, where, and for the demonstration what to try."""
     lines = [f"Listening on {address} (pid {os.getpid()})"]
+    if config.reload:
+        lines.append(f"Watching {config.chdir}: when its code changes it is loaded again")
     if config.target is None and address.startswith("http"):
         lines += [
             "Try:",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.asgi.version import to_version_3
-from gateway.errors import UsageError
+from gateway.errors import CodeError
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveEvent, ASGISendEvent
@@ -49,19 +49,19 @@ class Lifespan:
         """Let the application start; `timeout` in seconds.
 
         Raises:
-            UsageError: it says that it cannot, or says nothing in time.
+            CodeError: it says that it cannot, or says nothing in time.
         """
         self._task = asyncio.create_task(self._run(), name="lifespan")
         try:
             await asyncio.wait_for(self._started.wait(), timeout)
         except TimeoutError:
             await self._cancel()
-            raise UsageError(
+            raise CodeError(
                 f"the application did not answer lifespan.startup within {timeout:g} s"
             ) from None
         if self._failure is not None:
             await self._cancel()
-            raise UsageError(f"the application did not start: {self._failure}")
+            raise CodeError(f"the application did not start: {self._failure}")
 
     async def shutdown(self, timeout: float = 60.0) -> None:
         """Let the application clean up, if it was started; `timeout` in seconds.

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from gateway.config.agreement import agree
 from gateway.config.options import Config
 from gateway.config.sources import (
+    Settings,
     read_command_line,
     read_environment,
     read_fallbacks,
@@ -20,7 +21,9 @@ from gateway.config.values import ConfigError
 __all__ = ["Config", "ConfigError", "load"]
 
 
-def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Config:
+def load(
+    arguments: Sequence[str], environ: Mapping[str, str], defaults: Settings | None = None
+) -> Config:
     """The settings in force.
 
     The command line goes before the environment, that before the TOML file (``--config``), that
@@ -28,6 +31,7 @@ def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Config:
 
     arguments: the command line after the command.
     environ: the environment variables.
+    defaults: of the command, in the place of the options' own.
 
     Raises ConfigError. Reads nothing but the TOML file.
     """
@@ -35,4 +39,4 @@ def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Config:
     if "config" in chosen:
         path, place = chosen["config"]
         chosen = read_file(path, place) | chosen
-    return agree(read_fallbacks(environ, without=chosen) | chosen)
+    return agree((defaults or {}) | read_fallbacks(environ, without=chosen) | chosen)

@@ -64,6 +64,11 @@ def agree(settings: Settings) -> Config:
         raise ConfigError(
             f"{settings['auth'].place}: jwt needs --jwks with the keys of those who issue tokens"
         )
+    if _is_set(settings, "reload") and "workers" in settings and not settings["workers"].value:
+        raise ConfigError(
+            f"{settings['reload'].place} replaces worker processes, and with "
+            f"{settings['workers'].place} 0 there are none: remove that, or give --no-reload"
+        )
     headers = settings.get("forwarded_headers")
     if headers and "forwarded" in headers.value and len(headers.value) > 1:
         raise ConfigError(f"{headers.place}: forwarded excludes the others; remove it or the rest")

@@ -17,6 +17,7 @@ from gateway.config.values import (
     MODE,
     NETWORKS,
     PATH,
+    PATTERNS,
     SOURCE,
     SWITCH,
     TARGET,
@@ -157,6 +158,12 @@ class Config:
         kind=SWITCH,
         group=HANDLER,
         help="Whether workers are replaced when a file of the code changes; for development.",
+    )
+    reload_include: tuple[str, ...] = option(
+        (),
+        kind=PATTERNS,
+        group=HANDLER,
+        help="Names of files that count as code besides *.py, such as *.html,*.json.",
     )
 
     host: str = option(
@@ -518,11 +525,12 @@ class Config:
         help="Whether a request with X-Fc-Log-Type: Tail is answered with the last 4 KB of its "
         "log.",
     )
-    access_log: Literal["off", "text", "json"] = option(
+    access_log: Literal["off", "text", "json", "short"] = option(
         "off",
-        kind=choice("off", "text", "json"),
+        kind=choice("off", "text", "json", "short"),
         group=LOGS,
-        help="One line for each request, and its form.",
+        help="One line for each request, and its form; short is for people, and in colour on a "
+        "terminal.",
     )
     log_query: Literal["redacted", "off", "full"] = option(
         "redacted",

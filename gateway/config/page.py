@@ -35,7 +35,8 @@ Each option below can be set in four ways. The first that sets it counts:
 4. by Function Compute's own variable, where the tables name one (`FC_…`). It is only looked at
    when nothing else sets the option.
 
-`gateway check` takes the same options as `gateway serve`. What is wrong in any source, even a
+`gateway check` takes the same options as `gateway serve`, and so does `gateway dev`, which has
+[other defaults](development.md) for a few. What is wrong in any source, even a
 setting that another source replaces, is told in one line on standard error, and the exit status
 is 2. Unknown options, keys and `GATEWAY_…` variables are such mistakes.
 

@@ -1,9 +1,11 @@
 """The text of ``--help``."""
 
+from dataclasses import replace
 from textwrap import fill
 
 from gateway.config.definition import Option
 from gateway.config.options import grouped
+from gateway.config.sources import Settings
 
 _WIDTH = 88
 
@@ -24,8 +26,8 @@ def overview(commands: dict[str, str]) -> str:
     )
 
 
-def command_help(name: str, sentence: str) -> str:
-    """Help for one command with every option."""
+def command_help(name: str, sentence: str, defaults: Settings | None = None) -> str:
+    """Help for one command with every option; `defaults` are its own."""
     lines = [
         f"Usage: gateway {name} [TARGET] [options]",
         "",
@@ -40,9 +42,15 @@ def command_help(name: str, sentence: str) -> str:
     for group, options in grouped().items():
         lines += ["", _wrapped(f"{group.title}: {group.intro}", indent=0)]
         for option in options:
-            lines += [f"  {option.usage}", _wrapped(option.help, indent=6), _origin(option)]
+            lines += [f"  {option.usage}", _wrapped(option.help, indent=6)]
+            lines += [_origin(_with_default(option, defaults or {}))]
     lines += ["", "  -h, --help", "      This text."]
     return "\n".join(lines)
+
+
+def _with_default(option: Option, defaults: Settings) -> Option:
+    chosen = defaults.get(option.name)
+    return option if chosen is None else replace(option, default=chosen.value)
 
 
 def _origin(option: Option) -> str:

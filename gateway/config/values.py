@@ -279,6 +279,13 @@ def _read_methods(text: str) -> tuple[str, ...]:
     return tuple(methods)
 
 
+def _read_patterns(text: str) -> tuple[str, ...]:
+    patterns = _items(text)
+    if not text.isprintable() or any("/" in pattern for pattern in patterns):
+        raise BadValueError("is not a list of file names; give some without folders, as *.html")
+    return tuple(patterns)
+
+
 def _read_networks(text: str) -> tuple[str, ...]:
     from gateway.trust.networks import check_entry  # noqa: PLC0415 (start-up time: rarely needed)
 
@@ -308,5 +315,6 @@ HOST = Kind("HOST", _read_host)
 MEMORY = Kind("MB", _read_memory, native=(int,))
 TARGET = Kind("TARGET", _read_target)
 NETWORKS = Kind("CIDR,…", _read_networks, ",".join, native=(list,))
+PATTERNS = Kind("PATTERN,…", _read_patterns, ",".join, native=(list,))
 METHODS = Kind("METHOD,…", _read_methods, ",".join, native=(list,))
 MODE = Kind("MODE", _read_mode, lambda value: f"{value:o}")

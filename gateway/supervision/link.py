@@ -5,6 +5,7 @@ that a worker is gone the supervisor hears from the system, because a process th
 forked may keep the worker's end open.
 """
 
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +23,10 @@ WORN: Final = ord("w")
 """A beat, and the wish to be replaced."""
 EXPLAINED: Final = ord("e")
 """It cannot start, and has told its user why."""
+FAULTY: Final = ord("f")
+"""The same, and other code of the user would mend it."""
+CLOSED: Final = ord("c")
+"""What it has not been asked by now it will not answer."""
 
 # From the supervisor.
 LEAVE: Final = ord("l")
@@ -47,8 +52,11 @@ def say(sock: socket.socket, word: int) -> bool:
 class Ending(Protocol):
     """A worker's server, as far as it can be told to end."""
 
-    def drain(self, reason: str, *, takes_queue: bool) -> None:
-        """Let what is under way end; `takes_queue`: and what waits to be accepted."""
+    def drain(self, reason: str, *, takes_queue: bool, level: int = logging.INFO) -> None:
+        """Let what is under way end; `takes_queue`: and what waits to be accepted.
+
+        `level` is that of the line in the log.
+        """
 
     def end_at_once(self, reason: str) -> None:
         """Wait no longer."""
@@ -70,18 +78,28 @@ class PlaceCounts:
 class Link:
     """A worker's end."""
 
-    def __init__(self, sock: socket.socket, counts: PlaceCounts | None) -> None:
-        """Take over the socket, which does not block; `counts`: where there are other workers."""
+    def __init__(
+        self, sock: socket.socket, counts: PlaceCounts | None, *, is_often_replaced: bool = False
+    ) -> None:
+        """Take over the socket, which does not block; `counts`: where there are other workers.
+
+        `is_often_replaced`: being replaced is not worth a line in the log.
+        """
         self._socket = sock
         self.counts = counts
+        self._replaced_level = logging.DEBUG if is_often_replaced else logging.INFO
 
     def tell_ready(self) -> None:
         """Requests are served from now on."""
         say(self._socket, READY)
 
-    def tell_explained(self) -> None:
+    def tell_explained(self, *, is_code_at_fault: bool) -> None:
         """This worker ends, for a reason that its user has been told."""
-        say(self._socket, EXPLAINED)
+        say(self._socket, FAULTY if is_code_at_fault else EXPLAINED)
+
+    def tell_closed(self) -> None:
+        """This worker takes no more requests, also from who is connected to it."""
+        say(self._socket, CLOSED)
 
     def attend(
         self,
@@ -111,7 +129,8 @@ class Link:
                     server.end_at_once("the gateway ends")
                 else:
                     reason = "the gateway ends" if word == DRAIN else "another worker takes over"
-                    server.drain(reason, takes_queue=word == DRAIN)
+                    level = logging.INFO if word == DRAIN else self._replaced_level
+                    server.drain(reason, takes_queue=word == DRAIN, level=level)
 
         loop.add_reader(self._socket.fileno(), listen)
         loop.call_later(interval, beat)

@@ -44,7 +44,7 @@ class SignalInbox:
         os.close(self._sender)
 
 
-def ignore_in_worker(*numbers: int) -> None:
+def ignore_in_child(*numbers: int) -> None:
     """Leave these to the supervisor: a terminal sends them to the whole process group.
 
     Not SIG_IGN, which the programs that a handler starts would inherit.

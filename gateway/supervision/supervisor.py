@@ -8,6 +8,9 @@ killed, and at the top of `run` workers are forked, because the new process leav
 
 Each place for a worker has one that serves, or none while the back-off lasts.  A replacement is
 forked beside it and takes the place when it is ready; only then the old one is told to leave.
+
+Where the code is watched, another child process tells of each change, and all workers are replaced.
+Code that cannot be loaded then ends nothing, not even the start: the next change is waited for.
 """
 
 import logging
@@ -20,10 +23,13 @@ from time import monotonic
 from typing import Final
 
 from gateway.supervision.back_off import BackOff
+from gateway.supervision.forking import has_terminal, split
 from gateway.supervision.link import Link, PlaceCounts
 from gateway.supervision.load_board import LoadBoard
+from gateway.supervision.place import Place
 from gateway.supervision.pulse import beat_interval
-from gateway.supervision.signal_inbox import SignalInbox, ignore_in_worker
+from gateway.supervision.signal_inbox import SignalInbox
+from gateway.supervision.watching import CodeWatch, WatcherLink
 from gateway.supervision.worker_process import NEVER, WorkerProcess
 
 log = logging.getLogger("gateway.supervisor")
@@ -40,28 +46,6 @@ _LONGEST_WAIT: Final = 3600.0
 _FAILED: Final = 1
 
 
-def _has_terminal() -> bool:
-    """Whether the process is controlled from one, which sends SIGHUP when it goes."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
-
-
-class _Place:
-    """A place for a worker."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.worker: WorkerProcess | None = None
-        self.successor: WorkerProcess | None = None
-        """Forked to take the worker's place, and not ready yet."""
-        self.not_before = 0.0
-        """The earliest time to fork for this place."""
-        self.back_off = BackOff()
-
-
 class Supervisor:
     """Keeps a number of workers running.  All its times are `time.monotonic()`."""
 
@@ -73,17 +57,19 @@ class Supervisor:
         drain_timeout: float,
         on_ready: Callable[[], None],
         stop_listening: Callable[[], None],
+        watches: bool = False,
     ) -> None:
         """A worker whose loop is silent for `worker_timeout` seconds is killed; 0: never.
 
         `drain_timeout` is in seconds.  `on_ready` is called when all workers serve for the first
         time, `stop_listening` when they are to end: their own sockets are then the last ones.
+        `watches`: there is another process, which tells of changes of the code.
         """
         self._worker_timeout = worker_timeout
         self._drain_timeout = drain_timeout
         self._on_ready = on_ready
         self._stop_listening = stop_listening
-        self._places = [_Place(number) for number in range(workers)]
+        self._places = [Place(number) for number in range(workers)]
         self._board = LoadBoard(workers)
         self._open = self._places[:1]
         """Where to fork: all once the first worker serves, so that a mistake is told once."""
@@ -94,21 +80,27 @@ class Supervisor:
         self._is_starting = True
         self._is_ending = False
         self._status = 0
-        self._ends_with_terminal = _has_terminal() and (
+        self._ends_with_terminal = has_terminal() and (
             signal.getsignal(signal.SIGHUP) == signal.SIG_DFL  # Else nohup(1) has started it.
         )
         self._inbox = SignalInbox((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD))
         self._poll = select.poll()
         self._poll.register(self._inbox.descriptor, select.POLLIN)
+        self._watch = CodeWatch(self._poll, is_on=watches)
 
-    def run(self) -> int | Link:
+    def run(self) -> int | Link | WatcherLink:
         """Supervise until told to end: the exit status.
 
-        It returns in each worker, too, as soon as it is forked: its link to the supervisor.
+        It returns in each worker, too, as soon as it is forked, and in the watcher: its link to
+        the supervisor.
         """
-        while self._workers or not self._is_ending:
+        while self._workers or self._watch.process or not self._is_ending:
             now = monotonic()
-            for place in self._wanting():
+            if self._watch.is_due(now):
+                watcher_link = self._watch.fork(self._split, now)
+                if watcher_link is not None:
+                    return watcher_link
+            for place in self._wanting(now):
                 if place.not_before <= now:
                     link = self._fork(place, now)
                     if link is not None:
@@ -120,52 +112,45 @@ class Supervisor:
 
     # Forking.
 
-    def _wanting(self) -> Iterator[_Place]:
+    def _wanting(self, now: float) -> Iterator[Place]:
         """The places that want another process."""
-        if self._is_ending:
+        if self._is_ending or now < self._watch.load_at:
             return
         for place in self._open:
             if place.worker is None:
                 yield place
         # One at a time, so that the others serve meanwhile.
         if not any(place.successor for place in self._places):
-            yield from filter(self._is_outdated, self._places)
+            for place in self._places:
+                if place.is_outdated(self._generation):
+                    yield place
 
-    def _is_outdated(self, place: _Place) -> bool:
-        worker = place.worker
-        if worker is None or worker.ready_at is None:
-            return False
-        return worker.is_worn or worker.generation < self._generation
-
-    def _fork(self, place: _Place, now: float) -> Link | None:
+    def _fork(self, place: Place, now: float) -> Link | None:
         """Fork a worker; its link in the worker, `None` here."""
         try:
-            ours, theirs = socket.socketpair()
-            with ours, theirs:
-                ours.setblocking(False)
-                theirs.setblocking(False)
-                # A signal to the worker before it has left the inbox would be taken for ours.
-                with self._inbox.held():
-                    pid = os.fork()
-                    if not pid:
-                        self._leave_to_worker()
-                        return Link(theirs.dup(), self._counts(place))
-                self._add(place, pid, ours.dup(), now)
+            pid, link = self._split()
         except OSError as error:
             self._lose(place, f"no worker can be started ({error.strerror})", None, now)
+            return None
+        if not pid:
+            return Link(link, self._counts(place), is_often_replaced=self._watch.is_on)
+        self._add(place, pid, link, now)
         return None
 
-    def _counts(self, place: _Place) -> PlaceCounts | None:
+    def _split(self) -> tuple[int, socket.socket]:
+        return split(self._inbox, self._leave_to_child)
+
+    def _counts(self, place: Place) -> PlaceCounts | None:
         return PlaceCounts(self._board, place.number) if len(self._places) > 1 else None
 
-    def _leave_to_worker(self) -> None:
-        """In a worker: let go of what is the supervisor's."""
-        self._inbox.leave()
-        ignore_in_worker(signal.SIGINT, signal.SIGHUP)
+    def _leave_to_child(self) -> None:
+        """In a child: close the connections to the others."""
         for worker in self._workers.values():
             worker.link.close()
+        if self._watch.process is not None:
+            self._watch.process.link.close()
 
-    def _add(self, place: _Place, pid: int, link: socket.socket, now: float) -> None:
+    def _add(self, place: Place, pid: int, link: socket.socket, now: float) -> None:
         worker = WorkerProcess(
             pid, link, generation=self._generation, timeout=self._worker_timeout, now=now
         )
@@ -181,8 +166,12 @@ class Supervisor:
 
     def _wait(self, now: float) -> None:
         """Wait until something happens or has to be done, and take note."""
-        times = [place.not_before for place in self._wanting()]
+        times = [place.not_before for place in self._wanting(now)]
         times += [worker.kill_at for worker in self._workers.values()]
+        if self._watch.process is None:
+            times.append(self._watch.not_before)
+        if now < self._watch.load_at:
+            times.append(self._watch.load_at)
         longest = beat_interval(self._worker_timeout) if self._worker_timeout else _LONGEST_WAIT
         seconds = max(0.0, min(min(times, default=NEVER) - now, longest))
         # Rounded up, or the last millisecond would be spent looking.
@@ -194,19 +183,22 @@ class Supervisor:
             worker = self._by_link.get(descriptor)
             if worker is not None:
                 self._hear(worker, now)
+        self._hear_watcher(now)
         self._reap(now)
         for worker in self._workers.values():
             worker.enforce(now)
+        if self._watch.change:
+            self._tell_reloaded()
 
     def _read_signals(self, now: float) -> None:
         for number in self._inbox.read():
             if number in (signal.SIGTERM, signal.SIGINT):
                 self._end(signal.Signals(number).name, now)
-            elif number == signal.SIGHUP and self._ends_with_terminal and not _has_terminal():
+            elif number == signal.SIGHUP and self._ends_with_terminal and not has_terminal():
                 self._end("the end of the terminal", now)
             elif number == signal.SIGHUP and not self._is_ending:
                 log.info("SIGHUP: replacing the workers, one at a time")
-                self._generation += 1
+                self._reload(now)
 
     def _hear(self, worker: WorkerProcess, now: float) -> None:
         was_ready = worker.ready_at is not None
@@ -219,7 +211,8 @@ class Supervisor:
         if worker is place.successor:
             old, place.worker, place.successor = place.worker, worker, None
             if old is not None:
-                log.info("worker %d takes over from worker %d", worker.pid, old.pid)
+                level = logging.DEBUG if self._watch.is_on else logging.INFO
+                log.log(level, "worker %d takes over from worker %d", worker.pid, old.pid)
                 old.leave(now + self._drain_timeout + _GRACE)
         self._open = self._places
         if self._is_starting and all(
@@ -233,7 +226,7 @@ class Supervisor:
             self._poll.unregister(worker.link)
             worker.link.close()
 
-    def _place_of(self, worker: WorkerProcess) -> _Place | None:
+    def _place_of(self, worker: WorkerProcess) -> Place | None:
         """Where it works or is going to; `None` when it was told to leave."""
         for place in self._places:
             if worker in (place.worker, place.successor):
@@ -249,7 +242,10 @@ class Supervisor:
             if not pid:
                 return
             worker = self._workers.pop(pid, None)
-            if worker is not None:  # Process 1 inherits the children of others, too.
+            if self._watch.process is not None and self._watch.process.pid == pid:
+                self._hear_watcher(now)
+                self._watch.note_end(status, now)
+            elif worker is not None:  # Process 1 inherits the children of others, too.
                 worker.hear(now)
                 self._forget_link(worker)
                 self._note_end(worker, status, now)
@@ -263,9 +259,10 @@ class Supervisor:
             return
         if worker is place.worker:
             self._board.clear(place.number)
-            place.worker = place.successor
-        place.successor = None
-        if not self._is_starting:
+        place.remove(worker)
+        if self._watch.is_on and worker.ready_at is None and self._may_change_help(worker):
+            self._await_change("the code cannot be loaded" if worker.has_explained else text)
+        elif not self._is_starting:
             self._lose(place, text, worker.served(now), now)
         else:
             if not worker.has_explained:
@@ -273,7 +270,7 @@ class Supervisor:
             code = os.waitstatus_to_exitcode(status)
             self._fail(code if code > 0 else _FAILED, now)
 
-    def _lose(self, place: _Place, text: str, served: float | None, now: float) -> None:
+    def _lose(self, place: Place, text: str, served: float | None, now: float) -> None:
         """Note that a place has lost a process, or has got none."""
         if self._is_starting:
             log.critical("%s", text)
@@ -283,6 +280,48 @@ class Supervisor:
         place.not_before = now + delay
         when = f"in {delay:.1f} s" if delay else "at once"
         log.error("%s; another is started %s", text, when)
+
+    # Changes of the code.
+
+    def _hear_watcher(self, now: float) -> None:
+        if self._watch.hear(now) and not self._is_ending:
+            self._reload(now)
+
+    def _reload(self, now: float) -> None:
+        """Have the code loaded again; where it is watched, whatever became of it before."""
+        self._generation += 1
+        if not self._watch.is_on:
+            return
+        for place in self._places:
+            place.not_before, place.back_off = 0.0, BackOff()
+            for worker in filter(None, (place.worker, place.successor)):
+                self._hear(worker, now)  # It may have become ready.
+                if worker.ready_at is None:
+                    # What it loads is out of date, and may never end.
+                    worker.leave(now + _AT_ONCE)
+                    place.remove(worker)
+
+    def _may_change_help(self, worker: WorkerProcess) -> bool:
+        """Whether other code would have let a worker start; else an option is wrong."""
+        return worker.is_code_at_fault or not (worker.has_explained and self._is_starting)
+
+    def _await_change(self, text: str) -> None:
+        """Start no worker before the code has changed."""
+        for place in self._places:
+            place.not_before = NEVER
+        is_served = any(place.ready_at() is not None for place in self._places)
+        meanwhile = "the code before it serves on" if is_served else "requests wait"
+        log.error("%s: %s until it changes", text, meanwhile)
+
+    def _tell_reloaded(self) -> None:
+        """Tell that a change is served, once nothing else is."""
+        since = [place.ready_at() for place in self._places]
+        if None in since or any(place.is_outdated(self._generation) for place in self._places):
+            return
+        if all(worker.has_closed for worker in self._workers.values() if worker.is_leaving):
+            seconds = max(filter(None, since)) - self._watch.changed_at
+            log.info("%s changed: reloaded in %.2f s", self._watch.change, max(0.0, seconds))
+            self._watch.change = ""
 
     # The end.
 
@@ -302,5 +341,6 @@ class Supervisor:
     def _drain(self, now: float) -> None:
         self._is_ending = True
         self._stop_listening()
+        self._watch.stop()
         for worker in self._workers.values():
             worker.drain(now + self._drain_timeout + _GRACE)

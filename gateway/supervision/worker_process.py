@@ -8,9 +8,11 @@ from typing import Final
 
 from gateway.supervision.link import (
     BEAT,
+    CLOSED,
     DRAIN,
     END,
     EXPLAINED,
+    FAULTY,
     LEAVE,
     READY,
     WORN,
@@ -46,6 +48,10 @@ class WorkerProcess:
         self.is_worn = False
         """Whether it wishes to be replaced."""
         self.has_explained = False
+        self.is_code_at_fault = False
+        """Whether it has explained that the user's code keeps it from starting."""
+        self.has_closed = False
+        """Whether it answers nothing that it has not been asked yet."""
         self.kill_at = NEVER
         self._timeout = timeout
         self._was_sent = 0
@@ -66,7 +72,9 @@ class WorkerProcess:
         if self._pulse is not None and (BEAT in words or WORN in words):
             self._pulse.beat(now)
         self.is_worn |= WORN in words
-        self.has_explained |= EXPLAINED in words
+        self.is_code_at_fault |= FAULTY in words
+        self.has_explained |= EXPLAINED in words or self.is_code_at_fault
+        self.has_closed |= CLOSED in words
         return bool(words)
 
     def served(self, now: float) -> float | None:
@@ -116,13 +124,18 @@ class WorkerProcess:
 
     def ending(self, status: int) -> str:
         """What `os.waitpid` tells of its end, in words."""
-        code = os.waitstatus_to_exitcode(status)
-        if code >= 0:
-            return f"ended with status {code}"
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:  # A real-time signal.
-            name = f"signal {-code}"
-        is_from_outside = code == -signal.SIGKILL != -self._was_sent
+        is_from_outside = os.waitstatus_to_exitcode(status) == -signal.SIGKILL != -self._was_sent
         hint = " (as the system does when memory runs out)" if is_from_outside else ""
-        return f"was killed by {name}{hint}"
+        return f"{ending(status)}{hint}"
+
+
+def ending(status: int) -> str:
+    """What `os.waitpid` tells of a process's end, in words."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"ended with status {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # A real-time signal.
+        name = f"signal {-code}"
+    return f"was killed by {name}"

@@ -66,7 +66,7 @@ def children_of(pid: int) -> list[int]:
 
 
 class Gateway:
-    """A running `python -m gateway serve`; a context manager that stops it and checks its end."""
+    """A running `python -m gateway`; a context manager that stops it and checks its end."""
 
     def __init__(
         self,
@@ -78,14 +78,18 @@ class Gateway:
         environ: dict[str, str] | None = None,
         stdout: int | None = None,
         open_files: int = 0,
+        word: str = "serve",
+        started: re.Pattern[str] = _LISTENING,
     ) -> None:
         """`folder` takes the files with what it prints; options name where to listen, or port 0.
 
         An empty `target` leaves it to the environment.
 
         `stdout` is a descriptor for standard output in place of the file; `open_files` is how many
-        the process may have, soft and hard.
+        the process may have, soft and hard.  `word` is the command.  `started` is what it writes to
+        standard error when it has; with another than the default it has no `address` yet.
         """
+        self._started = started
         words = iter(options)
         self._is_supervised = not ("--workers" in words and next(words) == "0")
         self._stderr = folder / "stderr.txt"
@@ -94,7 +98,7 @@ class Gateway:
         code_folder = ("--chdir", str(chdir)) if chdir else ()
         with self._stderr.open("wb") as stderr, self._stdout.open("wb") as output:
             self.process = subprocess.Popen(
-                command("serve", *filter(None, [target]), *code_folder, *listening, *options),
+                command(word, *filter(None, [target]), *code_folder, *listening, *options),
                 stdin=subprocess.DEVNULL,
                 stdout=output if stdout is None else stdout,
                 stderr=stderr,
@@ -114,11 +118,12 @@ class Gateway:
     def _has_started(self) -> bool:
         if self.process.poll() is not None:
             raise AssertionError(f"the gateway ended: {self.errors}")
-        match = _LISTENING.search(self.errors)
-        if match is None:
+        if not self._started.search(self.errors):
             return False
-        self.address = match[1]
-        self.announced_pid = int(match[2])
+        match = _LISTENING.search(self.errors)
+        if match is not None:
+            self.address = match[1]
+            self.announced_pid = int(match[2])
         return True
 
     def __enter__(self) -> "Gateway":

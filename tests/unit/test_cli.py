@@ -43,6 +43,36 @@ def test_serve_gets_the_settings_and_gives_the_exit_status(install: Install, sta
     assert served == [Config(target="app:h", port=0, threads=2)]
 
 
+def test_dev_serves_with_defaults_of_its_own(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = []
+
+    def serve(config: Config) -> int:
+        served.append(config)
+        return 3
+
+    install(serve=serve)
+    environ = {"GATEWAY_DRAIN_TIMEOUT": "9"}
+    assert cli.run(["dev", "app:h", "--access-log", "json"], environ) == 3
+    assert cli.run(["dev"], {}) == 3
+    assert served == [
+        Config(target="app:h", reload=True, tracebacks=True, access_log="json", drain_timeout=9.0),
+        Config(reload=True, tracebacks=True, access_log="short", drain_timeout=5.0),
+    ]
+    line = "For development only; elsewhere use gateway serve.\n"
+    assert capsys.readouterr() == ("", line * 2)
+
+
+def test_help_of_dev_tells_its_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["dev", "--help"], {}) == 0
+    text = capsys.readouterr().out
+    assert "[true; GATEWAY_RELOAD]" in text
+    assert "[short; GATEWAY_ACCESS_LOG]" in text
+    assert cli.run(["serve", "--help"], {}) == 0
+    assert "[false; GATEWAY_RELOAD]" in capsys.readouterr().out
+
+
 def test_check_prints_its_line(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
     install(check=lambda config: f"{config.target} is fine")
     assert cli.run(["check", "app:h"], {}) == 0
@@ -124,7 +154,7 @@ def test_help_of_the_gateway_names_the_commands(
     assert "gateway check" in text
 
 
-@pytest.mark.parametrize("command", ["serve", "check"])
+@pytest.mark.parametrize("command", ["serve", "dev", "check"])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_of_a_command_is_shown_whatever_else_is_wrong(
     command: str, flag: str, capsys: pytest.CaptureFixture[str]

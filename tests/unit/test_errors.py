@@ -10,7 +10,7 @@ import pytest
 
 from gateway import errors, load_errors
 from gateway.config.options import OPTIONS
-from gateway.errors import ClientDisconnected, Refusal, UsageError
+from gateway.errors import ClientDisconnected, CodeError, Refusal, UsageError
 from gateway.fc import errors as function_errors
 from gateway.fc import names
 
@@ -56,7 +56,7 @@ def test_who_may_come_again_is_told_when():
 def test_all_errors_are_exceptions_of_one_kind():
     found = {value for value in vars(errors).values() if isinstance(value, type)}
     assert {kind for kind in found if issubclass(kind, Exception)} == {
-        *REFUSALS, Refusal, UsageError, ClientDisconnected,
+        *REFUSALS, Refusal, UsageError, CodeError, ClientDisconnected,
     }  # fmt: skip
     assert issubclass(ClientDisconnected, ConnectionError), "handlers know this one"
 

@@ -50,7 +50,7 @@ PURE = {
 IMPURE = {"asyncio", "os", "random", "secrets", "select", "selectors", "socket", "subprocess",
           "threading", "time", "queue", "concurrent"}  # fmt: skip
 
-FEATURES = {"wsgi", "asgi", "events", "observe", "triggers"}
+FEATURES = {"wsgi", "asgi", "events", "observe", "triggers", "development"}
 """Folders that meet in `app.py` only."""
 
 WIRING = {
@@ -60,6 +60,7 @@ WIRING = {
     "gateway.cli",
     "gateway.entrance",
     "gateway.interfaces",
+    "gateway.request_log",
     "gateway.service",
 }
 """What may see the settings, besides their own folder."""
@@ -69,6 +70,7 @@ DOORS = {
     "uvloop": {"gateway.server"},
     "jwt": {"gateway.triggers.key_set"},
     "cryptography": {"gateway.triggers.key_set"},
+    "watchfiles": {"gateway.development.watcher"},
     "asgiref": {
         "gateway.asgi.adapter",
         "gateway.asgi.lifespan",

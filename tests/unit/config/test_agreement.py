@@ -99,6 +99,12 @@ MB = 1024 * KB
             {},
             "--auth: jwt needs --jwks with the keys of those who issue tokens",
         ),
+        (
+            "--reload",
+            {"GATEWAY_WORKERS": "0"},
+            "--reload replaces worker processes, and with GATEWAY_WORKERS 0 there are none: "
+            "remove that, or give --no-reload",
+        ),
         # Even where it says the default: it was chosen, and it is not done.
         ("--fd 3 --port 9000", {}, "--fd and --port exclude each other: remove one of them"),
     ],
@@ -138,12 +144,14 @@ def test_a_default_gives_way_to_what_was_chosen(
 @pytest.mark.parametrize(
     ("typed", "environ"),
     [
+        ("--reload --workers 1", {}),
+        ("--no-reload --workers 0", {}),
         ("--unix g.sock", {"GATEWAY_PORT": "tcp://10.0.0.1:80", "GATEWAY_HOST": ""}),
         ("--fd 3 --backlog 5", {}),
         ("--host :: --port 0", {}),
     ],
 )
-def test_one_place_to_listen_on_is_no_contradiction(typed: str, environ: dict[str, str]) -> None:
+def test_what_goes_together_is_no_contradiction(typed: str, environ: dict[str, str]) -> None:
     assert load(typed.split(), environ)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import ConfigError, load
+from gateway.config.sources import Setting
 from gateway.errors import UsageError
 
 
@@ -92,3 +93,20 @@ def test_without_a_target_there_is_none() -> None:
 
 def test_a_wrong_setting_is_a_mistake_that_the_user_can_mend() -> None:
     assert issubclass(ConfigError, UsageError)
+
+
+@pytest.mark.parametrize(
+    ("typed", "environ", "with_file", "region"),
+    [
+        ("", {}, False, "command"),
+        ("", {"FC_REGION": "fc"}, False, "fc"),
+        ("", {}, True, "file"),
+        ("--region=", {}, False, ""),
+    ],
+)
+def test_defaults_of_a_command_go_before_those_of_the_options_alone(
+    typed: str, environ: dict[str, str], with_file: bool, region: str, file: Path
+) -> None:
+    arguments = [*typed.split(), *(["--config", str(file)] if with_file else [])]
+    defaults = {"region": Setting("command", "gateway x")}
+    assert load(arguments, environ, defaults).region == region

@@ -79,7 +79,7 @@ def test_a_value_may_begin_with_dashes_after_an_equals_sign() -> None:
         ),
         (
             "--access-log xml",
-            "--access-log: 'xml' is not a choice here; give off, text or json",
+            "--access-log: 'xml' is not a choice here; give off, text, json or short",
         ),
     ],
 )

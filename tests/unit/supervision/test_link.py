@@ -2,6 +2,7 @@
 
 import asyncio
 import faulthandler
+import logging
 import os
 import signal
 import socket
@@ -20,9 +21,11 @@ class Server:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, bool]] = []
+        self.levels: list[int] = []
 
-    def drain(self, reason: str, *, takes_queue: bool) -> None:
+    def drain(self, reason: str, *, takes_queue: bool, level: int = logging.INFO) -> None:
         self.told.append((reason, takes_queue))
+        self.levels.append(level)
 
     def end_at_once(self, reason: str) -> None:
         self.told.append((f"{reason} at once", False))
@@ -82,11 +85,50 @@ def test_what_a_worker_says(ends: tuple[socket.socket, socket.socket]) -> None:
     assert (worker.ready_at, worker.served(5.0)) == (2.0, 3.0)
     assert not worker.is_worn
     assert not worker.has_explained
-    link.tell_explained()
+    assert not worker.has_closed
+    link.tell_closed()
+    link.tell_explained(is_code_at_fault=False)
     theirs.close()
     assert worker.hear(3.0)
+    assert worker.has_closed
     assert worker.has_explained
+    assert not worker.is_code_at_fault
     assert not worker.hear(4.0), "it can say no more"
+
+
+def test_a_worker_says_that_the_code_is_at_fault(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = ends
+    worker = known(ours)
+    Link(theirs, None).tell_explained(is_code_at_fault=True)
+    worker.hear(1.0)
+    assert worker.is_code_at_fault
+    assert worker.has_explained
+
+
+@pytest.mark.parametrize(
+    ("word", "is_often_replaced", "level"),
+    [
+        (LEAVE, False, logging.INFO),
+        (LEAVE, True, logging.DEBUG),
+        (DRAIN, True, logging.INFO),
+    ],
+)
+def test_what_happens_at_each_save_is_no_news(
+    ends: tuple[socket.socket, socket.socket], word: int, is_often_replaced: bool, level: int
+) -> None:
+    ours, theirs = ends
+    server = Server()
+
+    async def body() -> None:
+        link = Link(theirs, None, is_often_replaced=is_often_replaced)
+        link.attend(asyncio.get_running_loop(), server, lambda: False, 1.0)
+        say(ours, word)
+        await until(lambda: server.levels)
+        assert server.levels == [level]
+
+    run(body)
 
 
 def test_beats_and_wear(ends: tuple[socket.socket, socket.socket]) -> None:

@@ -1,0 +1,33 @@
+"""Wiring: the log of requests that the settings ask for."""
+
+import io
+import os
+import sys
+
+from gateway.config import Config
+from gateway.errors import UsageError
+from gateway.observe.access_log import AccessLog
+from gateway.observe.colours import wants_colour
+
+
+def open_access_log(config: Config, lock: int | None) -> AccessLog | None:
+    """The access log on standard output, if there is to be one; for `lock` see `LineWriter`.
+
+    Raises:
+        UsageError: there is no standard output.
+    """
+    if config.access_log == "off":
+        return None
+    output = sys.__stdout__  # The handler may have put something else in the place of the other.
+    try:
+        # A descriptor of its own: the handler may close or redirect the one that it knows.
+        descriptor = os.dup(output.fileno())  # type: ignore[union-attr]  # None is caught below
+    except (AttributeError, OSError, ValueError) as error:
+        raise UsageError("--access-log: there is no standard output to write to") from error
+    if isinstance(output, io.TextIOWrapper):
+        # What handlers print comes in whole lines then too, and not when a buffer is full.
+        output.reconfigure(line_buffering=True)
+    in_colour = wants_colour(os.environ, is_terminal=os.isatty(descriptor))
+    return AccessLog(
+        config.access_log, descriptor, lock, query=config.log_query, in_colour=in_colour
+    )
