@@ -193,7 +193,7 @@ def test_equal_heads_are_looked_at_each_time(
     """A head that comes again is not parsed again; but its date grows stale."""
     gateway = start_gateway(
         "counting:handler",
-        *("--auth", "function", "--signature-max-age", "2"),
+        *("--auth", "function", "--signature-max-age", "3"),
         environ={"FC_ACCESS_KEYS": ":".join(ONE)},
     )
     fields = fields_of("/x")
