@@ -118,7 +118,7 @@ def _supervise(config: Config, sock: socket.socket, address: str) -> int | Link 
     supervisor = Supervisor(
         config.workers,
         worker_timeout=config.worker_timeout,
-        drain_timeout=config.drain_timeout,
+        drain_timeout=config.drain_timeout + (config.pre_stop_timeout if config.pre_stop else 0.0),
         on_ready=lambda: _announce(config, address),
         stop_listening=lambda: _stop_listening(config, sock),
         watches=config.reload,
