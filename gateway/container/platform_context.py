@@ -29,6 +29,8 @@ def _key(name: str) -> bytes:
 
 _REQUEST_ID_FIELD: Final = _key(names.REQUEST_ID)
 _BASE_PATH_FIELD: Final = _key(names.BASE_PATH)
+_CONTROL_PATH_FIELD: Final = _key(names.CONTROL_PATH)
+_HTTP_INVOKE: Final = b"/http-invoke"
 
 
 def told_fields(head: RequestHead) -> Fields:
@@ -73,6 +75,7 @@ class PlatformContexts:
         """Set what is told; all else stays the template's, or the default URL's."""
         if not fields:
             return
+        context.is_passed_through = fields.get(_CONTROL_PATH_FIELD) == _HTTP_INVOKE
 
         def text(name: str, instead: str) -> str:
             try:

@@ -211,6 +211,47 @@ def test_an_event_is_a_request_for_a_wsgi_handler(client: WireClient) -> None:
     assert response["X-Fc-Status"] == "200"
 
 
+def test_a_client_cannot_make_up_events_by_its_path(start_gateway: StartGateway) -> None:
+    gateway = start_gateway("events:handler", "--profile", "custom-container")
+    with gateway.connect() as client:
+        fields = control("/invoke")
+        response = client.ask("/invoke", "POST", fields=fields, body=b"an event")
+        assert (response.body, response["X-Fc-Status"]) == (b"an event", "200")
+        fields = control("/http-invoke")
+        event = client.ask("/invoke", "POST", fields=fields, body=b"made up").json()
+        assert (event["rawPath"], event["body"]) == ("/invoke", "made up")
+        fields = control("/invoke")
+        response = client.ask("/invoke", "POST", fields=fields, body=b'{"do": "raise"}')
+        assert (response.status, response["X-Fc-Status"]) == (502, "404")
+
+
+@pytest.mark.parametrize("fc_headers", ["full", "none"])
+def test_the_verdict_is_there_whatever_clients_are_told(
+    start_gateway: StartGateway, hooks: Hooks, fc_headers: str
+) -> None:
+    gateway = start_gateway(
+        "living.handler",
+        *("--profile", "custom-container", "--fc-headers", fc_headers),
+        environ=hooks.environ,
+    )
+    with gateway.connect() as client:
+        for path, status, verdict in (("/", 200, "200"), ("/fail", 502, "404")):
+            response = client.ask(path, fields=TOLD)
+            assert (response.status, response["X-Fc-Status"]) == (status, verdict)
+            ids = response.values("X-Fc-Request-Id")
+            assert ids == ([CONTEXT["requestId"]] if fc_headers == "full" else [])
+            assert response.has("X-Fc-Invocation-Duration") == (fc_headers == "full")
+
+
+def test_what_is_refused_has_the_platform_s_id(client: WireClient) -> None:
+    fields = [*control("/http-invoke", "its-own"), ("Transfer-Encoding", "chunked")]
+    client.request("/", "POST", fields=fields)
+    client.send(b"no chunk\r\n")
+    response = client.read_response()
+    assert (response.status, response["X-Fc-Request-Id"]) == (400, "its-own")
+    assert response["X-Fc-Status"] == "404"
+
+
 @pytest.mark.parametrize("path", ["/initialize", "/pre-freeze", "/pre-stop"])
 def test_hooks_that_the_gateway_does_not_have_are_the_application_s(
     client: WireClient, path: str

@@ -49,18 +49,31 @@ OWN = {"SERVER_NAME", "SERVER_PORT", "REMOTE_PORT"}
 """Keys that tell which of the two gateways it was."""
 
 Pair = tuple[Gateway, Gateway]
+Start = Callable[..., Pair]
 
 
 @pytest.fixture(scope="module", params=["unchanged.handler", "unchanged:app"])
-def pair(request: pytest.FixtureRequest, start_shared_gateway: StartGateway) -> Pair:
-    target = request.param
-    plain = start_shared_gateway(target, *OPTIONS, environ=KEYS)
-    container = start_shared_gateway(
-        target,
-        *("--profile", "custom-container"),
-        environ={"FC_FUNCTION_HANDLER": "not.this"},
-    )
-    return plain, container
+def start(request: pytest.FixtureRequest, start_shared_gateway: StartGateway) -> Start:
+    def start_pair(*options: str) -> Pair:
+        plain = start_shared_gateway(request.param, *OPTIONS, *options, environ=KEYS)
+        container = start_shared_gateway(
+            request.param,
+            *("--profile", "custom-container", *options),
+            environ={"FC_FUNCTION_HANDLER": "not.this"},
+        )
+        return plain, container
+
+    return start_pair
+
+
+@pytest.fixture(scope="module")
+def pair(start: Start) -> Pair:
+    return start()
+
+
+@pytest.fixture(scope="module")
+def exact(start: Start) -> Pair:
+    return start("--exact-environ")
 
 
 def ask(gateway: Gateway, request: Any, more: list[tuple[str, str]]) -> Response:
@@ -89,3 +102,41 @@ def test_it_sees_the_same(pair: Pair, request_made: Any) -> None:
     assert first == second
     assert first["environ"]["SCRIPT_NAME"] == "''"
     assert not [key for key in first["environ"] if key.startswith("HTTP_X_FC")]
+
+
+CONSTANTS = {
+    *(
+        "wsgi.multithread",
+        "wsgi.input_terminated",
+        "wsgi.file_wrapper",
+        "wsgi.errors",
+        "wsgi.input",
+    ),
+    *("SERVER_SOFTWARE", "SERVER_PORT", "SERVER_NAME", "REMOTE_PORT", "CONTENT_TYPE", "PATH_INFO"),
+}
+"""Keys that differ with `--exact-environ`; docs/exact-environ.md says how."""
+
+
+ASCII = [request for request in REQUESTS if "%E4" not in request[1]]
+"""There frameworks work with Function Compute's own environ."""
+
+
+@pytest.mark.parametrize("request_made", ASCII, ids=[target for _, target, *_ in ASCII])
+def test_with_the_exact_environ_too(pair: Pair, exact: Pair, request_made: Any) -> None:
+    usual, *_ = pair
+    base = f"{PREFIX}/" if request_made[1].startswith(PREFIX) else "/"
+    told = [*TOLD, ("X-Fc-Base-Path", base), ("X-Fc-Request-Id", "an-id")]
+    first = ask(usual, request_made, []).json()
+    seen = [
+        ask(gateway, request_made, more).json()
+        for gateway, more in zip(exact, ([], told), strict=True)
+    ]
+    for each in seen:
+        for known in (first, each):
+            known["context"]["requestId"] = known["context"]["function"]["handler"] = "any"
+        assert each["context"] == first["context"]
+        differing = {
+            key for key, value in first["environ"].items() if each["environ"].get(key) != value
+        }
+        assert differing <= CONSTANTS
+    assert seen[0]["environ"]["PATH_INFO"] == seen[1]["environ"]["PATH_INFO"]
