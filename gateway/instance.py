@@ -12,7 +12,7 @@ from gateway.container.platform_context import PlatformContexts
 from gateway.fc.context import ContextTemplate, FCContext
 from gateway.fc.metadata import InvocationMetadata
 from gateway.fc.proxy_path import address
-from gateway.function.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, Hook
+from gateway.function.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, Attend, Hook
 from gateway.function.initialized_first import InitializedFirst
 from gateway.function.life_cycle import LifeCycle
 from gateway.http.error_style import ErrorStyle
@@ -33,8 +33,11 @@ class Instance:
         error_style: ErrorStyle,
         next_request_id: Callable[[], str],
         metadata: InvocationMetadata | None,
+        attend: Attend | None = None,
     ) -> None:
         """Load the hooks; `metadata` is what answers tell of their invocations.
+
+        `attend` is entered around each hook; `None`: nothing is.
 
         Raises:
             UsageError: one of them cannot be loaded.
@@ -45,14 +48,21 @@ class Instance:
         self._error_style = error_style
         self._next_request_id = next_request_id
         self._platform = PlatformContexts(contexts) if is_container(config) else None
+
+        def hook(phase: str, option: str, target: str | None, timeout: float) -> Hook | None:
+            if target is None:
+                return None
+            function = load_hook(target, option)
+            return Hook(phase, function, name=target, timeout=timeout, attend=attend)
+
         self.life = LifeCycle(
-            initializer=_hook(
+            initializer=hook(
                 INITIALIZE, "--initializer", config.initializer, config.initializer_timeout
             ),
-            pre_freeze=_hook(
+            pre_freeze=hook(
                 PRE_FREEZE, "--pre-freeze", config.pre_freeze, config.pre_freeze_timeout
             ),
-            pre_stop=_hook(PRE_STOP, "--pre-stop", config.pre_stop, config.pre_stop_timeout),
+            pre_stop=hook(PRE_STOP, "--pre-stop", config.pre_stop, config.pre_stop_timeout),
         )
 
     def __str__(self) -> str:
@@ -110,9 +120,3 @@ class Instance:
         """Raises UsageError when the initializer has failed."""
         if self.life.failure is not None:
             raise initializer_failure(self._config.initializer or "", self.life.failure)
-
-
-def _hook(phase: str, option: str, target: str | None, timeout: float) -> Hook | None:
-    if target is None:
-        return None
-    return Hook(phase, load_hook(target, option), name=target, timeout=timeout)

@@ -72,14 +72,14 @@ class Hook:
         *,
         name: str,
         timeout: float,
-        attend: Attend = _nothing,
+        attend: Attend | None = None,
     ) -> None:
-        """`name` is the user's for it; `timeout` is in seconds."""
+        """`name` is the user's for it; `timeout` is in seconds; `attend` `None`: nothing does."""
         self.phase = phase
         self.name = name
         self.timeout = timeout
         self._function = function
-        self._attend = attend
+        self._attend = attend or _nothing
 
     def __repr__(self) -> str:
         return f"<Hook {self.phase} {self.name} {self.timeout:g} s>"
