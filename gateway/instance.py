@@ -15,7 +15,7 @@ from gateway.fc.proxy_path import address
 from gateway.function.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, Attend, Hook
 from gateway.function.initialized_first import InitializedFirst
 from gateway.function.life_cycle import LifeCycle
-from gateway.http.error_style import ErrorStyle
+from gateway.http.error_style import ErrorStyle, FunctionCompute2
 from gateway.http.exchange import Exchange
 from gateway.http.head import RequestHead
 from gateway.load_errors import initializer_failure
@@ -91,7 +91,11 @@ class Instance:
             )
         if self._platform is not None:
             application = ContainerControl(
-                application, self.life, contexts=self._platform, error_style=self._error_style
+                application,
+                self.life,
+                contexts=self._platform,
+                # Who reads it is Function Compute, whatever clients are told.
+                error_style=FunctionCompute2(shows_stack=self._config.tracebacks),
             )
         return application
 

@@ -353,8 +353,9 @@ def test_a_hook_that_fails_is_404_with_its_error(serve: StartGateway, hooks: Hoo
 
 
 def test_a_hook_past_its_time_is_404(serve: StartGateway, hooks: Hooks) -> None:
+    """In Function Compute's words, whatever clients are told."""
     hooks.hold("pre_freeze")
-    gateway = serve(*HOOKS, "--pre-freeze-timeout", "100ms")
+    gateway = serve(*HOOKS, "--pre-freeze-timeout", "100ms", "--error-style", "plain")
     with gateway.connect() as client:
         assert call(client, "/initialize").status == 200
         response = call(client, "/pre-freeze", "GET")
