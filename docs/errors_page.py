@@ -135,6 +135,13 @@ _FUNCTION_ERRORS = [
         "Nothing; the function has to be mended.",
     ),
     (
+        "the exception's name, `HookTimeout` for its time",
+        f"500 `{problem_details.HANDLER_FAILED}`",
+        "The initializer failed, or ran for longer than `--initializer-timeout`; with "
+        "`--initialize lazy`.",
+        "Try again: the worker is replaced.",
+    ),
+    (
         "none, only `errorMessage`",
         f"504 `{problem_details.HANDLER_TIMEOUT}`",
         "The handler ran for longer than `--handler-timeout`.",

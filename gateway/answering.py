@@ -8,6 +8,12 @@ from time import time
 from typing import TYPE_CHECKING, Final
 
 from gateway.config import Config
+from gateway.container.exchange import (
+    PlatformExchange,
+    SilentPlatformExchange,
+    TellingPlatformExchange,
+)
+from gateway.container.verdict import Verdicts
 from gateway.errors import UsageError
 from gateway.fc import names
 from gateway.fc.request_ids import SEED_SIZE, RequestIds, RequestIds3
@@ -31,17 +37,30 @@ _EXCHANGES: Final[dict[str, type[Exchange]]] = {
     "none": SilentExchange,
 }
 
+_PLATFORM_EXCHANGES: Final[dict[str, type[Exchange]]] = {
+    "minimal": PlatformExchange,
+    "full": TellingPlatformExchange,
+    "none": SilentPlatformExchange,
+}
+
 _INSTANCE_ID: Final = re.compile(r"[!-~]{1,128}")
 
 
 def error_style(config: Config) -> ErrorStyle:
     """What makes the gateway's own answers."""
-    return _STYLES[config.error_style](shows_stack=config.tracebacks)
+    style = _STYLES[config.error_style](shows_stack=config.tracebacks)
+    return Verdicts(style) if is_container(config) else style
 
 
 def exchange_type(config: Config) -> type[Exchange]:
     """What requests become, so that their answers have the fields that are wanted."""
-    return _EXCHANGES[config.fc_headers]
+    exchanges = _PLATFORM_EXCHANGES if is_container(config) else _EXCHANGES
+    return exchanges[config.fc_headers]
+
+
+def is_container(config: Config) -> bool:
+    """Whether Function Compute, and nobody else, can connect."""
+    return config.profile == "custom-container"
 
 
 def request_ids(config: Config) -> Callable[[], str]:

@@ -6,11 +6,12 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gateway.answering import error_style, exchange_type, metadata, request_ids
+from gateway.answering import error_style, exchange_type, is_container, metadata, request_ids
 from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
 from gateway.config import Config
@@ -26,6 +27,7 @@ from gateway.http.connection import Connection
 from gateway.http.deadlines import DeadlineSweep, sweep_interval
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
+from gateway.instance import Instance
 from gateway.interfaces import KINDS, Bridged, bridged
 from gateway.limits import Limits
 from gateway.loading import Interface, check_interface, detect_interface, load
@@ -39,7 +41,6 @@ from gateway.wsgi.pool_thread import job_times
 from gateway.wsgi.switch_watch import SwitchWatch
 
 if TYPE_CHECKING:
-    from gateway.fc.metadata import InvocationMetadata
     from gateway.observe.invocation_profile import InvocationProfile
     from gateway.triggers.trigger import Trigger
 
@@ -71,7 +72,7 @@ def work(config: Config, post: Post) -> None:
     """
     gate = trigger(config)  # First: the handler's code is not to see the keys.
     handler, interface = _load(config, port_of(post.sock))
-    _run_worker(config, handler, interface, gate, post)
+    _run_worker(config, handler, interface, _instance(config), post, gate=gate)
 
 
 def check(config: Config) -> str:
@@ -86,6 +87,7 @@ def check(config: Config) -> str:
     return (
         f"{_target(config)}: {KINDS[interface]} {name} of {getattr(handler, '__module__', '?')}; "
         f"{config.threads} threads, queue of {config.queue}, body up to {config.max_body} bytes"
+        f"{_instance(config)}"
     )
 
 
@@ -117,6 +119,17 @@ def _load(config: Config, port: int | None) -> tuple[Callable[..., Any], Interfa
         raise UsageError("--interface fc-event needs a handler; name it, as in index.handler")
     check_interface(handler, config.interface)
     return handler, config.interface
+
+
+def _instance(config: Config) -> Instance:
+    """Its hooks are loaded behind the handler, from the same folder."""
+    return Instance(
+        config,
+        _contexts(config),
+        error_style(config),
+        request_ids(config),
+        metadata(config, _target(config)),
+    )
 
 
 def _limits(config: Config) -> Limits:
@@ -151,24 +164,26 @@ def _run_worker(
     config: Config,
     handler: Callable[..., Any],
     interface: Interface,
-    gate: "Trigger | None",
+    instance: Instance,
     post: Post,
+    *,
+    gate: "Trigger | None",
 ) -> None:
     profile = _profile(config, interface)
     access_log = open_access_log(config, post.log_lock)
-    told = metadata(config, _target(config))
 
     async def main() -> None:
         if interface != "asgi":
-            bridge = _bridge(config, bridged(config, handler, interface), told, profile)
+            bridge = _bridge(config, bridged(config, handler, interface), instance, profile)
             SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
-            leave_within(await _serve(config, bridge, told, access_log, profile, post, gate=gate))
+            left = await _serve(config, bridge, instance, access_log, profile, post, gate=gate)
+            leave_within(left)
             return
         lifespan = Lifespan(handler)
         await lifespan.startup()
         try:
-            application = _asgi_application(config, handler, lifespan)
-            left = await _serve(config, application, told, access_log, None, post, gate=gate)
+            application = _asgi_application(config, handler, lifespan, instance)
+            left = await _serve(config, application, instance, access_log, None, post, gate=gate)
         finally:
             await lifespan.shutdown()
         leave_within(left)
@@ -197,15 +212,22 @@ def _profile(config: Config, interface: str) -> "InvocationProfile | None":
 
 async def _serve(
     config: Config,
-    application: ServedApplication,
-    told: "InvocationMetadata | None",
+    function: ServedApplication,
+    instance: Instance,
     access_log: AccessLog | None,
     profile: "InvocationProfile | None",
     post: Post,
     *,
     gate: "Trigger | None",
 ) -> float:
-    """Serve until told to stop; in how many seconds the process should then have ended."""
+    """Initialise, and serve until told to stop; in how many seconds the process should then have
+    ended.
+
+    Raises:
+        UsageError: the initializer has failed, and nobody else replaces the worker.
+    """
+    await instance.begin()
+    application = instance.stand_before(function)
     timeouts = Timeouts(
         keep_alive=config.keep_alive_timeout,
         head=config.head_timeout,
@@ -220,7 +242,7 @@ async def _serve(
         limits=_limits(config),
         error_style=error_style(config),
         exchange_type=exchange_type(config),
-        metadata=told,
+        metadata=instance.metadata,
         timeouts=timeouts,
         budget=_budget(config),
         max_unsent=config.answer_memory,
@@ -229,6 +251,7 @@ async def _serve(
         proxies=proxies(config),
         gate=gate,
         cross_origin=None if gate is None else gate.cors,
+        believes_platform=is_container(config),
         record=_record([log.add for log in (access_log, profile) if log is not None]),
     )
     if gate is not None:
@@ -263,13 +286,18 @@ async def _serve(
         # Workers share theirs, and others may come after them.
         owns_socket=config.fd is None and post.link is None,
         on_closed=None if post.link is None else post.link.tell_closed,
+        farewell=None if instance.life.pre_stop is None else instance.end,
     )
     if post.link is not None:
         interval = beat_interval(config.worker_timeout)
         post.link.attend(site.loop, server, lambda: application.is_worn, interval)
+    else:
+        instance.life.on_failure = partial(server.drain, "the initializer has failed")
     # A terminal sends SIGINT to all processes: it is the supervisor's.
     signals = (signal.SIGTERM,) if post.link else (signal.SIGTERM, signal.SIGINT)
     await server.run(post.sock, post.on_ready, signals)
+    if post.link is None:
+        instance.require_no_failure()
     return max(_LEAST_LEAVE, server.time_left)
 
 
@@ -296,7 +324,7 @@ def _budget(config: Config) -> BodyBudget:
 def _bridge(
     config: Config,
     function: Bridged,
-    told: "InvocationMetadata | None",
+    instance: Instance,
     profile: "InvocationProfile | None",
 ) -> WsgiBridge:
     handler = function.handler
@@ -311,12 +339,13 @@ def _bridge(
         style_of=function.style_of,
         contexts=_contexts(config),
         exact_environ=function.has_exact_environ,
-        metadata=told,
+        metadata=instance.metadata,
+        address_of=instance.address_of,
     )
 
 
 def _asgi_application(
-    config: Config, application: Callable[..., Any], lifespan: Lifespan
+    config: Config, application: Callable[..., Any], lifespan: Lifespan, instance: Instance
 ) -> AsgiApplication:
     return AsgiApplication(
         application,
@@ -326,4 +355,5 @@ def _asgi_application(
         handler_timeout=config.handler_timeout,
         error_style=error_style(config),
         state=lifespan.state,
+        address_of=instance.address_of,
     )

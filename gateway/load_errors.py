@@ -68,6 +68,16 @@ def user_code_failure(exc: BaseException) -> LoadError:
     return LoadError(names.USER_CODE_ERROR, f"Module initialization error: '{text}'", cause)
 
 
+def initializer_failure(target: str, exc: BaseException) -> LoadError:
+    """The initializer that `target` names raised `exc`, or did not return in its time."""
+    text = _one_line(exc) or type(exc).__name__
+    return LoadError(
+        names.USER_CODE_ERROR,
+        f"--initializer: Function initialization error: '{text}'",
+        f"{type(exc).__name__}{_place(exc)} from {target!r}",
+    )
+
+
 def missing_handler(module: str, attribute: str, part: str, owner: object) -> LoadError:
     """`owner`, which is `module` or something in it, has no `part` of a dotted `attribute`."""
     if isinstance(owner, ModuleType):

@@ -32,7 +32,15 @@ from gateway.load_errors import (
     user_code_failure,
 )
 
-__all__ = ["Handler", "Interface", "LoadError", "check_interface", "detect_interface", "load"]
+__all__ = [
+    "Handler",
+    "Interface",
+    "LoadError",
+    "check_interface",
+    "detect_interface",
+    "load",
+    "load_hook",
+]
 
 Handler = Callable[..., Any]
 Interface = Literal["wsgi", "asgi", "fc-event"]
@@ -54,6 +62,24 @@ def load(target: str) -> Handler:
         cause = f"{attribute!r} is {describe(handler)}, which cannot be called"
         raise invalid_handler(target, cause)
     return handler
+
+
+def load_hook(target: str, option: str) -> Handler:
+    """The hook that `target` names: a plain function that takes the context.
+
+    Raises LoadError, which begins with the `option` that named it.
+    """
+    try:
+        hook = load(target)
+        if inspect.iscoroutinefunction(_called(hook)) or inspect.isasyncgenfunction(_called(hook)):
+            raise invalid_handler(target, "it is async, and a hook is a plain function")
+        signature = _signature(hook, follow_wrapped=False)
+        if not _accepts(signature, 1):
+            raise invalid_handler(target, f"it takes {_shown(signature)}, not (context)")
+    except LoadError as error:
+        message = f"{option}: {error.message}"
+        raise LoadError(error.error_type, message, error.cause) from error.__cause__
+    return hook
 
 
 def detect_interface(handler: Handler) -> Interface:

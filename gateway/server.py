@@ -71,6 +71,7 @@ class Server:
         counts: Counts | None = None,
         owns_socket: bool = False,
         on_closed: Callable[[], None] | None = None,
+        farewell: Callable[[], Coroutine[Any, Any, object]] | None = None,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
@@ -78,6 +79,8 @@ class Server:
         `backlog` is how many connections the system holds until they are accepted.
         `owns_socket`: no other process accepts connections from the listening socket, now or later.
         `on_closed` is called, perhaps several times, when it drains and takes no more requests.
+        `farewell` runs behind the last request, unless the end is to be at once; it has an end of
+        its own.
         """
         self._owns_socket = owns_socket
         self._backlog = backlog
@@ -88,7 +91,9 @@ class Server:
         self._admission = admission
         self._counts = counts
         self._on_closed = on_closed or (lambda: None)
+        self._farewell = farewell
         self._stop = asyncio.Event()
+        self._at_once = asyncio.Event()
         self._has_had_signal = False
         self._takes_queue = True
         self.time_left = drain_timeout
@@ -110,6 +115,8 @@ class Server:
         on_ready()
         await self._stop.wait()
         await self._drain(listener, sock)
+        if self._farewell is not None and not self._at_once.is_set():
+            await self._say_farewell(self._farewell)
         self._sweep.stop()
         self._application.stop()
 
@@ -148,6 +155,7 @@ class Server:
     def end_at_once(self, reason: str) -> None:
         """Drain no longer."""
         self._drain_timeout = 0.0
+        self._at_once.set()
         self._stop.set()
         _tell(logging.WARNING, "%s: ending at once", reason)
 
@@ -183,6 +191,12 @@ class Server:
         self._on_closed()
         await asyncio.sleep(0)
         self.time_left = max(0.0, self._drain_timeout - (loop.time() - started))
+
+    async def _say_farewell(self, farewell: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        tasks = [asyncio.ensure_future(each) for each in (farewell(), self._at_once.wait())]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
 
     async def _close_idle(self) -> None:
         """Close connections without a request.

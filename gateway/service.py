@@ -118,12 +118,17 @@ def _supervise(config: Config, sock: socket.socket, address: str) -> int | Link 
     supervisor = Supervisor(
         config.workers,
         worker_timeout=config.worker_timeout,
-        drain_timeout=config.drain_timeout,
+        drain_timeout=leaving_time(config),
         on_ready=lambda: _announce(config, address),
         stop_listening=lambda: _stop_listening(config, sock),
         watches=config.reload,
     )
     return supervisor.run()
+
+
+def leaving_time(config: Config) -> float:
+    """Seconds that a worker may take for its last requests, and behind them for PreStop."""
+    return config.drain_timeout + (config.pre_stop_timeout if config.pre_stop else 0.0)
 
 
 def _stop_listening(config: Config, sock: socket.socket) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from gateway.asgi.version import to_version_3
 from gateway.errors import BadResponse, ClientDisconnected, QueueFull, Refusal
-from gateway.fc.context import ContextSource
+from gateway.fc.context import ContextSource, FCContext
 from gateway.fc.proxy_path import address
 from gateway.http import fields as roles
 from gateway.http.body_stream import BodyStream
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         HTTPResponseStartEvent,
         HTTPScope,
     )
+
+    from gateway.http.head import RequestHead
 
 log = logging.getLogger("gateway.function")
 
@@ -59,12 +61,15 @@ class AsgiApplication:
         handler_timeout: float = 0.0,
         error_style: ErrorStyle = FunctionCompute2(),
         state: dict[str, Any] | None = None,
+        address_of: "Callable[[RequestHead, str], tuple[str, FCContext]] | None" = None,
     ) -> None:
         """Of an application of ASGI 3, or 2.
 
         At most `limit_concurrency` requests run at once, each for `handler_timeout` seconds, 0 is
         for ever.  `error_style` makes the answers for what fails.
         `state` is the lifespan's; each request gets a copy of it as it is then.
+        `address_of`, where requests themselves tell of the invocation, makes path and context from
+        head and request id.
         """
         self.application = to_version_3(application)
         self.contexts = contexts
@@ -73,6 +78,7 @@ class AsgiApplication:
         self.handler_timeout = handler_timeout
         self.error_style = error_style
         self.state = state
+        self.address_of = address_of
         self._runs: set[_Run] = set()
         self._warned: set[str] = set()
 
@@ -238,7 +244,11 @@ class _Run:
         exchange = self._exchange
         head = exchange.head
         assert head is not None  # What has none was refused.
-        path, context = address(head.path, exchange.request_id, self._application.contexts)
+        application = self._application
+        if application.address_of is None:
+            path, context = address(head.path, exchange.request_id, application.contexts)
+        else:
+            path, context = application.address_of(head, exchange.request_id)
         self._answer.begin_invocation(context.service)
         raw_path = path.encode("latin-1")
         host, scheme = head.host, "http"
@@ -277,8 +287,8 @@ class _Run:
                 }
             },
         }
-        if self._application.state is not None:
-            scope["state"] = self._application.state.copy()
+        if application.state is not None:
+            scope["state"] = application.state.copy()
         return scope
 
     async def _receive(self) -> "ASGIReceiveEvent":

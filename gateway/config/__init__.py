@@ -15,6 +15,7 @@ from gateway.config.sources import (
     read_environment,
     read_fallbacks,
     read_file,
+    read_profile,
 )
 from gateway.config.values import ConfigError
 
@@ -27,7 +28,7 @@ def load(
     """The settings in force.
 
     The command line goes before the environment, that before the TOML file (``--config``), that
-    before Function Compute's own variables, and those before the defaults.
+    before Function Compute's own variables, and those before the defaults: first the profile's.
 
     arguments: the command line after the command.
     environ: the environment variables.
@@ -39,4 +40,5 @@ def load(
     if "config" in chosen:
         path, place = chosen["config"]
         chosen = read_file(path, place) | chosen
-    return agree((defaults or {}) | read_fallbacks(environ, without=chosen) | chosen)
+    chosen = read_fallbacks(environ, without=chosen) | chosen
+    return agree((defaults or {}) | read_profile(environ, chosen) | chosen)

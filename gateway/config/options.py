@@ -316,7 +316,8 @@ class Config:
         None,
         kind=TARGET,
         group=LIFE_CYCLE,
-        help="Runs once in each worker, before its first request.",
+        help="Runs once in each worker, before its first request. Where it fails the gateway does "
+        "not start, or the worker is replaced.",
     )
     initializer_timeout: float = option(
         60.0,
@@ -328,13 +329,15 @@ class Config:
         "eager",
         kind=choice("eager", "lazy"),
         group=LIFE_CYCLE,
-        help="When: before the worker takes requests, or when the first one has come.",
+        help="When: before the worker takes requests, or when the first one has come, which then "
+        "waits for it.",
     )
     pre_freeze: str | None = option(
         None,
         kind=TARGET,
         group=LIFE_CYCLE,
-        help="Runs when Function Compute is about to freeze the instance.",
+        help="Runs when Function Compute is about to freeze the instance; only behind it "
+        "(--profile custom-container).",
     )
     pre_freeze_timeout: float = option(
         30.0,
@@ -346,7 +349,8 @@ class Config:
         None,
         kind=TARGET,
         group=LIFE_CYCLE,
-        help="Runs in each worker behind its last request.",
+        help="Runs in each worker behind its last request; not where the initializer has not "
+        "succeeded. Where it fails, the worker ends all the same.",
     )
     pre_stop_timeout: float = option(
         30.0,

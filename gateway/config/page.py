@@ -1,7 +1,8 @@
 """The page ``docs/settings.md``, made from the options: ``python -m gateway.config.page``."""
 
 from gateway.config.definition import Option
-from gateway.config.options import grouped
+from gateway.config.options import OPTIONS, grouped
+from gateway.config.profiles import PROFILES
 
 EXAMPLE = """\
 target = "app.main:handler"
@@ -34,6 +35,8 @@ Each option below can be set in four ways. The first that sets it counts:
    are relative to the file's folder; elsewhere they are relative to the current folder.
 4. by Function Compute's own variable, where the tables name one (`FC_…`). It is only looked at
    when nothing else sets the option.
+
+What nothing sets has the default of the [profile](#profiles), or that of the tables.
 
 `gateway check` takes the same options as `gateway serve`, and so does `gateway dev`, which has
 [other defaults](development.md) for a few. What is wrong in any source, even a
@@ -74,6 +77,17 @@ _OUTRO = """\
   the other follows: `--max-body 1KB` alone also makes `--max-async-body` 1KB, and
   `--body-buffer 512MB` alone also makes `--body-memory` 512MB.
 
+## Profiles
+
+`--profile custom-container` is for [inside Function Compute](custom-container.md). These are its
+defaults:
+
+| option | default |
+| --- | --- |
+{profile}
+
+The port is that of `FC_CUSTOM_LISTEN_PORT` or, where that is not set, of `FC_SERVER_PORT`.
+
 ## Variables of Kubernetes
 
 Kubernetes tells every pod about its Services, and for one called `gateway` (or `gateway-…`) the
@@ -98,7 +112,9 @@ def settings_page() -> str:
             "| option | environment variable | TOML key | default | what it does |\n"
             f"| --- | --- | --- | --- | --- |\n{rows}\n"
         )
-    return "".join(parts) + _OUTRO
+    defaults = PROFILES["custom-container"].items()
+    profile = "\n".join(f"| `{OPTIONS[name].flag}` | `{text}` |" for name, text in defaults)
+    return "".join(parts) + _OUTRO.format(profile=profile)
 
 
 def _row(option: Option) -> str:

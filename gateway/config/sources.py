@@ -7,10 +7,11 @@ Each reader takes one source as it is and gives the settings found there by opti
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gateway.config.definition import PREFIX, Option
 from gateway.config.options import OPTIONS
+from gateway.config.profiles import LISTEN_PORTS, PROFILES
 from gateway.config.spelling import did_you_mean
 from gateway.config.values import BadValueError, ConfigError, SecretValueError
 
@@ -93,6 +94,26 @@ def read_fallbacks(environ: Mapping[str, str], without: Container[str]) -> Setti
         for option in OPTIONS.values()
         if option.fallback and environ.get(option.fallback) and option.name not in without
     }
+
+
+def read_profile(environ: Mapping[str, str], chosen: Settings) -> Settings:
+    """The defaults of the profile among the chosen settings."""
+    profile = chosen["profile"] if "profile" in chosen else Setting(_DEFAULT_PROFILE, "")
+    defaults = {name: (text, profile.place) for name, text in PROFILES[profile.value].items()}
+    if profile.value != _DEFAULT_PROFILE:
+        for variable in filter(environ.get, LISTEN_PORTS[::-1]):
+            defaults["port"] = environ[variable], variable
+    if "unix" in chosen or "fd" in chosen:
+        defaults.pop("host", None)
+        defaults.pop("port", None)
+    return {
+        name: _read(OPTIONS[name], text, place)
+        for name, (text, place) in defaults.items()
+        if name not in chosen
+    }
+
+
+_DEFAULT_PROFILE: Final = OPTIONS["profile"].default
 
 
 def read_file(path: Path, named_by: str) -> Settings:

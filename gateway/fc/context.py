@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from gateway.fc import names
 
@@ -91,6 +91,7 @@ class FCContext:
         "account_id",
         "credentials",
         "function",
+        "is_passed_through",
         "region",
         "request_id",
         "retry_count",
@@ -106,6 +107,8 @@ class FCContext:
     account_id: str
     retry_count: int
     tracing: "Tracing"
+    is_passed_through: bool
+    """Whether the platform has said that the request is a client's own, and no event."""
 
     def __init__(self, request_id: str, template: "ContextTemplate") -> None:
         self.request_id = request_id
@@ -196,6 +199,7 @@ class ContextTemplate:
     account_id: str = ""
     retry_count: int = 0
     tracing: Tracing = Tracing()
+    is_passed_through: ClassVar[bool] = False
 
     def context(self, request_id: str) -> FCContext:
         """The context of one request."""

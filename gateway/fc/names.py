@@ -45,6 +45,30 @@ ASYNC_TASK_ID: Final = "X-Fc-Async-Task-Id"
 DATE: Final = "X-Fc-Date"
 SECURITY_TOKEN: Final = "X-Fc-Security-Token"
 
+# Request headers in which Function Compute itself tells a container of the invocation.
+CONTROL_PATH: Final = "X-Fc-Control-Path"
+BASE_PATH: Final = "X-Fc-Base-Path"
+ACCESS_KEY_ID: Final = "X-Fc-Access-Key-Id"
+ACCESS_KEY_SECRET: Final = "X-Fc-Access-Key-Secret"
+FUNCTION_NAME: Final = "X-Fc-Function-Name"
+FUNCTION_HANDLER: Final = "X-Fc-Function-Handler"
+FUNCTION_MEMORY: Final = "X-Fc-Function-Memory"
+FUNCTION_TIMEOUT: Final = "X-Fc-Function-Timeout"
+SERVICE_NAME: Final = "X-Fc-Service-Name"
+SERVICE_LOGPROJECT: Final = "X-Fc-Service-Logproject"
+SERVICE_LOGSTORE: Final = "X-Fc-Service-Logstore"
+QUALIFIER: Final = "X-Fc-Qualifier"
+VERSION_ID: Final = "X-Fc-Version-Id"
+REGION: Final = "X-Fc-Region"
+ACCOUNT_ID: Final = "X-Fc-Account-Id"
+RETRY_COUNT: Final = "X-Fc-Retry-Count"
+SPAN_CONTEXT: Final = "X-Fc-Tracing-Opentracing-Span-Context"
+SPAN_BAGGAGES: Final = "X-Fc-Tracing-Opentracing-Span-Baggages"
+JAEGER_ENDPOINT: Final = "X-Fc-Tracing-Jaeger-Endpoint"
+
+# Response header in which a container tells it whether the invocation succeeded.
+STATUS: Final = "X-Fc-Status"
+
 CLIENT_CONTROLS: Final = frozenset(
     name.lower()
     for name in (
@@ -111,6 +135,8 @@ FC_FUNCTION_MEMORY_SIZE: Final = "FC_FUNCTION_MEMORY_SIZE"
 FC_REGION: Final = "FC_REGION"
 FC_INSTANCE_ID: Final = "FC_INSTANCE_ID"
 FC_CUSTOM_LISTEN_PORT: Final = "FC_CUSTOM_LISTEN_PORT"
+FC_SERVER_PORT: Final = "FC_SERVER_PORT"
+"""The older name of the one before."""
 FC_SERVICE_NAME: Final = "FC_SERVICE_NAME"
 FC_ACCESS_KEYS: Final = "FC_ACCESS_KEYS"
 """The gateway's own: who may sign, as `id:secret` with commas between."""

@@ -563,7 +563,8 @@ class Connection(asyncio.Protocol):
             if wait == _HEAD:
                 self._refuse(RequestTimeout("the request head did not arrive in time"))
             elif wait == _REQUEST:
-                self._close()
+                # A process that was frozen may find its deadline and a request at once.
+                self.make_room()
 
     def _check_request(self, now: float) -> None:
         exchange = self._exchange

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from time import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.fc import names
 from gateway.http.blocks import BlockPool
@@ -129,6 +129,7 @@ class Site:
         proxies: "TrustedProxies | None" = None,
         gate: "Gate | None" = None,
         cross_origin: "CrossOrigin | None" = None,
+        believes_platform: bool = False,
     ) -> None:
         """`record` is called once for every exchange when it is over, in any thread.
 
@@ -138,6 +139,8 @@ class Site:
         `max_unsent`, in bytes, is for answers that wait for their clients.
         `proxies`: whose words on the client are believed; `None`: nobody's.
         `gate` lets requests in, `None`: all of them; `cross_origin` adds to answers.
+        `believes_platform`: whether only Function Compute can connect, whose words all `X-Fc-*`
+        fields are then, the controls of clients too.
         """
         self.loop = loop
         self.application = application
@@ -152,7 +155,7 @@ class Site:
         self.proxies = proxies
         self.gate = gate
         self.cross_origin = cross_origin
-        self.names = FieldNames(is_withheld)
+        self.names = FieldNames(is_platform if believes_platform else is_withheld)
         self.blocks = BlockPool()
         self.unsent = UnsentAnswers(max_unsent)
         self.connections: set[Client] = set()
@@ -179,3 +182,12 @@ def is_withheld(name: bytes) -> bool:
     """Whether a client may not tell the application this: what FC itself says in headers."""
     text = name.decode("latin-1")
     return text.startswith(names.HEADER_PREFIX) and text not in names.CLIENT_CONTROLS
+
+
+def is_platform(name: bytes) -> bool:
+    """Whether Function Compute itself says this, where it is in front: some of the names that
+    clients may use have its secrets then, and the others are for it."""
+    return name.startswith(_PLATFORM_PREFIX)
+
+
+_PLATFORM_PREFIX: Final = names.HEADER_PREFIX.encode()

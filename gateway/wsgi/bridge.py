@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.errors import ClientDisconnected, QueueFull, Refusal
 from gateway.fc import names
-from gateway.fc.context import ContextSource, context_template
+from gateway.fc.context import ContextSource, FCContext, context_template
 from gateway.fc.metadata import InvocationMetadata
 from gateway.fc.proxy_path import address
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
@@ -75,6 +75,7 @@ class WsgiBridge:
         error_style: ErrorStyle = FunctionCompute2(),
         style_of: "Callable[[RequestHead | None], ErrorStyle] | None" = None,
         contexts: ContextSource | None = None,
+        address_of: "Callable[[RequestHead, str], tuple[str, FCContext]] | None" = None,
         exact_environ: bool = False,
         metadata: InvocationMetadata | None = None,
         has_fc_fields: bool = True,
@@ -87,6 +88,8 @@ class WsgiBridge:
         what is refused or fails; where not all requests have the same, `style_of` gives that of a
         request whose invocation fails.  `contexts` makes `environ["fc.context"]`; by default it
         names the handler, and takes credentials from the process environment.
+        `address_of`, where requests themselves tell of the invocation, makes path and context from
+        head and request id.
         With `exact_environ` environ is Function Compute's, also where that breaks frameworks;
         with `metadata` answers tell of their invocations.
 
@@ -102,6 +105,7 @@ class WsgiBridge:
             style_of=style_of,
         )
         self._contexts = contexts or _default_contexts(handler, handler_timeout)
+        self._address_of = address_of
         self._threads = threads
         self._limit_queue = limit_queue
         self._limits = limits
@@ -201,7 +205,9 @@ class WsgiBridge:
         head = exchange.head
         assert head is not None  # What has none was refused.
         request_id = exchange.request_id
-        if head.path.startswith(names.PROXY_PREFIX):  # Spares the others a call.
+        if self._address_of is not None:
+            path, context = self._address_of(head, request_id)
+        elif head.path.startswith(names.PROXY_PREFIX):  # Spares the others a call.
             path, context = address(head.path, request_id, self._contexts)
         else:
             path, context = head.path, self._contexts.context(request_id)
@@ -216,7 +222,10 @@ class WsgiBridge:
     def _make_exact_environ(self, exchange: Exchange) -> dict[str, Any]:
         head, connection = exchange.head, exchange.connection
         assert head is not None  # What has none was refused.
-        path, context = address(head.path, exchange.request_id, self._contexts)
+        if self._address_of is not None:
+            path, context = self._address_of(head, exchange.request_id)
+        else:
+            path, context = address(head.path, exchange.request_id, self._contexts)
         of_head = head.environ
         if of_head is None:
             proxies = connection.site.proxies

@@ -164,4 +164,5 @@ def test_each_example_is_in_the_readme():
     readme = (EXAMPLES / "README.md").read_text()
     for folder in EXAMPLES.iterdir():
         if folder.is_dir():
-            assert f"--chdir examples/{folder.name}`" in readme
+            code = "/code" if (folder / "code").is_dir() else ""
+            assert f"--chdir examples/{folder.name}{code}`" in readme

@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "gateway"
 
 PURE = {
+    "gateway.container.platform_context",
+    "gateway.container.verdict",
     "gateway.errors",
     "gateway.events.errors",
     "gateway.events.http_event",
@@ -50,7 +52,7 @@ PURE = {
 IMPURE = {"asyncio", "os", "random", "secrets", "select", "selectors", "socket", "subprocess",
           "threading", "time", "queue", "concurrent"}  # fmt: skip
 
-FEATURES = {"wsgi", "asgi", "events", "observe", "triggers", "development"}
+FEATURES = {"wsgi", "asgi", "container", "events", "observe", "triggers", "development"}
 """Folders that meet in `app.py` only."""
 
 WIRING = {
@@ -59,6 +61,7 @@ WIRING = {
     "gateway.app",
     "gateway.cli",
     "gateway.entrance",
+    "gateway.instance",
     "gateway.interfaces",
     "gateway.request_log",
     "gateway.service",
@@ -84,6 +87,7 @@ DOORS = {
 
 LONGEST = 350
 LONG = {
+    "gateway.app": "what a worker is made of, in one place",
     "gateway.asgi.adapter": "the events of ASGI, each with its rule, in one place",
     "gateway.config.options": "a table, with an entry for each option",
     "gateway.http.connection": "one state machine; what has no state of it is outside",

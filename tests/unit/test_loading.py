@@ -13,7 +13,7 @@ from starlette.endpoints import HTTPEndpoint
 from werkzeug.wrappers import Request, Response
 
 from gateway.errors import UsageError
-from gateway.loading import LoadError, check_interface, detect_interface, load
+from gateway.loading import LoadError, check_interface, detect_interface, load, load_hook
 
 HANDLER = """
 def handler(environ, start_response):
@@ -610,3 +610,54 @@ def test_an_interface_that_was_chosen_and_cannot_fit(handler, interface, words):
     with pytest.raises(LoadError, match=r"^Invalid handler '") as caught:
         check_interface(handler, interface)
     assert words in caught.value.cause
+
+
+HOOKS = """
+import functools
+def plain(context): return context
+def optional(context, more=None): return context
+def anything(*arguments): return arguments[0]
+class Object:
+    def __call__(self, context): return context
+    def method(self, context): return context
+instance = Object()
+method = instance.method
+bound = functools.partial(lambda first, context: context, 1)
+def none(): ...
+def two(first, second): ...
+async def coroutine(context): ...
+async def generator(context): yield
+class Async:
+    async def __call__(self, context): ...
+asynchronous = Async()
+constant = 1
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "optional", "anything", "instance", "method", "bound", "instance.method"]
+)
+def test_hooks(code, name):
+    code(**{"hooks.py": HOOKS})
+    context = object()
+    assert load_hook(f"hooks:{name}", "--pre-stop")(context) is context
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("none", "Invalid handler 'hooks:none': it takes (), not (context)"),
+        ("two", "Invalid handler 'hooks:two': it takes (first, second), not (context)"),
+        ("coroutine", "Invalid handler 'hooks:coroutine': it is async, and a hook is a plain"),
+        ("generator", "Invalid handler 'hooks:generator': it is async"),
+        ("asynchronous", "Invalid handler 'hooks:asynchronous': it is async"),
+        ("constant", "Invalid handler 'hooks:constant': 'constant' is an object of type 'int'"),
+        ("nothing", "Handler 'nothing' is missing on module 'hooks': hooks.py has"),
+    ],
+)
+def test_no_hooks(code, name, words):
+    code(**{"hooks.py": HOOKS})
+    with pytest.raises(LoadError) as caught:
+        load_hook(f"hooks:{name}", "--pre-stop")
+    assert str(caught.value).startswith(f"--pre-stop: {words}")
+    assert "\n" not in str(caught.value)

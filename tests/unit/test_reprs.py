@@ -5,6 +5,7 @@ from unit.http.conftest import Backlog
 from unit.http.wire import ManualLoop, Wire
 
 from gateway.asgi.adapter import AsgiApplication
+from gateway.container.platform_context import PlatformContexts
 from gateway.fc.context import FCContext, context_template
 from gateway.http.body import BodyBudget
 from gateway.http.parser import HeadParser
@@ -27,6 +28,13 @@ CREDENTIALS = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": CANARY,
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": CANARY,
     "ALIBABA_CLOUD_SECURITY_TOKEN": CANARY,
+}
+
+
+SECRET_FIELDS = {
+    b"x-fc-access-key-id": CANARY.encode(),
+    b"x-fc-access-key-secret": CANARY.encode(),
+    b"x-fc-security-token": CANARY.encode(),
 }
 
 
@@ -83,6 +91,8 @@ def objects():
         first,
         parser,
         bridge,
+        PlatformContexts(template),
+        PlatformContexts(template).address("/", "request-1", SECRET_FIELDS)[1],
         Invocation(bridge._rules, exchange, dict),
         AsgiApplication(handler, contexts=template, max_response_header_bytes=1),
     ]

@@ -713,6 +713,19 @@ def test_an_idle_connection_is_closed_without_a_word(wire, site):
     assert wire.take() == b""
 
 
+def test_a_request_that_has_come_in_time_is_read_though_the_loop_is_late(wire, application, site):
+    """As in a process that was frozen."""
+    wire.send(GET)
+    answer(application[0])
+    check(wire, 1000)
+    wire.connection.writer.duplicate.unread = GET
+    check(wire, site.timeouts.keep_alive + 1)
+    assert not wire.is_closed
+    wire.connection.writer.duplicate.unread = b""
+    wire.send(GET)
+    assert len(application) == 2
+
+
 def test_idle_time_begins_behind_the_answer(wire, application, site):
     check(wire, 50)
     wire.send(GET)

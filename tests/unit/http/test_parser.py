@@ -108,12 +108,12 @@ def test_a_plain_request():
         "query": "",
         "host": "a",
         "fields": [(b"host", b"a"), (b"accept", b"*/*"), (b"x-empty", b"")],
+        "withheld": [],
         "content_length": 0,
         "is_http_1_0": False,
         "keep_alive": True,
         "expects_continue": False,
         "is_async": False,
-        "withheld": [],
     }
     assert repr(head) == "<RequestHead GET / HTTP/1.1>"
 

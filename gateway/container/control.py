@@ -1,0 +1,111 @@
+"""Function Compute's calls to a container: invocations, and the hooks of its life.
+
+`X-Fc-Control-Path` says what a call is (FC, custom runtimes, "Specifications" and "Function
+instance lifecycle hooks").  `/initialize`, `/pre-freeze` and `/pre-stop` run the hook that the
+gateway has for them: 200 with what it returned, or 404 with the error.  Everything else is an
+invocation, which the application answers: `/http-invoke`, `/invoke`, a call without the field, and
+a call for a hook that the gateway does not have, because an application may well have its own.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from gateway.container.platform_context import PlatformContexts, told_fields
+from gateway.container.verdict import FailedHead
+from gateway.fc import names
+from gateway.fc.context import FCContext
+from gateway.function.hooks import Outcome
+from gateway.function.life_cycle import LifeCycle
+from gateway.http.error_style import ErrorStyle
+from gateway.http.exchange import Exchange
+from gateway.http.response import status_of
+from gateway.http.response_head import ResponseHead
+
+if TYPE_CHECKING:
+    from gateway.server import ServedApplication
+
+_FIELD: Final = names.CONTROL_PATH.lower().encode()
+
+_DONE: Final = ResponseHead.of(status_of(200), [("Content-Type", "application/octet-stream")])
+
+_Run = Callable[[FCContext], Awaitable[Outcome]]
+
+
+class ContainerControl:
+    """An application behind Function Compute."""
+
+    def __init__(
+        self,
+        application: "ServedApplication",
+        life: LifeCycle,
+        *,
+        contexts: PlatformContexts,
+        error_style: ErrorStyle,
+    ) -> None:
+        """`error_style` makes the bodies for hooks that fail."""
+        self._application = application
+        self._contexts = contexts
+        self._error_style = error_style
+        self._hooks: dict[bytes, _Run] = {}
+        """By control path."""
+        if life.initializer is not None:
+            self._hooks[b"/initialize"] = life.initialize
+        if life.pre_freeze is not None:
+            self._hooks[b"/pre-freeze"] = life.freeze
+        if life.pre_stop is not None:
+            self._hooks[b"/pre-stop"] = life.stop
+        self._running: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"<ContainerControl {self._application!r} {len(self._running)} hooks running>"
+
+    def handle(self, exchange: Exchange) -> None:
+        """Run the hook that is called for, or have the application answer."""
+        head = exchange.head
+        assert head is not None  # What has none was refused.
+        run = self._hooks.get(told_fields(head).get(_FIELD, b""))
+        if run is None:
+            self._application.handle(exchange)
+            return
+        _, context = self._contexts.of_request(head, exchange.request_id)
+        task = asyncio.get_running_loop().create_task(self._run(exchange, run, context))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run(self, exchange: Exchange, run: _Run, context: FCContext) -> None:
+        outcome = await run(context)
+        if outcome.error is None:
+            exchange.respond_soon(_DONE, outcome.body)
+        else:
+            head, body = self._error_style.failure(outcome.error, exchange.request_id)
+            exchange.respond_soon(FailedHead.of(status_of(404), head.fields), body)
+        exchange.release()
+
+    # As the application that it stands before.
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no hook and nothing of the application is under way."""
+        return not self._running and self._application.is_idle
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether the process should be replaced."""
+        return self._application.is_worn
+
+    def start(self) -> None:
+        """Be ready for exchanges."""
+        self._application.start()
+
+    def check_deadlines(self, now: float) -> None:
+        """Give up what is past its time; `now` is the loop's, in seconds."""
+        self._application.check_deadlines(now)
+
+    def relieve(self) -> None:
+        """The calling thread, which answers an exchange, is held up by its slow client."""
+        self._application.relieve()
+
+    def stop(self) -> None:
+        """No more exchanges will come."""
+        self._application.stop()

@@ -1,0 +1,41 @@
+"""Exchanges of requests that Function Compute sends: they have its ids, and are told to succeed.
+
+What the gateway answers in the function's place turns that round (`verdict`).
+"""
+
+from typing import TYPE_CHECKING
+
+from gateway.container.platform_context import told_fields, told_request_id
+from gateway.container.verdict import SUCCEEDED
+from gateway.http.exchange import Exchange
+from gateway.http.fc_fields import SilentExchange, TellingExchange
+from gateway.http.head import RequestHead
+
+if TYPE_CHECKING:
+    from gateway.http.connection import Connection
+
+
+class PlatformExchange(Exchange):
+    """As the gateway's own, whatever else its answer tells."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, connection: "Connection", head: RequestHead | None, request_id: str, now: float
+    ) -> None:
+        """`request_id` is for a request that has none of the platform's."""
+        told = None if head is None else told_request_id(told_fields(head))
+        super().__init__(connection, head, told or request_id, now)
+        self.extra_fields = SUCCEEDED
+
+
+class TellingPlatformExchange(PlatformExchange, TellingExchange):
+    """For `--fc-headers full`."""
+
+    __slots__ = ()
+
+
+class SilentPlatformExchange(PlatformExchange, SilentExchange):
+    """For `--fc-headers none`."""
+
+    __slots__ = ()

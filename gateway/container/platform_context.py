@@ -1,0 +1,132 @@
+"""The invocation context as Function Compute tells it to a container, in header fields.
+
+Sources: FC's "Common request headers" of custom runtimes; of `X-Fc-Base-Path` besides what such
+containers have been seen to get.  An empty field says nothing (FC 3.0, which has no services, sends
+their fields empty), and one that cannot be understood neither: what the template has of it stays.
+"""
+
+import json
+import re
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.fc import names
+from gateway.fc.context import ContextTemplate, Credentials, FCContext, Function, Service, Tracing
+from gateway.fc.proxy_path import address, parse_proxy_path
+from gateway.http.head import RequestHead
+
+Fields = Mapping[bytes, bytes]
+"""Fields by name, in lower case."""
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_COUNT: Final = re.compile(rb"[0-9]{1,9}")
+
+
+def _key(name: str) -> bytes:
+    return name.lower().encode()
+
+
+_REQUEST_ID_FIELD: Final = _key(names.REQUEST_ID)
+_BASE_PATH_FIELD: Final = _key(names.BASE_PATH)
+_CONTROL_PATH_FIELD: Final = _key(names.CONTROL_PATH)
+_HTTP_INVOKE: Final = b"/http-invoke"
+
+
+def told_fields(head: RequestHead) -> Fields:
+    """What the platform tells in a request; of a field that is there twice, the last."""
+    return {name.lower: value for name, value in head.withheld or ()}
+
+
+def told_request_id(fields: Fields) -> str | None:
+    """The invocation's id, which goes to logs and into answers; `None` where there is none that
+    could."""
+    told = fields.get(_REQUEST_ID_FIELD, b"")
+    return told.decode() if _REQUEST_ID.fullmatch(told) else None
+
+
+class PlatformContexts:
+    """Makes contexts from what the platform tells of an invocation."""
+
+    def __init__(self, template: ContextTemplate) -> None:
+        """`template` has what the platform does not tell."""
+        self._template = template
+
+    def address(self, path: str, request_id: str, fields: Fields) -> tuple[str, FCContext]:
+        """The path that the handler sees, and its context; `path` as `parse_proxy_path` takes it.
+
+        On the default URL the handler sees the path behind the prefix, as in FC's own runtimes;
+        elsewhere all of it.  `X-Fc-Base-Path` only says which of the two it is: FC 3.0 fills it
+        with the whole path, and without it the path itself decides.
+        """
+        base = fields.get(_BASE_PATH_FIELD, b"").decode("latin-1")
+        if base and parse_proxy_path(base) is None:
+            context = self._template.context(request_id)
+        else:
+            path, context = address(path, request_id, self._template)
+        self._fill(context, fields)
+        return path, context
+
+    def of_request(self, head: RequestHead, request_id: str) -> tuple[str, FCContext]:
+        """The same, of a request that the platform has sent."""
+        return self.address(head.path, request_id, told_fields(head))
+
+    def _fill(self, context: FCContext, fields: Fields) -> None:
+        """Set what is told; all else stays the template's, or the default URL's."""
+        if not fields:
+            return
+        context.is_passed_through = fields.get(_CONTROL_PATH_FIELD) == _HTTP_INVOKE
+
+        def text(name: str, instead: str) -> str:
+            try:
+                return fields.get(_key(name), b"").decode() or instead
+            except UnicodeDecodeError:
+                return instead
+
+        def count(name: str, instead: int) -> int:
+            told = fields.get(_key(name), b"")
+            return int(told) if _COUNT.fullmatch(told) else instead
+
+        credentials, function = context.credentials, context.function
+        service, tracing = context.service, context.tracing
+        if fields.get(_key(names.ACCESS_KEY_ID)):
+            # Together: a token of other keys would be of no use.
+            context.credentials = Credentials(
+                text(names.ACCESS_KEY_ID, ""),
+                text(names.ACCESS_KEY_SECRET, ""),
+                text(names.SECURITY_TOKEN, ""),
+            )
+        else:
+            context.credentials = credentials
+        context.function = Function(
+            text(names.FUNCTION_NAME, function.name),
+            text(names.FUNCTION_HANDLER, function.handler),
+            count(names.FUNCTION_MEMORY, function.memory),
+            count(names.FUNCTION_TIMEOUT, function.timeout),
+        )
+        context.service = Service(
+            text(names.SERVICE_NAME, service.name),
+            text(names.SERVICE_LOGPROJECT, service.log_project),
+            text(names.SERVICE_LOGSTORE, service.log_store),
+            text(names.QUALIFIER, service.qualifier),
+            text(names.VERSION_ID, service.version_id),
+        )
+        context.region = text(names.REGION, context.region)
+        context.account_id = text(names.ACCOUNT_ID, context.account_id)
+        context.retry_count = count(names.RETRY_COUNT, context.retry_count)
+        context.tracing = Tracing(
+            text(names.SPAN_CONTEXT, tracing.span_context),
+            text(names.JAEGER_ENDPOINT, tracing.jaeger_endpoint),
+            _baggages(fields.get(_key(names.SPAN_BAGGAGES), b"")) or tracing.baggages,
+        )
+
+
+def _baggages(told: bytes) -> tuple[tuple[str, str], ...]:
+    """The items of a JSON object in base64; none where it is something else."""
+    try:
+        items = json.loads(b64decode(told, validate=True))
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(items, dict):
+        return ()
+    return tuple((key, value) for key, value in items.items() if isinstance(value, str))

@@ -1,0 +1,151 @@
+"""A hook: a function of the user's that runs around the requests of an instance.
+
+Function Compute calls three, each with the invocation context alone ("Lifecycle hooks for function
+instances"): the initializer, PreFreeze and PreStop.
+
+Theory of operation: a hook runs in a thread of its own, so that the loop turns and the supervisor
+hears its beat whatever the hook does.  A thread cannot be killed: a hook that is past its time is
+given up, and its thread, which does not keep the process, is left to itself.
+"""
+
+import asyncio
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from contextvars import Context
+from threading import Thread
+from typing import Any, Final, NamedTuple
+
+from gateway.fc.context import FCContext
+
+log = logging.getLogger("gateway.function")
+
+INITIALIZE: Final = "Initialize"
+PRE_FREEZE: Final = "PreFreeze"
+PRE_STOP: Final = "PreStop"
+"""What a hook is for, as Function Compute's log marks spell it."""
+
+_TIME_OUT: Final = {
+    INITIALIZE: "Function initialization time out",
+    PRE_FREEZE: "Function pre-freeze time out",
+    PRE_STOP: "Function pre-stop time out",
+}
+
+Attend = Callable[[str, str], AbstractContextManager[object]]
+"""Made with phase and request id, entered in the thread around the hook: marks, output."""
+
+
+class HookTimeout(Exception):
+    """The hook did not return in its time."""
+
+
+class Outcome(NamedTuple):
+    """How a hook ended."""
+
+    value: object = None
+    """What it returned."""
+    error: BaseException | None = None
+    """What it raised, `HookTimeout` included; `None`: it succeeded."""
+
+    @property
+    def body(self) -> bytes:
+        """What it returned, as the body of an answer: text and bytes are, other values are not."""
+        value = self.value
+        if isinstance(value, str):
+            return value.encode("utf-8", "replace")
+        return bytes(value) if isinstance(value, bytes | bytearray) else b""
+
+
+def _nothing(phase: str, request_id: str) -> AbstractContextManager[object]:  # noqa: ARG001
+    return nullcontext()
+
+
+class Hook:
+    """One function, what it is for, and how long it may take."""
+
+    def __init__(
+        self,
+        phase: str,
+        function: Callable[[FCContext], Any],
+        *,
+        name: str,
+        timeout: float,
+        attend: Attend | None = None,
+    ) -> None:
+        """`name` is the user's for it; `timeout` is in seconds; `attend` `None`: nothing does."""
+        self.phase = phase
+        self.name = name
+        self.timeout = timeout
+        self._function = function
+        self._attend = attend or _nothing
+
+    def __repr__(self) -> str:
+        return f"<Hook {self.phase} {self.name} {self.timeout:g} s>"
+
+    async def run(self, context: FCContext) -> Outcome:
+        """Call it; never raises by itself, and logs how it failed."""
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[Outcome] = loop.create_future()
+
+        def end(outcome: Outcome) -> None:
+            if not ended.done():  # It has been given up.
+                ended.set_result(outcome)
+
+        def work() -> None:
+            outcome = self._call(context)
+            with suppress(RuntimeError):  # The loop is closed.
+                loop.call_soon_threadsafe(end, outcome)
+
+        thread = Thread(target=work, name=f"gateway-{self.phase}", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:  # The system has none to give.
+            _tell("%s: %s cannot be run: %s", context.request_id, self.name, error)
+            outcome = Outcome(error=error)
+        else:
+            try:
+                async with asyncio.timeout(self.timeout):
+                    outcome = await ended
+            except TimeoutError:
+                outcome = Outcome(error=self._time_out(thread, context))
+        return outcome
+
+    def _call(self, context: FCContext) -> Outcome:
+        try:
+            return Outcome(Context().run(self._attended, context))
+        except BaseException as error:  # Also SystemExit: it must become an answer.
+            return Outcome(error=error)
+
+    def _attended(self, context: FCContext) -> object:
+        with self._attend(self.phase, context.request_id):
+            try:
+                return self._function(context)
+            except BaseException as error:
+                _tell("%s: %s failed", context.request_id, self.name, error=error)
+                raise
+
+    def _time_out(self, thread: Thread, context: FCContext) -> HookTimeout:
+        _tell(
+            "%s: %s runs for more than %g s; it is given up%s",
+            context.request_id,
+            self.name,
+            self.timeout,
+            _stack(thread),
+        )
+        return HookTimeout(f"{_TIME_OUT[self.phase]} after {self.timeout:g} seconds")
+
+
+def _tell(message: str, *arguments: object, error: BaseException | None = None) -> None:
+    """Log, if that can be done: the hook may have broken the log."""
+    with suppress(Exception):
+        log.error(message, *arguments, exc_info=error)
+
+
+def _stack(thread: Thread) -> str:
+    """Where a thread is, for the log."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    if frame is None:
+        return ""
+    return "\n" + "".join(traceback.format_stack(frame)).rstrip()
