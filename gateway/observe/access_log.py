@@ -252,7 +252,7 @@ def _short_line(exchange: Exchange, stamp: str, parts: tuple[str, ...], duration
     mark = " (slow)" if duration >= _SLOW else ""
     return (
         f"{stamp}{parts[0]}{exchange.status} {_short_size(exchange.bytes_sent)} "
-        f"{_short_duration(duration)}{mark}\n"
+        f"{_short_duration(duration)}{mark}{exchange.error and ' ' + exchange.error}\n"
     )
 
 
@@ -262,7 +262,8 @@ def _coloured_line(exchange: Exchange, stamp: str, parts: tuple[str, ...], durat
     return (
         f"{painted(stamp, FAINT)}{parts[0]}{painted(str(status), colour_of(status))} "
         f"{_short_size(exchange.bytes_sent)} "
-        f"{painted(f'{took} (slow)', YELLOW) if duration >= _SLOW else took}\n"
+        f"{painted(f'{took} (slow)', YELLOW) if duration >= _SLOW else took}"
+        f"{exchange.error and ' ' + exchange.error}\n"
     )
 
 

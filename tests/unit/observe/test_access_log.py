@@ -345,6 +345,7 @@ def test_what_was_refused_is_told_apart_by_its_code():
 
     assert json.loads(line("json", "SignatureNotMatch"))["error"] == "SignatureNotMatch"
     assert "error" not in json.loads(line("json", ""))
+    assert line("short", "SignatureNotMatch").endswith(" 12.3 ms SignatureNotMatch\n")
     assert line("text", "SignatureNotMatch").endswith(" 12.3ms SignatureNotMatch\n")
     assert line("text", "").endswith(" 12.3ms\n")
 
