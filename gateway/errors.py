@@ -6,7 +6,7 @@ The subclasses are the table; `docs/errors.md` is generated from them.
 """
 
 import json
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from gateway.fc import names
 
@@ -175,9 +175,15 @@ class MethodNotAllowed(Refusal):
         self.plain_fields = (("Allow", ", ".join(methods)),)
 
 
+_SIGN: Final = (("WWW-Authenticate", "FC"),)
+"""A 401 names a scheme (RFC 9110 §15.5.2); of this one Function Compute's documents tell."""
+
+
 class CredentialMissing(Refusal):
     """The request is to be signed, and has no `Authorization` or no date."""
 
+    plain_status = 401
+    plain_fields = _SIGN
     code = names.MISSING_REQUIRED_HEADER
     closes = False
 
@@ -186,6 +192,8 @@ class UnknownAccessKey(Refusal):
     """The request is signed with a key that is not among those that may sign, or is no longer."""
 
     status = 403
+    plain_status = 401
+    plain_fields = _SIGN
     code = names.INVALID_ACCESS_KEY_ID
     closes = False
 
@@ -194,6 +202,8 @@ class SignatureNotMatch(Refusal):
     """The signature is not that of this request and this key, or is none."""
 
     status = 403
+    plain_status = 401
+    plain_fields = _SIGN
     code = names.SIGNATURE_NOT_MATCH
     closes = False
 
@@ -202,6 +212,8 @@ class StaleSignature(Refusal):
     """The signature is right, but the date that it covers is too far from the gateway's clock."""
 
     status = 403
+    plain_status = 401
+    plain_fields = _SIGN
     code = "RequestTimeTooSkewed"
     closes = False
 

@@ -116,7 +116,7 @@ def _fields(refusal: Refusal) -> list[tuple[str, str]]:
         for name, value in refusal.headers()
         if name.lower() != "content-type" and not name.lower().startswith(names.HEADER_PREFIX)
     ]
-    return [*own, *refusal.plain_fields]
+    return [*own, *(field for field in refusal.plain_fields if field not in own)]
 
 
 _FAILED: Final = _head(500, [])

@@ -4,6 +4,7 @@ import re
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -254,6 +255,26 @@ def test_overload_of_asgi_applications(plain_asgi: Gateway) -> None:
         with plain_asgi.connect() as client:
             check_problem(client.ask("/"), 503, "QueueFull")
         check_problem(busy.read_response(), 504, "HandlerTimeout")
+
+
+def test_who_does_not_sign(start_gateway: StartGateway) -> None:
+    options = ("--auth", "function", "--methods", "GET,PUT", "--error-style", "plain")
+    keys = {"FC_ACCESS_KEYS": "LTAI-one:secret-of-one-0123456789"}
+    gateway = start_gateway("answers:handler", *options, environ=keys)
+    signed = [("Date", formatdate(usegmt=True)), ("Authorization", "FC LTAI-one:AAAA")]
+    unknown = [signed[0], ("Authorization", "FC LTAI-two:AAAA")]
+    with gateway.connect() as client:
+        for fields, code in (
+            ([], "CredentialMissing"),
+            (signed, "SignatureNotMatch"),
+            (unknown, "UnknownAccessKey"),
+        ):
+            response = client.ask("/fine", fields=fields)
+            check_problem(response, 401, code)
+            assert response["WWW-Authenticate"] == "FC"
+        response = client.ask("/fine", "POST")
+        check_problem(response, 405, "MethodNotAllowed")
+        assert response["Allow"] == "GET, PUT"
 
 
 def test_asynchronous_requests_are_accepted_as_ever(plain: Gateway) -> None:
