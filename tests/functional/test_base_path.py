@@ -16,6 +16,8 @@ PREFIX = "/2016-08-15/proxy/shop/front"
 
 MODES: dict[str, tuple[str, ...]] = {
     "plain": (),
+    "exact environ": ("--exact-environ",),
+    "custom container": ("--profile", "custom-container", "--host", "127.0.0.1"),
 }
 
 
