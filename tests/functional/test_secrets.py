@@ -354,7 +354,7 @@ RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ [\w.]+\[\d+\]:
 ANNOUNCED = re.compile(r"Listening on .*")
 TEXT_LINE = re.compile(
     r'\S+ - - \[[^]]+\] "(?:[^"\\]|\\x[0-9a-f]{2})*" [0-9]{3} [0-9]+ '
-    r'"(?:[^"\\]|\\x[0-9a-f]{2})*" "(?:[^"\\]|\\x[0-9a-f]{2})*" \S+ [0-9]+\.[0-9]ms'
+    r'"(?:[^"\\]|\\x[0-9a-f]{2})*" "(?:[^"\\]|\\x[0-9a-f]{2})*" \S+ [0-9]+\.[0-9]ms(?: [A-Za-z]+)?'
 )
 ODD = [chr(code) for code in (*range(32), 0x7F, *range(0x80, 0xA1), 0xAD, 0xFF)] + [
     '"',
