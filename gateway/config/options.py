@@ -4,7 +4,7 @@ The command-line flag, the environment variable, the key in a file, ``--help`` a
 page are all made from the fields of `Config`.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
@@ -602,10 +602,17 @@ class Config:
         "", kind=TEXT, group=FUNCTION_COMPUTE, help="context.service.log_store."
     )
 
+    # What a project says besides; no options.
+    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Variables for the process that runs the handler, which may be secrets."""
+    notices: tuple[str, ...] = ()
+    """Lines to tell the user before anything starts."""
+
 
 OPTIONS: dict[str, Option] = {
     made.name: Option(name=made.name, default=made.default, **made.metadata)
     for made in fields(Config)
+    if made.metadata
 }
 """Every option by name, in the order of the settings page."""
 

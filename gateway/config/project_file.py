@@ -1,0 +1,80 @@
+"""What a project (``--project``) says about a function, as settings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.config.options import OPTIONS
+from gateway.config.sources import (
+    Setting,
+    Settings,
+    read,
+    read_command_line,
+    read_environment,
+    read_file,
+)
+from gateway.config.values import ConfigError
+from gateway.project.mapping import Project, read_project
+
+# Of the gateway that a function runs by itself: where it runs is another place than here.
+_LISTENING = ("host", "port", "unix", "unix_mode", "fd")
+_ELSEWHERE = (*_LISTENING, "profile", "chdir", "config", "project", "function")
+
+
+class ProjectSettings(NamedTuple):
+    """Settings, what the handler's process finds in its environment, and what to tell the user."""
+
+    settings: Settings
+    environment: dict[str, str]
+    notice: str
+
+
+def read_project_settings(chosen: Settings, environ: Mapping[str, str]) -> ProjectSettings:
+    """The settings in the project that `chosen` names, but for those that are chosen already.
+
+    Raises ConfigError or ProjectError.
+    """
+    path, place = chosen["project"]
+    function = chosen.get("function", Setting("", ""))
+    project = read_project(path, place, function.value, function.place, environ, chosen)
+    settings: Settings = {}
+    for value in project.values:
+        setting = read(OPTIONS[value.option], value.text, value.place, value.shown)
+        settings[value.option] = setting
+    if "unix" in chosen or "fd" in chosen:
+        settings.pop("port", None)
+    if project.arguments is not None:
+        settings |= _own_settings(project)
+        if "target" not in settings and "target" not in chosen:
+            raise ConfigError(
+                f"{project.arguments_place or path}: it serves no handler; give handler:, "
+                f"or gateway serve TARGET --project {path}"
+            )
+    return ProjectSettings(settings, project.environment, project.notice)
+
+
+def _own_settings(project: Project) -> Settings:
+    """What a function that runs the gateway tells it, by its command and its variables."""
+    place = project.arguments_place
+    try:
+        typed = read_command_line(project.arguments or ())
+        told = read_environment(project.environment)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}" if place else str(error)) from None
+    settings = told | {
+        name: setting._replace(place=f"{place} {setting.place}") for name, setting in typed.items()
+    }
+    if "config" in settings:
+        file, named_by = settings["config"]
+        settings = read_file(project.folder / file, named_by) | settings
+    return {
+        name: _in_folder(setting, project.folder)
+        for name, setting in settings.items()
+        if name not in _ELSEWHERE
+    }
+
+
+def _in_folder(setting: Setting, folder: Path) -> Setting:
+    if isinstance(setting.value, Path):
+        return setting._replace(value=folder / setting.value)
+    return setting
