@@ -204,5 +204,5 @@ ROOT_KEYS: Final = frozenset(
     ("edition", "name", "access", "vars", "services", "resources", "extend", "template")
 )
 ROOT_WITHOUT_EFFECT: Final = frozenset(("actions", "flow", "plugins", "env", "use"))
-MODULE_KEYS: Final = frozenset(("component", "props", "extend", "access"))
+MODULE_KEYS: Final = frozenset(("component", "props", "extend", "access", "type"))
 MODULE_WITHOUT_EFFECT: Final = frozenset(("actions",))

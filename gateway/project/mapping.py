@@ -131,7 +131,7 @@ class _Reading:
         name = key.path.rpartition(".")[2]
         if key.option in self._chosen:
             return
-        if key.option in _HOOKS and not self._is_python:
+        if key.option.removesuffix("_timeout") in _HOOKS and not self._is_python:
             self._name_idle(key.path)
             return
         if key.option == "port" and (self._is_python or not self._is_own_port(key.path)):

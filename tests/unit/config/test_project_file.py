@@ -708,6 +708,7 @@ def test_a_command_that_serves_names_the_handler(runtime: str, written: str, wri
     config = load(["--project", str(custom(written, write, runtime))], {})
     assert (config.target, config.interface) == ("app:h", "auto")
     assert config.initializer is None
+    assert config.pre_stop_timeout == Config().pre_stop_timeout
     assert "instanceLifecycleConfig.initializer.handler (line" in config.notices[0]
 
 
@@ -836,17 +837,17 @@ def test_one_line_names_what_is_unknown_and_what_has_no_effect(write: Write) -> 
             "            authType: anonymous\n",
             "            authType: anonymous\n            x: y\n",
         ),
-        ("    component: fc3\n", "    component: fc3\n    actions: {}\n    type: t\n"),
+        ("    component: fc3\n", "    component: fc3\n    actions: {}\n    kind: t\n"),
     )
-    line = {word: line_of(f"{word}: ", path) for word in ("type", "memroySize", "colour")}
+    line = {word: line_of(f"{word}: ", path) for word in ("kind", "memroySize", "colour")}
     assert load(["--project", str(path)], {}).notices == (
         f"{path}: not understood: actoins (line 3; did you mean actions?), "
-        f"type (line {line['type']}), "
+        f"kind (line {line['kind']}), "
         f"memroySize (line {line['memroySize']}; did you mean memorySize?), "
         f"logConfig.colour (line {line['colour']}), "
         f"triggers.triggerConfig.x (line {line_of(' x: y', path)}); "
         "without effect here: actions (line 4), "
-        f"actions (line {line['type'] - 1}), vpcConfig (line {line['memroySize'] + 1})",
+        f"actions (line {line['kind'] - 1}), vpcConfig (line {line['memroySize'] + 1})",
     )
 
 
