@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.config import Config, load
-from gateway.config.options import OPTIONS
 from gateway.errors import UsageError
-from gateway.project.keys import KEYS
 
 FC = """\
 edition: 1.0.0
@@ -214,12 +212,6 @@ def test_component_fc3(write: Write) -> None:
         "error_style": "fc3",
         "environment": (("STAGE", "dev"),),
     }
-
-
-def test_each_key_of_the_tables_sets_its_option() -> None:
-    for rows in KEYS.values():
-        assert all(key.option in OPTIONS or not key.option for key in rows)
-        assert len({key.path for key in rows}) == len(rows)
 
 
 # -- Which source counts ---------------------------------------------------------------------------
