@@ -1,8 +1,8 @@
 """What a project (``--project``) says about a function, as settings."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from gateway.config.options import OPTIONS
 from gateway.config.sources import (
@@ -15,6 +15,8 @@ from gateway.config.sources import (
 )
 from gateway.config.values import ConfigError
 from gateway.project.mapping import Project, read_project
+
+T = TypeVar("T")
 
 # Of the gateway that a function runs by itself: where it runs is another place than here.
 _LISTENING = ("host", "port", "unix", "unix_mode", "fd")
@@ -44,7 +46,7 @@ def read_project_settings(chosen: Settings, environ: Mapping[str, str]) -> Proje
     if "unix" in chosen or "fd" in chosen:
         settings.pop("port", None)
     if project.arguments is not None:
-        settings |= _own_settings(project)
+        settings |= _own_settings(project, path)
         if "target" not in settings and "target" not in chosen:
             raise ConfigError(
                 f"{project.arguments_place or path}: it serves no handler; give handler:, "
@@ -53,17 +55,11 @@ def read_project_settings(chosen: Settings, environ: Mapping[str, str]) -> Proje
     return ProjectSettings(settings, project.environment, project.notice)
 
 
-def _own_settings(project: Project) -> Settings:
+def _own_settings(project: Project, path: Path) -> Settings:
     """What a function that runs the gateway tells it, by its command and its variables."""
-    place = project.arguments_place
-    try:
-        typed = read_command_line(project.arguments or ())
-        told = read_environment(project.environment)
-    except ConfigError as error:
-        raise ConfigError(f"{place}: {error}" if place else str(error)) from None
-    settings = told | {
-        name: setting._replace(place=f"{place} {setting.place}") for name, setting in typed.items()
-    }
+    told = _placed(f"{path}: environmentVariables", read_environment, project.environment)
+    typed = _placed(project.arguments_place, read_command_line, project.arguments or ())
+    settings = told | typed
     if "config" in settings:
         file, named_by = settings["config"]
         settings = read_file(project.folder / file, named_by) | settings
@@ -71,6 +67,18 @@ def _own_settings(project: Project) -> Settings:
         name: _in_folder(setting, project.folder)
         for name, setting in settings.items()
         if name not in _ELSEWHERE
+    }
+
+
+def _placed(place: str, read_source: Callable[[T], Settings], source: T) -> Settings:
+    """The settings in a source that itself stands in a file, at `place`."""
+    try:
+        settings = read_source(source)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from None
+    return {
+        name: setting._replace(place=f"{place}: {setting.place}")
+        for name, setting in settings.items()
     }
 
 

@@ -27,7 +27,7 @@ into the current one. Files that are there are never written over.
   -h, --help
       This text."""
 
-_FILES: Final = {
+STARTER_FILES: Final = {
     "index.py": "index.py",
     "gateway.toml": "gateway.toml",
     "s.yaml": "s.yaml",
@@ -88,7 +88,7 @@ def _texts(name: str) -> dict[str, str]:
     source = files("gateway.project").joinpath("starter")
     return {
         target: source.joinpath(stored).read_text("utf-8").replace(_PLACEHOLDER, name)
-        for target, stored in _FILES.items()
+        for target, stored in STARTER_FILES.items()
     }
 
 

@@ -156,6 +156,21 @@ def test_one_warning_names_what_has_no_effect(orders: Gateway) -> None:
     )
 
 
+def test_a_python_runtime_of_3_0_takes_events(tmp_path: Path) -> None:
+    folder = lay_out(
+        tmp_path, FC3.replace("custom.debian10", "python3.10\n      handler: events.h")
+    )
+    (folder / "code/events.py").write_text(
+        "import json\n"
+        "def h(event, context):\n"
+        "    path = json.loads(event)['rawPath']\n"
+        "    return {'statusCode': 207, 'body': f'{context.function.name} {path}'}\n"
+    )
+    with Gateway(folder, "--project=s.yaml", chdir=None) as gateway, gateway.connect() as client:
+        answer = client.ask("/orders")
+    assert (answer.status, answer.body) == (207, b"orders /orders")
+
+
 def test_check_reads_the_project_too(tmp_path: Path) -> None:
     folder = lay_out(tmp_path, PROJECT)
     done = run_command("check", "--project", "s.yaml", "--function", "orders", folder=folder)

@@ -746,6 +746,11 @@ def test_a_script_that_serves_tells_by_its_variables(write: Write) -> None:
     )
     config = load(["--project", str(path)], {})
     assert (config.target, config.queue) == ("app:h", 3)
+    path.write_text(path.read_text().replace("GATEWAY_QUEUE: 3", "GATEWAY_QUEUE: many"))
+    assert refused(path) == (
+        "s.yaml: environmentVariables: GATEWAY_QUEUE: 'many' is not a whole number; "
+        "give one from 0 to 1000000"
+    )
 
 
 @pytest.mark.parametrize(

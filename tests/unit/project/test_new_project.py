@@ -125,3 +125,14 @@ def test_a_mistake_is_one_line(arguments: list[str], line: str, tmp_path: Path) 
 
 def test_help_names_every_file() -> None:
     assert all(f"  {name} " in new_project.USAGE for name in NAMES)
+
+
+def test_the_package_has_every_file_of_a_new_project() -> None:
+    root = Path(new_project.__file__).parents[2]
+    settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = settings["package-data"]["gateway.project"]
+    folder = root / "gateway" / "project"
+    packaged = {path for pattern in patterns for path in folder.glob(pattern)}
+    stored = {folder / "starter" / name for name in new_project.STARTER_FILES.values()}
+    assert stored <= packaged
+    assert {path for path in (folder / "starter").iterdir() if path.is_file()} == stored
