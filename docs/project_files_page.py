@@ -44,9 +44,10 @@ Component `fc3` also chooses `--error-style fc3`. Of several HTTP triggers the o
 - **Handler**: with a runtime of Python it is `handler`, and what it speaks follows from component
   and trigger. A TARGET given elsewhere replaces both.
 - **Custom runtimes and containers** start a server of their own, so TARGET is needed: it is the
-  first argument of `gateway serve`. Where the function's command itself runs `gateway serve`, or
-  its variables hold `GATEWAY_TARGET`, its arguments and `GATEWAY_…` variables count here as well,
-  but for where it listens, `--chdir` and `--profile`; its paths are relative to the code.
+  first argument of `gateway serve`. Where the function itself runs `gateway serve`, by its command
+  or a script such as `bootstrap` in the code folder, or where its variables hold `GATEWAY_TARGET`,
+  its arguments and `GATEWAY_…` variables count here as well, but for where it listens, `--chdir`
+  and `--profile`; its paths are relative to the code.
 - **Environment variables** are set in the process that runs the handler, before it is imported, and
   go before those of the shell, as with `s local`. They are the function's: a `GATEWAY_PORT` among
   them is for the code. `TZ` takes effect, and so do the folders of `PYTHONPATH`, where `/code`

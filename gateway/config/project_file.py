@@ -14,6 +14,7 @@ from gateway.config.sources import (
     read_file,
 )
 from gateway.config.values import ConfigError
+from gateway.project.commands import Command
 from gateway.project.mapping import Project, read_project
 
 T = TypeVar("T")
@@ -38,27 +39,36 @@ def read_project_settings(chosen: Settings, environ: Mapping[str, str]) -> Proje
     """
     path, place = chosen["project"]
     function = chosen.get("function", Setting("", ""))
-    project = read_project(path, place, function.value, function.place, environ, chosen)
+    chdir = chosen.get("chdir", Setting(None, ""))
+    project = read_project(
+        path,
+        place,
+        function.value,
+        function.place,
+        environ,
+        chosen=chosen,
+        code_folder=chdir.value,
+    )
     settings: Settings = {}
     for value in project.values:
         setting = read(OPTIONS[value.option], value.text, value.place, value.shown)
         settings[value.option] = setting
     if "unix" in chosen or "fd" in chosen:
         settings.pop("port", None)
-    if project.arguments is not None:
-        settings |= _own_settings(project, path)
+    if project.command is not None:
+        settings |= _own_settings(project.command, project, path)
         if "target" not in settings and "target" not in chosen:
             raise ConfigError(
-                f"{project.arguments_place or path}: it serves no handler; give handler:, "
+                f"{project.command.place}: it serves no handler; give handler:, "
                 f"or gateway serve TARGET --project {path}"
             )
     return ProjectSettings(settings, project.environment, project.notice)
 
 
-def _own_settings(project: Project, path: Path) -> Settings:
+def _own_settings(command: Command, project: Project, path: Path) -> Settings:
     """What a function that runs the gateway tells it, by its command and its variables."""
     told = _placed(f"{path}: environmentVariables", read_environment, project.environment)
-    typed = _placed(project.arguments_place, read_command_line, project.arguments or ())
+    typed = _placed(command.place, read_command_line, command.arguments)
     settings = told | typed
     if "config" in settings:
         file, named_by = settings["config"]

@@ -22,8 +22,8 @@ class Key(NamedTuple):
 _PYTHON_ONLY: Final = "With a runtime of Python"
 _CUSTOM_ONLY: Final = "With a custom runtime"
 _COMMAND: Final = (
-    f"{_CUSTOM_ONLY}: of a command that runs `gateway serve`, its target and options count, but "
-    "for where it listens and `--profile`"
+    f"{_CUSTOM_ONLY}: of a command, or a script, that runs `gateway serve`, its target and options "
+    "count, but for where it listens and `--profile`"
 )
 _LOG: Final = "`auto` sets nothing"
 _RUNTIME: Final = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from gateway.project import keys
-from gateway.project.commands import serve_arguments
+from gateway.project.commands import Command, find_command
 from gateway.project.functions import Function, choose, functions_of, open_project
 from gateway.project.nodes import Entry, Place, ProjectError, Table, Text
 from gateway.project.notice import Notice
@@ -32,15 +32,14 @@ class Project(NamedTuple):
 
     folder: of the code.
     environment: for the process that runs the handler.
-    arguments: of `gateway serve` where the function's own command runs it, else `None`.
+    command: of the function's own `gateway serve`, where it has one.
     notice: which keys have no effect here; "" when there are none.
     """
 
     values: list[Value]
     folder: Path
     environment: dict[str, str]
-    arguments: tuple[str, ...] | None
-    arguments_place: str
+    command: Command | None
     notice: str
 
 
@@ -50,13 +49,16 @@ def read_project(
     function: str,
     function_named_by: str,
     environ: Mapping[str, str],
+    *,
     chosen: Container[str],
+    code_folder: Path | None,
 ) -> Project:
     """What the project in the file `path` says about its function `function`.
 
     named_by, function_named_by: the places that name the two.
     environ: the environment variables, for expressions.
     chosen: options that are set already; what only they need is not looked at.
+    code_folder: the one that is chosen already.
 
     Raises ProjectError.
     """
@@ -64,7 +66,8 @@ def read_project(
     variables = Variables(root, environ, path.parent)
     functions = functions_of(root, variables)
     selected = choose(functions, root, function, function_named_by, path)
-    return _Reading(path, root, variables, selected, environ, chosen).project()
+    reading = _Reading(path, root, variables, selected, environ, chosen)
+    return reading.project(code_folder)
 
 
 class _Reading:
@@ -95,19 +98,12 @@ class _Reading:
     def _is_python(self) -> bool:
         return self._runtime.startswith("python")
 
-    def project(self) -> Project:
+    def project(self, code_folder: Path | None) -> Project:
         trigger = http_trigger(self._properties, self._notice)
         environment = self._environment()
-        arguments: tuple[str, ...] | None = None
-        arguments_place = ""
-        if not self._is_python:
-            in_container = self._runtime == "custom-container"
-            arguments, arguments_place = serve_arguments(
-                self._properties, in_container=in_container
-            )
-        if arguments is None and not self._is_python and environment.get("GATEWAY_TARGET"):
-            arguments = ()  # Its command, maybe a script, runs the gateway, which reads this.
-        self._set_target(arguments is not None, has_trigger=trigger is not None)
+        folder = code_folder or self._set_code()
+        command = None if self._is_python else self._command(folder, environment)
+        self._set_target(command is not None, has_trigger=trigger is not None)
         for key in keys.KEYS[self._function.component]:
             if key.option not in _SPECIAL and not key.path.startswith(_TRIGGER):
                 self._set_plain(key)
@@ -115,10 +111,17 @@ class _Reading:
             self._values += trigger_values(self._properties, trigger, self._chosen)
         if self._function.component == "fc3":
             self._set_error_style()
-        folder = self._set_code()
         self._notice.examine(self._root, self._function, trigger, self._variables)
         notice = self._notice.text()
-        return Project(self._values, folder, environment, arguments, arguments_place, notice)
+        return Project(self._values, folder, environment, command, notice)
+
+    def _command(self, folder: Path, environment: dict[str, str]) -> Command | None:
+        in_container = self._runtime == "custom-container"
+        command = find_command(self._properties, in_container=in_container, code=folder)
+        if command is None and environment.get("GATEWAY_TARGET"):
+            # Something runs the gateway, which reads this.
+            return Command((), str(self._place))
+        return command
 
     def _add(self, option: str, name: str, text: Text) -> None:
         if option not in self._chosen:
@@ -213,8 +216,6 @@ class _Reading:
     def _set_code(self) -> Path:
         """The folder of the code, which must be there unless another one is chosen."""
         name = "codeUri" if self._function.component == "fc" else "code"
-        if "chdir" in self._chosen:
-            return self._path.parent
         found = self._properties.find(self._properties.prefixed(name))
         if found is None:
             if self._runtime == "custom-container":  # It is in the image.

@@ -738,6 +738,61 @@ def test_its_options_count_but_for_where_it_runs(write: Write) -> None:
     assert (config.chdir, config.auth_keys) == (code, code / "keys.toml")
 
 
+@pytest.mark.parametrize(
+    ("written", "script"),
+    [
+        ("", "bootstrap"),
+        ("      customRuntimeConfig: {command: [/code/bin/run]}\n", "bin/run"),
+        ("      customRuntimeConfig: {command: [./run.sh]}\n", "run.sh"),
+        ("      customRuntimeConfig: {command: [bash, -c, 'cd /code && ./run.sh']}\n", "run.sh"),
+        ("      customRuntimeConfig: {command: [bash], args: [run.sh]}\n", "run.sh"),
+    ],
+)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "exec python3 -m gateway serve app:h --threads 4",
+        '  PATH=/x:$PATH gateway serve app:h --threads=4 "$@"  # served',
+        "python3 -m gateway \\\n  serve app:h \\\n  --threads 4 > log 2>&1",
+        "gateway serve app:h --threads 4 2>log && echo it\\'s done",
+        "gateway serve app:h --threads 4; true",
+    ],
+)
+def test_a_script_that_serves_names_the_handler(
+    written: str, script: str, line: str, write: Write
+) -> None:
+    path = custom(written, write)
+    file = path.parent / "code" / script
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#!/bin/bash\n# it's gateway serve no:one\nset -e\n{line}\n")
+    config = load(["--project", str(path)], {})
+    assert (config.target, config.threads) == ("app:h", 4)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        b"gunicorn app:h",
+        b"gateway serve $TARGET",
+        b"gateway serve `cat target`",
+        b"gateway serve 'no end",
+        b"\x7fELF\xff",
+        b"#" * 70_000 + b"\ngateway serve app:h",
+    ],
+)
+def test_a_script_that_does_not_tell_needs_a_target(script: bytes, write: Write) -> None:
+    path = custom("", write)
+    (path.parent / "code" / "bootstrap").write_bytes(script)
+    assert "starts a server of its own" in refused(path)
+
+
+def test_a_mistake_in_a_script_names_its_line(write: Write) -> None:
+    path = custom("", write)
+    script = path.parent / "code" / "bootstrap"
+    script.write_text("set -e\n\ngateway \\\n  serve --thraeds 3")
+    assert refused(path) == f"{script}:3: unknown option --thraeds: did you mean --threads?"
+
+
 def test_a_script_that_serves_tells_by_its_variables(write: Write) -> None:
     path = write(
         FC3,
