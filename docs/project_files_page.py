@@ -92,7 +92,7 @@ without effect here: role (line 12)
 What is wrong and needed ends the start, in one line and with exit status 2:
 
 ```
-gateway: error: s.yaml:12: timeout: 'soon' is not a whole number; give 1 or more
+gateway: error: s.yaml:12: timeout: 'soon' is not a whole number; give one such as 60
 ```
 
 So do a key that stands twice, a tag, an anchor within itself, and a file of more than 256 KB. What

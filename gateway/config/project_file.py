@@ -1,8 +1,9 @@
 """What a project (``--project``) says about a function, as settings."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from gateway.config.options import OPTIONS
 from gateway.config.sources import (
@@ -24,11 +25,12 @@ _LISTENING = ("host", "port", "unix", "unix_mode", "fd")
 _ELSEWHERE = (*_LISTENING, "profile", "chdir", "config", "project", "function")
 
 
-class ProjectSettings(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ProjectSettings:
     """Settings, what the handler's process finds in its environment, and what to tell the user."""
 
-    settings: Settings
-    environment: dict[str, str]
+    settings: Settings = field(repr=False)
+    environment: dict[str, str] = field(repr=False)
     notice: str
 
 

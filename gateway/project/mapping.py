@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from gateway.project import keys
 from gateway.project.commands import Command, find_command
@@ -27,7 +28,8 @@ _TRIGGER: Final = "triggers[]."
 _NUMBER = re.compile(r"-?[0-9]{1,15}")
 
 
-class Project(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Project:
     """What a project says about one of its functions.
 
     folder: of the code.
@@ -36,9 +38,9 @@ class Project(NamedTuple):
     notice: which keys have no effect here; "" when there are none.
     """
 
-    values: list[Value]
+    values: list[Value] = field(repr=False)
     folder: Path
-    environment: dict[str, str]
+    environment: dict[str, str] = field(repr=False)
     command: Command | None
     notice: str
 
@@ -107,6 +109,9 @@ class _Reading:
         for key in keys.KEYS[self._function.component]:
             if key.option not in _SPECIAL and not key.path.startswith(_TRIGGER):
                 self._set_plain(key)
+        if self._is_python:
+            for name in ("customRuntimeConfig", "customContainerConfig", "caPort"):
+                self._name_idle(self._properties.prefixed(name))
         if trigger is not None:
             self._values += trigger_values(self._properties, trigger, self._chosen)
         if self._function.component == "fc3":
@@ -153,11 +158,14 @@ class _Reading:
         return path.startswith("customContainerConfig") == (self._runtime == "custom-container")
 
     def _require_whole(self, name: str, text: Text) -> None:
-        if not _NUMBER.fullmatch(text.value) or int(text.value) < 1:
+        fault = ""
+        if not _NUMBER.fullmatch(text.value):
+            fault = "is not a whole number; give one such as 60"
+        elif int(text.value) < 1:
+            fault = "is too small; give at least 1"
+        if fault:
             shown = (text.written or text.value)[:60]
-            raise ProjectError(
-                f"{text.place}: {name}: {shown!r} is not a whole number; give 1 or more"
-            )
+            raise ProjectError(f"{text.place}: {name}: {shown!r} {fault}")
 
     def _name_idle(self, path: str) -> None:
         try:

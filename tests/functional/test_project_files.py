@@ -210,7 +210,7 @@ def test_a_custom_runtime_needs_a_target_and_keeps_the_rest(tmp_path: Path) -> N
         (
             PROJECT.replace("timeout: 1", "timeout: soon"),
             ("--function", "orders"),
-            "s.yaml:20: timeout: 'soon' is not a whole number; give 1 or more",
+            "s.yaml:20: timeout: 'soon' is not a whole number; give one such as 60",
         ),
         (
             PROJECT.replace("codeUri: ./code", "codeUri: ./cod"),

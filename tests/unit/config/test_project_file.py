@@ -390,7 +390,7 @@ def test_a_file_may_extend_another(write: Write) -> None:
     base.write_text(FC.replace("memorySize: 256", "memorySize: much"))
     assert refused(own) == (
         f"{base}:{line_of('memorySize', base)}: memorySize: 'much' is not a whole number; "
-        "give 1 or more"
+        "give one such as 60"
     )
 
 
@@ -444,19 +444,19 @@ def test_a_resource_may_extend_a_template(write: Write) -> None:
     [
         (
             ("timeout: 7", "timeout: soon"),
-            "timeout: 'soon' is not a whole number; give 1 or more",
+            "timeout: 'soon' is not a whole number; give one such as 60",
         ),
         (
             ("timeout: 7", "timeout: 0"),
-            "timeout: '0' is not a whole number; give 1 or more",
+            "timeout: '0' is too small; give at least 1",
         ),
         (
             ("timeout: 7", "timeout: 1.5"),
-            "timeout: '1.5' is not a whole number; give 1 or more",
+            "timeout: '1.5' is not a whole number; give one such as 60",
         ),
         (
             ("timeout: 7", "timeout: 7s"),
-            "timeout: '7s' is not a whole number; give 1 or more",
+            "timeout: '7s' is not a whole number; give one such as 60",
         ),
         (("timeout: 7", "timeout: [7]"), "timeout: is a list; give a text"),
         (
@@ -470,7 +470,7 @@ def test_a_resource_may_extend_a_template(write: Write) -> None:
         ),
         (
             ("memorySize: 256", "memorySize: true"),
-            "memorySize: 'true' is not a whole number; give 1 or more",
+            "memorySize: 'true' is not a whole number; give one such as 60",
         ),
         (
             ("instanceConcurrency: 3", "instanceConcurrency: 1025"),
@@ -908,6 +908,14 @@ def test_a_long_list_is_cut(write: Write) -> None:
     path = write(FC3 + more)
     (notice,) = load(["--project", str(path)], {}).notices
     assert notice.endswith(f"unknown29 (line {line_of('unknown29', path)}), and 10 more")
+
+
+def test_what_custom_runtimes_are_told_is_nothing_to_python(write: Write) -> None:
+    path = write(FC3 + "      customRuntimeConfig: {port: 80, command: [x]}\n")
+    config = load(["--project", str(path)], {})
+    assert config.port == Config().port
+    line = line_of("customRuntimeConfig", path)
+    assert config.notices == (f"{path}: without effect here: customRuntimeConfig (line {line})",)
 
 
 def test_auto_and_nothing_set_nothing(write: Write) -> None:
