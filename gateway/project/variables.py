@@ -37,6 +37,7 @@ _CALL = re.compile(r"([A-Za-z_]\w*)\s*\((.*)\)", re.DOTALL)
 _PATH = re.compile(r"[^\s.()'\"\[\]{},|&?:+]+(?:\.[^\s.()'\"\[\]{},|&?:+]+|\[\d+\])*")
 _INDEX = re.compile(r"\[(\d+)\]")
 _FUNCTIONS = ("env", "file", "json", "path", "config")
+_ROOTS = ("env", "vars", "this", "resources")
 _QUOTES = "'\""
 
 
@@ -148,7 +149,9 @@ class Variables:
             if variable not in self._environ and len(arguments) == 2:
                 return self._argument(arguments[1], place, module)
             return Text(self._variable(variable, written), place)
-        argument = self._argument(arguments[0], place, module)
+        # Names of files look like paths of values: vars.yaml.
+        roots = () if name in ("file", "path") else _ROOTS
+        argument = self._argument(arguments[0], place, module, roots)
         if not isinstance(argument, Text):
             raise _not_understood(written)
         if name == "env":
@@ -162,12 +165,14 @@ class Variables:
         except ValueError:
             raise UnresolvedError(f"${{{_shown(written)}}} is not JSON; mend the text") from None
 
-    def _argument(self, text: str, place: Place, module: str) -> Node:
+    def _argument(
+        self, text: str, place: Place, module: str, roots: tuple[str, ...] = _ROOTS
+    ) -> Node:
         if text[:1] in _QUOTES and text[-1:] == text[:1] and len(text) > 1:
             return self.resolve(Text(text[1:-1], place), module)
         call = _CALL.fullmatch(text)
         root = text.partition(".")[0]
-        if (call and call[1] in _FUNCTIONS) or root in ("env", "vars", "this", "resources"):
+        if (call and call[1] in _FUNCTIONS) or root in roots:
             return self._evaluate(text, place, module)
         return Text(text, place)
 

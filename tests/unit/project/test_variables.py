@@ -92,6 +92,8 @@ def test_files_are_read_from_the_folder_of_the_project(tmp_path: Path) -> None:
     (tmp_path / "values.json").write_text('{"a": {"b": 7}}')
     assert resolve("${file('./greeting.txt')}", tmp_path) == "hello"
     assert resolve("${json(file('values.json'))}", tmp_path) == {"a": {"b": "7"}}
+    (tmp_path / "vars.yaml").write_text("a: 1")
+    assert resolve("${file(vars.yaml)}", tmp_path) == "a: 1"
     assert resolve("${path('./code')}", tmp_path) == str(tmp_path.resolve() / "code")
 
 
