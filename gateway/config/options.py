@@ -284,7 +284,8 @@ class Config:
         None,
         kind=SOURCE,
         group=TRIGGER,
-        help="JSON Web Key Set with the public keys of those who issue tokens.",
+        help="JSON Web Key Set with the public keys of those who issue tokens; may be the JSON "
+        "itself.",
     )
     jwt_audience: str = option(
         "",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from functional.serving import Gateway, run_command
+from unit.triggers.issuer import public_jwk, token
 
 CODE = """
 import json, os, sys, threading, time
@@ -169,6 +170,35 @@ def test_a_python_runtime_of_3_0_takes_events(tmp_path: Path) -> None:
     with Gateway(folder, "--project=s.yaml", chdir=None) as gateway, gateway.connect() as client:
         answer = client.ask("/orders")
     assert (answer.status, answer.body) == (207, b"orders /orders")
+
+
+def test_the_trigger_says_who_may_call(tmp_path: Path) -> None:
+    folder = lay_out(tmp_path, FC3.replace("port: 0", "port: 9000"))
+    trigger = {
+        "triggerName": "http",
+        "triggerType": "http",
+        "triggerConfig": {
+            "authType": "jwt",
+            "methods": ["GET"],
+            "authConfig": {"jwks": {"keys": [public_jwk("P-256", kid="one")]}},
+        },
+    }
+    with (folder / "s.yaml").open("a") as file:
+        file.write(f"      triggers: {json.dumps([trigger])}\n")
+    (folder / "code/plain.py").write_text(
+        "def h(environ, start_response):\n    start_response('200 OK', [])\n    return [b'in']\n"
+    )
+    with (
+        Gateway(folder, "plain:h", "--project=s.yaml", chdir=None) as gateway,
+        gateway.connect() as client,
+    ):
+        text = token({"exp": time.time() + 60}, kid="one")
+        allowed = [("Authorization", f"Bearer {text}")]
+        assert client.ask("/", fields=allowed).status == 200
+        with gateway.connect() as other:
+            assert other.ask("/").status in (400, 401, 403)
+        with gateway.connect() as other:
+            assert other.ask("/", method="DELETE", fields=allowed).status == 403
 
 
 def test_check_reads_the_project_too(tmp_path: Path) -> None:
