@@ -21,6 +21,7 @@ from gateway.project.mapping import Project, read_project
 T = TypeVar("T")
 
 # Of the gateway that a function runs by itself: where it runs is another place than here.
+_CLOUD_FOLDER = "/code"
 _LISTENING = ("host", "port", "unix", "unix_mode", "fd")
 _ELSEWHERE = (*_LISTENING, "profile", "chdir", "config", "project", "function")
 
@@ -74,7 +75,7 @@ def _own_settings(command: Command, project: Project, path: Path) -> Settings:
     settings = told | typed
     if "config" in settings:
         file, named_by = settings["config"]
-        settings = read_file(project.folder / file, named_by) | settings
+        settings = read_file(_here(file, project.folder), named_by) | settings
     return {
         name: _in_folder(setting, project.folder)
         for name, setting in settings.items()
@@ -96,5 +97,12 @@ def _placed(place: str, read_source: Callable[[T], Settings], source: T) -> Sett
 
 def _in_folder(setting: Setting, folder: Path) -> Setting:
     if isinstance(setting.value, Path):
-        return setting._replace(value=folder / setting.value)
+        return setting._replace(value=_here(setting.value, folder))
     return setting
+
+
+def _here(path: Path, folder: Path) -> Path:
+    """The path on this machine that one of Function Compute stands for."""
+    if path.is_relative_to(_CLOUD_FOLDER) and not path.exists():
+        path = path.relative_to(_CLOUD_FOLDER)
+    return folder / path

@@ -718,13 +718,14 @@ def test_commands_of_component_fc_are_texts_of_lists(write: Write) -> None:
     assert (config.target, config.port) == ("app:h", 8080)
 
 
-def test_its_options_count_but_for_where_it_runs(write: Write) -> None:
+@pytest.mark.parametrize("config_file", ["gateway.toml", "/code/gateway.toml"])
+def test_its_options_count_but_for_where_it_runs(config_file: str, write: Write) -> None:
     (write(FC3).parent / "code" / "gateway.toml").write_text(
         "queue = 7\nthreads = 9\nhandler_timeout = 1\nunix = 'g.sock'\nauth_keys = 'keys.toml'"
     )
     path = custom(
         "      customRuntimeConfig:\n        port: 8000\n        command:\n"
-        "          - gateway serve app:h --config gateway.toml --host 0.0.0.0 --port 9000\n"
+        f"          - gateway serve app:h --config {config_file} --host 0.0.0.0 --port 9000\n"
         "            --profile custom-container --chdir /code --threads 11 --auth function\n",
         write,
     )
