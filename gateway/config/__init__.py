@@ -50,19 +50,8 @@ def load(
 
         project = read_project_settings(chosen, environ)
         chosen = project.settings | chosen
-    project = None
-    if "project" in chosen:
-        # With it comes the library for YAML, which takes longer to import than all of this.
-        from gateway.config.project_file import read_project_settings  # noqa: PLC0415
-
-        project = read_project_settings(chosen, environ)
-        chosen = project.settings | chosen
     chosen = read_fallbacks(environ, without=chosen) | chosen
     config = agree((defaults or {}) | read_profile(environ, chosen) | chosen)
-    if project is None:
-        return config
-    notices = (project.notice,) if project.notice else ()
-    return replace(config, environment=tuple(project.environment.items()), notices=notices)
     if project is None:
         return config
     notices = (project.notice,) if project.notice else ()

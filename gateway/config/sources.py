@@ -119,7 +119,7 @@ def read_profile(environ: Mapping[str, str], chosen: Settings) -> Settings:
         defaults.pop("host", None)
         defaults.pop("port", None)
     return {
-        name: _read(OPTIONS[name], text, place)
+        name: read(OPTIONS[name], text, place)
         for name, (text, place) in defaults.items()
         if name not in chosen
     }

@@ -54,9 +54,7 @@ PURE = {
 IMPURE = {"asyncio", "os", "random", "secrets", "select", "selectors", "socket", "subprocess",
           "threading", "time", "queue", "concurrent"}  # fmt: skip
 
-FEATURES = {
-    "wsgi", "asgi", "container", "events", "observe", "triggers", "development", "project"
-}
+FEATURES = {"wsgi", "asgi", "container", "events", "observe", "triggers", "development", "project"}
 """Folders that meet in `app.py` only."""
 
 WIRING = {
