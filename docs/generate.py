@@ -4,6 +4,7 @@ from pathlib import Path
 
 from docs import reliability_page
 from docs.errors_page import render_errors
+from docs.project_files_page import render_project_files
 from docs.reliability_page import render_reliability
 from docs.reliability_plot import PLOT, plot_soak
 from gateway.config.page import settings_page
@@ -19,6 +20,7 @@ def render_plot() -> str:
 PAGES = {
     "settings.md": settings_page,
     "errors.md": render_errors,
+    "project-files.md": render_project_files,
     "reliability.md": render_reliability,
     f"reliability/{PLOT}": render_plot,
 }

@@ -18,6 +18,7 @@ from gateway.config import Config
 from gateway.departure import leave_within
 from gateway.descriptors import connections_allowed, occupy_standard
 from gateway.entrance import new_connection, proxies, trigger
+from gateway.environment import put_in_force
 from gateway.errors import UsageError
 from gateway.fc.context import ContextTemplate, context_template
 from gateway.function_environ import declare, port_of
@@ -112,6 +113,7 @@ def _load(config: Config, port: int | None) -> tuple[Callable[..., Any], Interfa
         sys.path.remove(code_folder)
     sys.path.insert(0, code_folder)
     declare(os.environ, code_folder=code_folder, contexts=_contexts(config), port=port)
+    put_in_force(config.environment, code_folder)
     handler = load(_target(config))
     if config.interface == "auto":
         return handler, detect_interface(handler)

@@ -13,8 +13,8 @@ from gateway import __version__
 from gateway.config import Config, ConfigError, load
 from gateway.config.development import DEVELOPMENT
 from gateway.config.sources import Settings
-from gateway.config.spelling import did_you_mean
 from gateway.errors import UsageError
+from gateway.spelling import did_you_mean
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -40,13 +40,18 @@ def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         print(_overview())
     elif word == "--version":
         print("gateway", __version__)
+    elif word == "init":
+        _init(rest)
     elif word not in _COMMANDS:
         raise ConfigError(_no_command(word))
     elif "-h" in rest or "--help" in rest:
         print(_help(word))
     else:
         _, command, defaults = _COMMANDS[word]
-        return command(load(rest, environ, defaults))
+        config = load(rest, environ, defaults)
+        for notice in config.notices:
+            _say(f"gateway: warning: {notice}", sys.stderr)
+        return command(config)
     return 0
 
 
@@ -80,6 +85,16 @@ def _check(config: Config) -> int:
     return 0
 
 
+def _init(arguments: Sequence[str]) -> None:
+    from gateway.project.new_project import USAGE, start_project  # noqa: PLC0415
+
+    if {"-h", "--help"} & {*arguments}:
+        print(USAGE)
+        return
+    for line in start_project(arguments).splitlines():
+        _say(line, sys.stdout)
+
+
 _COMMANDS: dict[str, tuple[str, Callable[[Config], int], Settings]] = {
     "serve": ("Serves the handler over HTTP until it is told to stop.", _serve, {}),
     "dev": (
@@ -89,12 +104,15 @@ _COMMANDS: dict[str, tuple[str, Callable[[Config], int], Settings]] = {
     ),
     "check": ("Loads the handler, says what would be served, and ends.", _check, {}),
 }
+"""Those that take settings."""
+_INIT = "Writes the files of a small function into a folder."
 
 
 def _overview() -> str:
     from gateway.config.usage import overview  # noqa: PLC0415
 
-    return overview({name: sentence for name, (sentence, *_) in _COMMANDS.items()})
+    sentences = {name: sentence for name, (sentence, *_) in _COMMANDS.items()}
+    return overview(sentences | {"init": _INIT})
 
 
 def _help(name: str) -> str:
@@ -111,4 +129,5 @@ def _no_command(word: str) -> str:
         return f"the command must stand before {word}; give gateway serve {word} …"
     if ":" in word or "." in word:
         return f"{word!r} is not a command; give gateway serve {word}"
-    return f"unknown command {word!r}: {did_you_mean(word, _COMMANDS, 'see gateway --help')}"
+    known = [*_COMMANDS, "init"]
+    return f"unknown command {word!r}: {did_you_mean(word, known, 'see gateway --help')}"

@@ -1,11 +1,13 @@
-"""The settings of the gateway, from the command line, the environment and a TOML file.
+"""The settings of the gateway: from the command line, the environment, a TOML file, a project.
 
 Theory of operation: `options` defines each option once; `values` says how a text becomes a value;
-`sources` reads each source into settings that know their place; `agreement` refuses contradictions
-and makes the `Config`; `usage` and `page` show the definition to people.
+`sources` reads each source into settings that know their place, and `project_file` what
+`gateway.project` has found; `agreement` refuses contradictions and makes the `Config`; `usage` and
+`page` show the definition to people.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from gateway.config.agreement import agree
 from gateway.config.options import Config
@@ -28,17 +30,29 @@ def load(
     """The settings in force.
 
     The command line goes before the environment, that before the TOML file (``--config``), that
-    before Function Compute's own variables, and those before the defaults: first the profile's.
+    before the project (``--project``), that before Function Compute's own variables, and those
+    before the defaults: first the profile's.
 
     arguments: the command line after the command.
     environ: the environment variables.
     defaults: of the command, in the place of the options' own.
 
-    Raises ConfigError. Reads nothing but the TOML file.
+    Raises UsageError. Reads nothing but the TOML file, the project and files that this one names.
     """
     chosen = read_environment(environ) | read_command_line(arguments)
     if "config" in chosen:
         path, place = chosen["config"]
         chosen = read_file(path, place) | chosen
+    project = None
+    if "project" in chosen:
+        # With it comes the library for YAML, which takes longer to import than all of this.
+        from gateway.config.project_file import read_project_settings  # noqa: PLC0415
+
+        project = read_project_settings(chosen, environ)
+        chosen = project.settings | chosen
     chosen = read_fallbacks(environ, without=chosen) | chosen
-    return agree((defaults or {}) | read_profile(environ, chosen) | chosen)
+    config = agree((defaults or {}) | read_profile(environ, chosen) | chosen)
+    if project is None:
+        return config
+    notices = (project.notice,) if project.notice else ()
+    return replace(config, environment=tuple(project.environment.items()), notices=notices)

@@ -27,6 +27,7 @@ _NEEDY = (
     ("unix_mode", "unix"),
     ("forwarded_headers", "trusted_proxies"),
     ("proxy_protocol", "trusted_proxies"),
+    ("function", "project"),
 )
 
 

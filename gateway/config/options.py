@@ -4,7 +4,7 @@ The command-line flag, the environment variable, the key in a file, ``--help`` a
 page are all made from the fields of `Config`.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
@@ -284,7 +284,8 @@ class Config:
         None,
         kind=SOURCE,
         group=TRIGGER,
-        help="JSON Web Key Set with the public keys of those who issue tokens.",
+        help="JSON Web Key Set with the public keys of those who issue tokens; may be the JSON "
+        "itself.",
     )
     jwt_audience: str = option(
         "",
@@ -602,10 +603,17 @@ class Config:
         "", kind=TEXT, group=FUNCTION_COMPUTE, help="context.service.log_store."
     )
 
+    # What a project says besides; no options.
+    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Variables for the process that runs the handler, which may be secrets."""
+    notices: tuple[str, ...] = ()
+    """Lines to tell the user before anything starts."""
+
 
 OPTIONS: dict[str, Option] = {
     made.name: Option(name=made.name, default=made.default, **made.metadata)
     for made in fields(Config)
+    if made.metadata
 }
 """Every option by name, in the order of the settings page."""
 

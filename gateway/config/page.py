@@ -25,7 +25,7 @@ function_memory = 1024      # MB
 _INTRO = """\
 # Settings
 
-Each option below can be set in four ways. The first that sets it counts:
+Each option below can be set in five ways. The first that sets it counts:
 
 1. on the command line: `gateway serve app:handler --max-body 6MB`. Options may stand before or
    after `TARGET`, as `--max-body 6MB` or `--max-body=6MB`, in full. Given twice, the later counts.
@@ -33,7 +33,9 @@ Each option below can be set in four ways. The first that sets it counts:
 3. by a key of a TOML file, which `--config FILE` or `GATEWAY_CONFIG` names: `max_body = "6MB"`,
    also written `max-body`. All keys stand at the top, without tables. Relative paths in the file
    are relative to the file's folder; elsewhere they are relative to the current folder.
-4. by Function Compute's own variable, where the tables name one (`FC_…`). It is only looked at
+4. by a project of Serverless Devs, which `--project FILE` or `GATEWAY_PROJECT` names; see
+   [project files](project-files.md).
+5. by Function Compute's own variable, where the tables name one (`FC_…`). It is only looked at
    when nothing else sets the option.
 
 What nothing sets has the default of the [profile](#profiles), or that of the tables.

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 from gateway.config.definition import PREFIX, Option
 from gateway.config.options import OPTIONS
 from gateway.config.profiles import LISTEN_PORTS, PROFILES
-from gateway.config.spelling import did_you_mean
 from gateway.config.values import BadValueError, ConfigError, SecretValueError
+from gateway.spelling import did_you_mean
 
 Settings = dict[str, "Setting"]
 
@@ -39,6 +39,18 @@ class Setting(NamedTuple):
     place: str
 
 
+def read(option: Option, text: str, place: str, shown: str | None = None) -> Setting:
+    """The setting that `text` means; messages show `shown` in its place.  Raises ConfigError."""
+    try:
+        return Setting(option.kind.read(text), place)
+    except SecretValueError as refusal:
+        raise ConfigError(f"{place}: {refusal}") from None
+    except BadValueError as refusal:
+        shown = text if shown is None else shown
+        shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+        raise ConfigError(f"{place}: {shown!r} {refusal}") from None
+
+
 def read_command_line(arguments: Sequence[str]) -> Settings:
     """The settings among the arguments after the command; a later one replaces an earlier one."""
     settings: Settings = {}
@@ -49,7 +61,7 @@ def read_command_line(arguments: Sequence[str]) -> Settings:
             option, value = _flagged(flag)
             if value is None:
                 given = text if equals else _value_after(option, words)
-                settings[option.name] = _read(option, given, flag)
+                settings[option.name] = read(option, given, flag)
             elif equals:
                 raise ConfigError(
                     f"{flag}: takes no value; give {option.flag} or {option.negation}"
@@ -61,7 +73,7 @@ def read_command_line(arguments: Sequence[str]) -> Settings:
                 f"{word!r} is one argument too many: TARGET is {settings['target'].value!r} already"
             )
         else:
-            settings["target"] = _read(OPTIONS["target"], word, "TARGET")
+            settings["target"] = read(OPTIONS["target"], word, "TARGET")
     return settings
 
 
@@ -79,7 +91,7 @@ def read_environment(environ: Mapping[str, str]) -> Settings:
             )
             raise ConfigError(f"unknown environment variable {variable}: {question}")
         if text:
-            settings[option.name] = _read(option, text, variable)
+            settings[option.name] = read(option, text, variable)
     return settings
 
 
@@ -90,7 +102,7 @@ def read_fallbacks(environ: Mapping[str, str], without: Container[str]) -> Setti
     and inside Function Compute they may be of no use here.
     """
     return {
-        option.name: _read(option, environ[option.fallback], option.fallback)
+        option.name: read(option, environ[option.fallback], option.fallback)
         for option in OPTIONS.values()
         if option.fallback and environ.get(option.fallback) and option.name not in without
     }
@@ -107,7 +119,7 @@ def read_profile(environ: Mapping[str, str], chosen: Settings) -> Settings:
         defaults.pop("host", None)
         defaults.pop("port", None)
     return {
-        name: _read(OPTIONS[name], text, place)
+        name: read(OPTIONS[name], text, place)
         for name, (text, place) in defaults.items()
         if name not in chosen
     }
@@ -142,7 +154,7 @@ def parse_file(text: str, path: Path) -> Settings:
             raise ConfigError(f"{place}: {_unknown_key(key, raw)}")
         if option.name in settings:
             raise ConfigError(f"{place}: is set twice; remove one")
-        setting = _read(option, _as_text(option, raw, place), place)
+        setting = read(option, _as_text(option, raw, place), place)
         if isinstance(setting.value, Path):
             setting = setting._replace(value=path.parent / setting.value)
         settings[option.name] = setting
@@ -159,16 +171,6 @@ for _option in OPTIONS.values():
         _FLAGS[_option.negation] = _option, False
     elif not _option.positional:
         _FLAGS[_option.flag] = _option, None
-
-
-def _read(option: Option, text: str, place: str) -> Setting:
-    try:
-        return Setting(option.kind.read(text), place)
-    except SecretValueError as refusal:
-        raise ConfigError(f"{place}: {refusal}") from None
-    except BadValueError as refusal:
-        shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-        raise ConfigError(f"{place}: {shown!r} {refusal}") from None
 
 
 def _flagged(flag: str) -> tuple[Option, bool | None]:

@@ -35,7 +35,8 @@ def command_help(name: str, sentence: str, defaults: Settings | None = None) -> 
         "",
         _wrapped(
             "The command line goes before environment variables, those before the file given "
-            "by --config, and that before the defaults in brackets.",
+            "by --config, that before the one given by --project, and that before the defaults "
+            "in brackets.",
             indent=0,
         ),
     ]

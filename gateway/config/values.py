@@ -205,6 +205,8 @@ def _read_path(text: str) -> Path:
 
 
 def _read_source(text: str) -> Path | str:
+    if text.startswith("{"):  # What a file would hold.
+        return _read_text(text)
     scheme, colon, rest = text.partition("://")
     if not colon:
         return _read_path(_read_text(text))

@@ -58,7 +58,32 @@ class KeySource(Protocol):
         """Ask for newer ones; what to wait for, `None` if there is nothing to be hoped for."""
 
 
-class FileSource:
+class TextSource:
+    """The keys of a text, which are all that there will ever be."""
+
+    def __init__(self, text: str) -> None:
+        """Raises UsageError: it is no key set."""
+        try:
+            self._keys = parse_key_set(text.encode())
+        except BadKeySet as fault:
+            raise UsageError(f"--jwks: the key set {fault}; mend it") from None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._keys!r}>"
+
+    @property
+    def keys(self) -> KeySet:
+        """All that there are."""
+        return self._keys
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Nothing: they are there."""
+
+    def refresh(self) -> None:
+        """Nothing: whatever may be new comes with the worker after a SIGHUP."""
+
+
+class FileSource(TextSource):
     """The keys of a file."""
 
     def __init__(self, path: Path) -> None:
@@ -67,7 +92,6 @@ class FileSource:
         Raises:
             UsageError: there is no such file, or it is no key set.
         """
-        self._path = path
         try:
             with path.open("rb") as file:
                 data = file.read(LARGEST + 1)
@@ -80,20 +104,6 @@ class FileSource:
             ) from None
         except BadKeySet as fault:
             raise UsageError(f"--jwks: {str(path)!r} {fault}; check the file") from None
-
-    def __repr__(self) -> str:
-        return f"<FileSource {self._path} {self._keys!r}>"
-
-    @property
-    def keys(self) -> KeySet:
-        """All that there are."""
-        return self._keys
-
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Nothing: they are there."""
-
-    def refresh(self) -> None:
-        """Nothing: a file is read anew by the worker that comes after a SIGHUP."""
 
 
 class _Wait:

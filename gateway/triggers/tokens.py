@@ -23,7 +23,7 @@ from gateway.errors import (
 from gateway.http.gate import Deferral
 from gateway.http.head import RequestHead
 from gateway.triggers.key_set import KeySet, jwt
-from gateway.triggers.key_sources import FileSource, KeySource, UrlSource
+from gateway.triggers.key_sources import FileSource, KeySource, TextSource, UrlSource
 
 _MOST_KNOWN: Final = 1024
 """Tokens that are remembered: who has one sends it with every request."""
@@ -37,12 +37,16 @@ class _Times(NamedTuple):
 
 
 def token_check(jwks: Path | str, *, audience: str, issuer: str, leeway: float) -> "TokenCheck":
-    """For the keys of a file, or those at a URL.
+    """For the keys of a file, those at a URL, or those in a JSON text itself.
 
     Raises:
         UsageError: there is no such file, or it is no key set.
     """
-    source = UrlSource(jwks) if isinstance(jwks, str) else FileSource(jwks)
+    source: KeySource
+    if isinstance(jwks, Path):
+        source = FileSource(jwks)
+    else:
+        source = TextSource(jwks) if jwks.startswith("{") else UrlSource(jwks)
     return TokenCheck(source, audience=audience, issuer=issuer, leeway=leeway, now=time)
 
 

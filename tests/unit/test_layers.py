@@ -38,6 +38,8 @@ PURE = {
     "gateway.http.response",
     "gateway.http.response_head",
     "gateway.limits",
+    "gateway.project.keys",
+    "gateway.spelling",
     "gateway.supervision.back_off",
     "gateway.supervision.pulse",
     "gateway.trust.forwarded",
@@ -52,7 +54,7 @@ PURE = {
 IMPURE = {"asyncio", "os", "random", "secrets", "select", "selectors", "socket", "subprocess",
           "threading", "time", "queue", "concurrent"}  # fmt: skip
 
-FEATURES = {"wsgi", "asgi", "container", "events", "observe", "triggers", "development"}
+FEATURES = {"wsgi", "asgi", "container", "events", "observe", "triggers", "development", "project"}
 """Folders that meet in `app.py` only."""
 
 WIRING = {
@@ -74,6 +76,7 @@ DOORS = {
     "jwt": {"gateway.triggers.key_set"},
     "cryptography": {"gateway.triggers.key_set"},
     "watchfiles": {"gateway.development.watcher"},
+    "yaml": {"gateway.project.document"},
     "asgiref": {
         "gateway.asgi.adapter",
         "gateway.asgi.lifespan",
@@ -114,7 +117,14 @@ def name_of(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+STARTER = PACKAGE / "project" / "starter"
+"""Files of a new project: no modules."""
+
+MODULES = {
+    name_of(path): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if not path.is_relative_to(STARTER)
+}
 
 
 @cache

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import gateway.project
 from gateway.config import Config, ConfigError, load
 from gateway.config.options import OPTIONS, grouped
 from gateway.config.sources import parse_file
@@ -12,13 +13,15 @@ from gateway.limits import Limits
 
 NAMES = list(OPTIONS)
 
+STARTER = Path(gateway.project.__file__).with_name("starter") / "s.yaml"
+
 # For every option a text that is not its default, and the value it means.
 EXAMPLES: dict[str, tuple[str, object]] = {
     "target": ("app.main:handler", "app.main:handler"),
     "config": ("/dev/null", Path("/dev/null")),
     "chdir": ("/srv/code", Path("/srv/code")),
-    "project": ("s.yaml", Path("s.yaml")),
-    "function": ("orders", "orders"),
+    "project": (str(STARTER), STARTER),
+    "function": ("function", "function"),  # The name of the starter's resource.
     "profile": ("custom-container", "custom-container"),
     "interface": ("asgi", "asgi"),
     "exact_environ": ("true", True),
@@ -183,6 +186,7 @@ NEEDED: dict[str, dict[str, str]] = {
     "jwt_audience": {"GATEWAY_AUTH": "jwt", "GATEWAY_JWKS": "keys.json"},
     "jwt_issuer": {"GATEWAY_AUTH": "jwt", "GATEWAY_JWKS": "keys.json"},
     "jwt_leeway": {"GATEWAY_AUTH": "jwt", "GATEWAY_JWKS": "keys.json"},
+    "function": {"GATEWAY_PROJECT": str(STARTER)},
 }
 
 

@@ -58,6 +58,7 @@ TAKEN: list[tuple[Kind[Any], str, object]] = [
     (values.HEADER_VALUE, "nginx/1.2 (x)", "nginx/1.2 (x)"),
     (values.PATH, "a b/c", Path("a b/c")),
     (values.SOURCE, "etc/keys.json", Path("etc/keys.json")),
+    (values.SOURCE, '{"keys": [{"x5u": "ftp://a@b"}]}', '{"keys": [{"x5u": "ftp://a@b"}]}'),
     (values.SOURCE, "https://a.test/keys?a=@", "https://a.test/keys?a=@"),
     (values.SOURCE, "HTTP://[::1]:8080", "HTTP://[::1]:8080"),
     (values.METHODS, "get, Post,GET", ("GET", "POST")),
@@ -148,6 +149,7 @@ REFUSED: list[tuple[Kind[Any], str, str]] = [
     (values.PATH, "a\0b", "is not a path"),
     (values.SOURCE, "", "is not a path"),
     (values.SOURCE, "a\nb", "holds a character"),
+    (values.SOURCE, "{a\nb", "holds a character"),
     *(
         (values.SOURCE, text, "is not a URL")
         for text in (

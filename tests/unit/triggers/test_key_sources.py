@@ -12,7 +12,7 @@ from unit.triggers.issuer import key_set, public_jwk
 
 from gateway.errors import UsageError
 from gateway.triggers import key_sources
-from gateway.triggers.key_sources import FetchError, FileSource, UrlSource, fetch_text
+from gateway.triggers.key_sources import FetchError, FileSource, TextSource, UrlSource, fetch_text
 
 ONE = key_set(public_jwk("P-256", kid="one"))
 TWO = key_set(public_jwk("P-256", 1, kid="two"))
@@ -320,3 +320,12 @@ def test_threads_and_the_loop_together():
 @pytest.fixture(autouse=True)
 def _level(caplog):
     caplog.set_level(logging.WARNING)
+
+
+def test_a_text_may_be_the_key_set_itself(loop):
+    source = TextSource(ONE.decode())
+    source.start(loop)
+    assert source.keys.knows("one")
+    assert source.refresh() is None
+    with pytest.raises(UsageError, match=r"^--jwks: the key set "):
+        TextSource('{"keys": []}')

@@ -1,0 +1,237 @@
+"""YAML to nodes.
+
+Scalars mean what YAML 1.2's core schema says (https://yaml.org/spec/1.2.2/#103-core-schema), as in
+Serverless Devs: `on` is a text and `010` is ten. What loaders commonly let pass is refused: a key
+that stands twice, a tag of somebody's own, an anchor within itself. Nothing is constructed, aliases
+share their nodes, and what merging may make is bounded.
+"""
+
+import re
+from pathlib import Path
+
+from yaml.composer import Composer
+from yaml.error import MarkedYAMLError
+from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from yaml.nodes import Node as YamlNode
+from yaml.parser import Parser
+from yaml.reader import Reader, ReaderError
+from yaml.resolver import BaseResolver
+from yaml.scanner import Scanner
+
+from gateway.project.nodes import (
+    Array,
+    Entry,
+    Node,
+    Place,
+    ProjectError,
+    Table,
+    Text,
+    canonical_number,
+)
+
+LARGEST = 256 * 1024
+"""Bytes of a file; those of projects have a few thousand."""
+_MOST_MERGED = 20_000
+"""Entries that all merge keys of a file may copy."""
+_MOST_DIGITS = 400
+"""Of a number; longer ones are left as they are written."""
+
+_TAG = "tag:yaml.org,2002:"
+_NULL, _BOOL, _INT, _FLOAT, _MERGE = (
+    _TAG + name for name in ("null", "bool", "int", "float", "merge")
+)
+_STR, _MAP, _SEQ = (_TAG + name for name in ("str", "map", "seq"))
+
+
+class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
+    """PyYAML up to its nodes, with the core schema's scalars."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+        Composer.__init__(self)
+        BaseResolver.__init__(self)
+
+
+for _tag, _pattern, _first in (
+    (_NULL, r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    (_BOOL, r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    (_INT, r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    (
+        _FLOAT,
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?",
+        list("-+.0123456789"),
+    ),
+    (_MERGE, r"<<", ["<"]),
+):
+    _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), _first)
+
+
+def read(path: Path, named_by: str) -> Table:
+    """The mapping in the file; `named_by` is the place that names the file. Raises ProjectError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise ProjectError(
+            f"{named_by}: cannot read {str(path)!r}: {error.strerror}; check the path"
+        ) from None
+    if len(content) > LARGEST:
+        raise ProjectError(
+            f"{path}: is larger than {LARGEST // 1024} KB; name the description of a project"
+        )
+    try:
+        text = content.decode("utf-8-sig")  # Some editors begin with a mark.
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ProjectError(f"{path}:{line}: is not UTF-8 text; save it as UTF-8") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, file: str) -> Table:
+    """The mapping in a YAML text; `file` is its name in messages.  Raises ProjectError."""
+    try:
+        node = _Loader(text).get_single_node()
+        if node is None:
+            raise ProjectError(f"{file}: is empty; name the description of a project")
+        document = _Conversion(file).node(node)
+    except ReaderError as error:
+        place = Place(file, text.count("\n", 0, error.position) + 1)
+        raise ProjectError(
+            f"{place}: not YAML: it holds the character {ord(text[error.position]):#06x}; remove it"
+        ) from None
+    except MarkedYAMLError as error:
+        raise _not_yaml(error, file) from None
+    except RecursionError:
+        raise ProjectError(f"{file}: is nested too deeply; no project is") from None
+    if not isinstance(document, Table):
+        raise ProjectError(
+            f"{document.place}: is not a mapping; a project begins with keys such as resources:"
+        )
+    return document
+
+
+def _not_yaml(error: MarkedYAMLError, file: str) -> ProjectError:
+    mark = error.problem_mark or error.context_mark
+    place = Place(file, mark.line + 1 if mark else 1)
+    problem = error.problem or error.context or "it cannot be read"
+    if "'\\t'" in problem:
+        mend = "indent with spaces, not with tabs"
+    elif "single document" in (error.context or ""):
+        problem, mend = "it has a second document", "keep one, and remove the line ---"
+    elif "undefined alias" in problem:
+        mend = "define it with & above, or quote the text"
+    elif "duplicate anchor" in (error.context or ""):
+        problem, mend = "an anchor is defined twice", "give each its own name"
+    else:
+        mend = "check the indentation, and quote texts that hold : or #"
+    return ProjectError(f"{place}: not YAML: {problem}; {mend}")
+
+
+class _Conversion:
+    """From PyYAML's nodes to ours; each is converted once, however many aliases it has."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._done: dict[int, Node] = {}
+        self._active: set[int] = set()
+        self._merged = 0
+
+    def node(self, node: YamlNode) -> Node:
+        known = self._done.get(id(node))
+        if known is not None:
+            return known
+        place = self._place(node)
+        if id(node) in self._active:
+            raise ProjectError(f"{place}: holds itself by an alias; remove the alias")
+        self._active.add(id(node))
+        if isinstance(node, ScalarNode):
+            made: Node = self._scalar(node, place)
+        elif isinstance(node, SequenceNode) and node.tag == _SEQ:
+            made = Array(tuple([self.node(item) for item in node.value]), place)
+        elif isinstance(node, MappingNode) and node.tag == _MAP:
+            made = self._table(node, place)
+        else:
+            raise self._foreign_tag(node)
+        self._active.discard(id(node))
+        self._done[id(node)] = made
+        return made
+
+    def _place(self, node: YamlNode) -> Place:
+        return Place(self._file, node.start_mark.line + 1)
+
+    def _foreign_tag(self, node: YamlNode) -> ProjectError:
+        tag = node.tag.replace(_TAG, "!!")
+        return ProjectError(f"{self._place(node)}: the tag {tag} means nothing here; remove it")
+
+    def _scalar(self, node: ScalarNode, place: Place) -> Text:
+        value, tag = node.value, node.tag
+        if tag == _NULL:
+            return Text("null", place, "nothing")
+        if tag == _BOOL and value.lower() in ("true", "false"):
+            return Text(value.lower(), place, "boolean")
+        if tag in (_INT, _FLOAT) and len(value) <= _MOST_DIGITS:
+            try:
+                return Text(_number(value), place, "number")
+            except (ValueError, OverflowError):
+                raise ProjectError(
+                    f"{place}: {value!r} is not a number; write it plainly"
+                ) from None
+        if tag in (_STR, _INT, _FLOAT, _MERGE):
+            return Text(value, place)
+        raise self._foreign_tag(node)
+
+    def _table(self, node: MappingNode, place: Place) -> Table:
+        entries: dict[str, Entry] = {}
+        inherited: dict[str, Entry] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node)
+            if key_node.tag == _MERGE:
+                self._merge(value_node, inherited)
+                continue
+            if key in entries:
+                first = entries[key].place.line
+                raise ProjectError(
+                    f"{self._place(key_node)}: {key}: stands in line {first} already; remove one"
+                )
+            entries[key] = Entry(self.node(value_node), self._place(key_node))
+        return Table(inherited | entries, place)
+
+    def _key(self, node: YamlNode) -> str:
+        if not isinstance(node, ScalarNode):
+            raise ProjectError(
+                f"{self._place(node)}: a key is a {_sort(node)}; give a text, or quote what has "
+                "braces or brackets"
+            )
+        self._scalar(node, self._place(node))  # Refuses foreign tags.
+        return str(node.value)
+
+    def _merge(self, node: YamlNode, into: dict[str, Entry]) -> None:
+        """Take in what `<<` names; of several the first goes first (https://yaml.org/type/merge)."""
+        made = self.node(node)
+        for table in made.items if isinstance(made, Array) else (made,):
+            if not isinstance(table, Table):
+                raise ProjectError(
+                    f"{self._place(node)}: <<: takes a mapping or several; give an alias of one"
+                )
+            self._merged += len(table.entries)
+            if self._merged > _MOST_MERGED:
+                raise ProjectError(
+                    f"{self._place(node)}: <<: merges more than {_MOST_MERGED} entries in all; "
+                    "write less by aliases"
+                )
+            for name, entry in table.entries.items():
+                into.setdefault(name, entry)
+
+
+def _sort(node: YamlNode) -> str:
+    return "mapping" if isinstance(node, MappingNode) else "list"
+
+
+def _number(text: str) -> str:
+    if text.startswith(("0x", "0o")):
+        return canonical_number(int(text, 0))
+    if re.fullmatch(r"[-+]?[0-9]+", text):
+        return canonical_number(int(text))
+    return canonical_number(float(text))

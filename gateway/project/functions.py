@@ -1,0 +1,204 @@
+"""The functions of a project: which there are, and what each inherits."""
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from gateway.project import document
+from gateway.project.nodes import Array, Entry, ProjectError, Table, Text, merged
+from gateway.project.variables import UnresolvedError, Variables
+from gateway.spelling import did_you_mean
+
+Component = Literal["fc", "fc3"]
+
+_DEEPEST = 10
+"""Files that extend one another."""
+_MOST_SHOWN = 20
+
+
+class Function(NamedTuple):
+    """A function as its file describes it.
+
+    module: the key that it stands under.
+    name: its own, or `None` where it cannot be told.
+    """
+
+    module: str
+    name: str | None
+    component: Component
+    props: Table
+    settings: Table
+    """Of the resource: what stands beside `props`."""
+
+
+def open_project(path: Path, named_by: str) -> Table:
+    """The document with those that it extends; raises ProjectError."""
+    tables = [document.read(path, named_by)]
+    folder = path.parent
+    seen = [path.resolve()]
+    while extended := tables[-1].entries.get("extend"):
+        if not isinstance(extended.value, Text):
+            raise ProjectError(f"{extended.place}: extend: takes the name of a file; give one")
+        base = folder / extended.value.value
+        if base.resolve() in seen or len(seen) == _DEEPEST:
+            raise ProjectError(f"{extended.place}: extend: goes round in circles; remove it")
+        tables.append(document.read(base, f"{extended.place}: extend"))
+        folder = base.parent
+        seen.append(base.resolve())
+    whole = tables.pop()
+    while tables:
+        whole = merged(whole, tables.pop())
+    return whole
+
+
+def functions_of(root: Table, variables: Variables) -> list[Function]:
+    """All functions of the components `fc` and `fc3`, in the order of the file."""
+    found = []
+    for section in ("services", "resources"):
+        modules = root.entries.get(section)
+        if modules is None or (isinstance(modules.value, Text) and modules.value.kind == "nothing"):
+            continue
+        if not isinstance(modules.value, Table):
+            raise ProjectError(f"{modules.place}: {section}: is no mapping; give names with props:")
+        for name, entry in modules.value.entries.items():
+            if isinstance(entry.value, Table):
+                function = _function(name, entry.value, root, variables)
+                if function is not None:
+                    found.append(function)
+    return found
+
+
+def choose(
+    functions: list[Function], root: Table, wanted: str, named_by: str, file: Path
+) -> Function:
+    """The function called `wanted`, by its own name or its resource's; the only one for "".
+
+    Raises ProjectError, which lists the functions.
+    """
+    if not functions:
+        raise ProjectError(f"{file}: has no function of the components fc and fc3;{_mend(root)}")
+    if not wanted:
+        if len(functions) > 1:
+            raise ProjectError(
+                f"{file}: has several functions; choose one with --function: {_names(functions)}"
+            )
+        return functions[0]
+    named = [each for each in functions if wanted == each.name]
+    chosen = named if len(named) == 1 else [each for each in functions if wanted == each.module]
+    if not chosen and named:
+        modules = ", ".join(each.module for each in named)
+        raise ProjectError(
+            f"{named_by}: {file} has several functions {wanted!r}; give one of their resources: "
+            f"{modules}"
+        )
+    if not chosen:
+        question = did_you_mean(wanted, _all_names(functions), "")
+        raise ProjectError(
+            f"{named_by}: {file} has no function {wanted!r}; {question + ' ' if question else ''}"
+            f"it has {_names(functions)}"
+        )
+    return chosen[0]
+
+
+def _mend(root: Table) -> str:
+    if root.entries.keys() & {"services", "resources"}:
+        return " name the description of one that has"
+    return " it needs resources: (or services:) with component: and props:"
+
+
+def _names(functions: list[Function]) -> str:
+    names = [each.name or each.module for each in functions]
+    # Where names do not tell them apart, those of the resources do.
+    shown = names if len({*names}) == len(names) else [each.module for each in functions]
+    more = f", and {len(shown) - _MOST_SHOWN} more" if len(shown) > _MOST_SHOWN else ""
+    return ", ".join(shown[:_MOST_SHOWN]) + more
+
+
+def _all_names(functions: list[Function]) -> list[str]:
+    return [name for each in functions for name in (each.name, each.module) if name]
+
+
+def _function(name: str, module: Table, root: Table, variables: Variables) -> Function | None:
+    props = _props(name, module, root, variables)
+    component = _component(name, module, props, variables)
+    if component is None:
+        return None
+    if component == "fc":
+        function = _table_at(props, "function", name, variables)
+        if function is None:
+            return None  # A service alone, without a function.
+        own_name = _text_at(function, "name", name, variables)
+    else:
+        own_name = _text_at(props, "functionName", name, variables)
+    return Function(name, own_name, component, props, module)
+
+
+def _component(name: str, module: Table, props: Table, variables: Variables) -> Component | None:
+    written = (_text_at(module, "component", name, variables) or "").strip()
+    known = written.rpartition("/")[2].partition("@")[0].lower()
+    if known in ("fc", "fc3"):
+        return "fc3" if known == "fc3" else "fc"
+    # A component under development is named by its folder: then the properties tell.
+    if not written or "/" in written or "\\" in written or "${" in written:
+        if "functionName" in props.entries:
+            return "fc3"
+        if "function" in props.entries:
+            return "fc"
+    return None
+
+
+def _props(name: str, module: Table, root: Table, variables: Variables) -> Table:
+    own = _table_at(module, "props", name, variables)
+    extended = module.entries.get("extend")
+    if extended is None:
+        return own or Table({}, module.place)
+    template, ignored = _template(extended, name, root, variables)
+    kept = {key: entry for key, entry in template.entries.items() if key not in ignored}
+    base = Table(kept, template.place)
+    return base if own is None else merged(base, own)
+
+
+def _template(
+    extended: Entry, name: str, root: Table, variables: Variables
+) -> tuple[Table, set[str]]:
+    """What a resource extends, and the keys of it that it leaves out."""
+    wanted, ignored = extended.value, set()
+    if isinstance(wanted, Table):
+        ignore = wanted.entries.get("ignore")
+        if ignore is not None and isinstance(ignore.value, Array):
+            ignored = {item.value for item in ignore.value.items if isinstance(item, Text)}
+        own_name = wanted.entries.get("name")
+        wanted = own_name.value if own_name is not None else wanted
+    if not isinstance(wanted, Text):
+        raise ProjectError(f"{extended.place}: extend: names no template; give its name")
+    templates = _table_at(root, "template", name, variables)
+    known = {} if templates is None else templates.entries
+    found = known.get(wanted.value)
+    if found is None or not isinstance(found.value, Table):
+        question = did_you_mean(wanted.value, known, "define it under template:")
+        raise ProjectError(
+            f"{extended.place}: extend: there is no template {wanted.value!r}; {question}"
+        )
+    return found.value, ignored
+
+
+def _table_at(table: Table, key: str, module: str, variables: Variables) -> Table | None:
+    entry = table.entries.get(key)
+    if entry is None:
+        return None
+    found = variables.value(entry, key, module)
+    if isinstance(found, Text) and found.kind == "nothing":
+        return None
+    if not isinstance(found, Table):
+        raise ProjectError(f"{entry.place}: {key}: is no mapping; give keys and values below it")
+    return found
+
+
+def _text_at(table: Table, key: str, module: str, variables: Variables) -> str | None:
+    entry = table.entries.get(key)
+    if entry is None:
+        return None
+    try:
+        found = variables.resolve(entry.value, module)
+    except UnresolvedError:  # It matters only if this function is the chosen one.
+        return entry.value.value if isinstance(entry.value, Text) else None
+    return found.value if isinstance(found, Text) and found.kind != "nothing" else None
