@@ -23,7 +23,8 @@ _FOREIGN: Final = frozenset({"__pycache__", "node_modules", "site-packages", "di
 """Folders that hold no code of the user, besides hidden ones and virtual environments."""
 
 Stamp = tuple[int, int, int]
-"""Of a file: its time of change in nanoseconds, its size, its inode."""
+"""Of a file: the time of its last change of any kind (`st_ctime`, for copying with times sets
+`st_mtime` back), its size, its inode."""
 
 Identity = tuple[int, int]
 """Of a folder, which another may have replaced: its device and inode."""
@@ -142,7 +143,7 @@ def _identity(folder: str) -> Identity:
 
 def _stamp(path: str) -> Stamp:
     status = os.stat(path)
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def differences(before: Look, after: Look) -> list[str]:
