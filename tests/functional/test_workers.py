@@ -332,6 +332,7 @@ def test_code_that_cannot_be_loaded_again_changes_nothing(
     assert first in gateway.worker_pids
     code.write_text(VERSIONED.format(version=22))
     wait_until(lambda: f"takes over from worker {first}" in gateway.errors, "it is loaded", 30)
+    wait_until(lambda: first not in gateway.worker_pids, "the old one has ended")
     with gateway.connect() as client:
         assert client.ask("/").body == b"22"
     tally(faults=3, served=2)

@@ -182,7 +182,7 @@ class Clients(RuleBasedStateMachine):
             last = kept[-1]
             last.outcome = ANY if last.streams else REFUSED
             last.is_last = True
-            if client.sent < client.script.index(b"\r\n\r\n", last.start) + 4:
+            if client.sent < last.start + len(b"HEAD "):
                 last.method = "GET"  # Nobody knows that it was another.
             if not last.streams:
                 client.unwanted.append(last.token)
