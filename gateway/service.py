@@ -108,9 +108,10 @@ def _share(config: Config) -> _Shared:
 
 def _log_lock(config: Config) -> int | None:
     # One worker needs it, too: beside the one that takes its place it is not the only one.
-    if config.access_log == "off" or not config.workers or not hasattr(os, "memfd_create"):
+    is_off = config.access_log == "off" and config.function_log == "off"
+    if is_off or not config.workers or not hasattr(os, "memfd_create"):
         return None
-    return os.memfd_create("gateway-access-log")
+    return os.memfd_create("gateway-log")
 
 
 def _supervise(config: Config, sock: socket.socket, address: str) -> int | Link | WatcherLink:

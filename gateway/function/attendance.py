@@ -10,6 +10,7 @@ but no tail takes it.
 """
 
 import threading
+from asyncio import CancelledError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
@@ -28,12 +29,10 @@ from gateway.function.line_forms import (
     shown,
 )
 from gateway.function.tail import Tail
+from gateway.http.attendance import FAILED, STOPPED
 
 if TYPE_CHECKING:
     from gateway.function.log import FunctionLog
-
-FAILED: Final = "Unhandled function error"
-"""In the end mark of an invocation whose code let an exception escape; Function Compute's words."""
 
 _LONGEST_WAIT: Final = 0.1
 """Seconds for the lock of an output: the loop must not wait longer for a thread that prints."""
@@ -141,7 +140,7 @@ class Attendance(Output):
     ) -> None:
         super().__init__(log, request_id)
         self._phase = phase
-        self._wants_tail = wants_tail
+        self.wants_tail = wants_tail
         self._error: str | None = None
         self._started_at = 0.0
         self._token: Token[Output | None] | None = None
@@ -156,7 +155,7 @@ class Attendance(Output):
         self._token = CURRENT.set(self)
         self._started_at = monotonic()
         self._is_open.append(True)
-        if self._wants_tail:
+        if self.wants_tail:
             self._tail = Tail()
             self._log.count_tail(1)
         self._put_mark(Mark(self._phase, START))
@@ -169,7 +168,11 @@ class Attendance(Output):
         trace: TracebackType | None,
     ) -> None:
         """End; what escapes from inside makes it a failure, and goes on."""
-        self.end(FAILED if error is not None else None)
+        if isinstance(error, CancelledError):
+            self.fail(STOPPED)
+        elif error is not None:
+            self.fail()
+        self.end()
         if self._token is not None:
             CURRENT.reset(self._token)
             self._token = None
@@ -190,15 +193,18 @@ class Attendance(Output):
             self.fail(error)
         self.finish()
         self._put_mark(Mark(self._phase, END, self._error, milliseconds))
-        if self._wants_tail:
+        if self.wants_tail:
             self._add_to_tail(self._log.closing_line(milliseconds))
             self._log.count_tail(-1)
 
-    def tell(self, level: str, text: str, tail_text: str) -> bool:
-        """Take a message of the gateway on this invocation; whether it is in the log then."""
+    def tell(self, level: int, message: str, error: BaseException | None) -> bool:
+        """Take a message of the gateway on this invocation; whether it is in its log then.
+
+        Without a form it is not: who has it logs it, and it is overheard.
+        """
         if self._log.form is None:
             return False
-        self.record(time(), level, text, tail_text)
+        self._log.tell(self, level, message, error)
         return True
 
     def take_tail(self) -> str:
@@ -208,8 +214,9 @@ class Attendance(Output):
         return "" if tail is None else tail.encode()
 
     def forsake(self) -> None:
-        """In a forked process: the end is the parent's to write."""
+        """In a forked process: the end is the parent's to write, and what is no line yet."""
         self._is_open.clear()
+        self._assemblies.clear()
 
     def _put_mark(self, mark: Mark) -> None:
         form = self._log.form

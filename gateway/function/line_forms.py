@@ -52,6 +52,9 @@ class Form(Protocol):
     def mark(self, at: float, request_id: str, mark: Mark) -> str:
         """A start or an end."""
 
+    def missing(self, at: float, count: int) -> str:
+        """What stands for so many lines that were not taken."""
+
 
 class TextForm:
     """`<time> <request id> [<level or stream>] <text>`; marks as Function Compute has them."""
@@ -70,6 +73,10 @@ class TextForm:
 
     def mark(self, at: float, request_id: str, mark: Mark) -> str:  # noqa: ARG002  # FC has none
         return mark.text(request_id)
+
+    def missing(self, at: float, count: int) -> str:
+        told = f"{count} lines are missing: the log was not read as fast as it came"
+        return f"{self._stamp(at)} {OUTSIDE} [WARNING] {told}\n"
 
 
 class JsonForm:
@@ -97,6 +104,9 @@ class JsonForm:
             about["error"] = _valid(mark.error)
         return self._line(at, request_id, about, Piece(mark.text(request_id)[:-1], False))
 
+    def missing(self, at: float, count: int) -> str:
+        return self._encode({"time": self._stamp(at), "missing_lines": count}) + "\n"
+
     def _line(self, at: float, request_id: str, about: dict[str, Any], piece: Piece) -> str:
         line = {
             "time": self._stamp(at),
@@ -107,7 +117,8 @@ class JsonForm:
         }
         if piece.is_continued:
             line["is_continued"] = True
-        return self._encode(line) + "\n"
+        # JSON would let DEL pass.
+        return self._encode(line).replace("\x7f", "\\u007f") + "\n"
 
 
 class Stamps:

@@ -45,6 +45,7 @@ class FunctionLog:
         `shows_stack`: whether they see there where a handler failed.
         """
         self.form = form
+        self.is_on = form is not None
         self.put = put
         self.has_tail = has_tail
         self.shows_stack = shows_stack
@@ -54,15 +55,12 @@ class FunctionLog:
         self._tails_lock = Lock()
         self._outside = Outside(self)
         self._streams: list[OutputStream] = []
+        self._originals: tuple[Any, Any] = (None, None)
         self._records = RecordHandler(self)
+        self.tell = self._records.tell
 
     def __repr__(self) -> str:
         return f"<FunctionLog {type(self.form).__name__} {self._tails} tails>"
-
-    @property
-    def is_on(self) -> bool:
-        """Whether every invocation is attended, and not only those whose client asks for a tail."""
-        return self.form is not None
 
     def attend(self, phase: str, request_id: str, wants_tail: bool = False) -> Attendance:
         """A context manager for one run of the function's code.
@@ -78,6 +76,7 @@ class FunctionLog:
 
     def install(self) -> None:
         """Listen to the process: standard output and errors, and the root logger."""
+        self._originals = sys.stdout, sys.stderr
         sys.stdout = self._stream(sys.stdout, STDOUT)
         sys.stderr = self._stream(sys.stderr, STDERR)
         self._records.install()
@@ -128,6 +127,15 @@ class FunctionLog:
         )
 
     # The end.
+
+    def withdraw(self) -> None:
+        """Take the streams out of their places, unless somebody else has."""
+        stdout, stderr = self._originals
+        if sys.stdout in self._streams:
+            sys.stdout.flush()
+            sys.stdout = stdout
+        if sys.stderr in self._streams:
+            sys.stderr = stderr
 
     def leave(self) -> None:
         """No writer takes lines any more: write what comes at the process's end directly."""

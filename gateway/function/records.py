@@ -1,9 +1,11 @@
 """What a function logs, by any logger, as Function Compute's root logger has it."""
 
 import logging
+from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from gateway.function.attendance import Output
     from gateway.function.log import FunctionLog
 
 _GATEWAY: Final = "gateway"
@@ -46,19 +48,29 @@ class RecordHandler(logging.Handler):
             return
         try:
             if self.formatter is not None:  # The function's own.
-                text = tail_text = self.formatter.format(record)
-            else:
-                text = self._text(record)
-                if record.name == _FUNCTION:
-                    text = text.removeprefix(f"{output.request_id}: ")
-                tail_text = text + self._brief(record)
-                text += self._trace(record)
-            output.record(record.created, record.levelname, text, tail_text)
+                text = self.formatter.format(record)
+                output.record(record.created, record.levelname, text, text)
+                return
+            text = record.getMessage()
+            if record.name == _FUNCTION:
+                text = text.removeprefix(f"{output.request_id}: ")
+            self._hand_over(output, record, text)
         except Exception:
             self.handleError(record)
 
-    def _text(self, record: logging.LogRecord) -> str:
-        return record.getMessage()
+    def tell(self, output: "Output", level: int, message: str, error: BaseException | None) -> None:
+        """Hand `output` a message of the gateway, by whatever the function has done to logging."""
+        exc_info = None if error is None else (type(error), error, _own_trace(error))
+        record = logging.LogRecord(_FUNCTION, level, "", 0, message, None, exc_info)
+        self._hand_over(output, record, message)
+
+    def _hand_over(self, output: "Output", record: logging.LogRecord, text: str) -> None:
+        output.record(
+            record.created,
+            record.levelname,
+            text + self._trace(record),
+            text + self._brief(record),
+        )
 
     def _trace(self, record: logging.LogRecord) -> str:
         """What the log has of the record's exception and stack."""
@@ -76,6 +88,17 @@ class RecordHandler(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             return "\n" + brief(record.exc_info[1])
         return ""
+
+
+def _own_trace(error: BaseException) -> TracebackType | None:
+    """Where the function raised it, without the gateway's way to the function."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_GATEWAY_FOLDER):
+        trace = trace.tb_next
+    return trace or error.__traceback__
+
+
+_GATEWAY_FOLDER: Final = __file__.rsplit("/function/", 1)[0] + "/"
 
 
 def brief(error: BaseException) -> str:

@@ -114,6 +114,7 @@ def test_a_plain_request():
         "keep_alive": True,
         "expects_continue": False,
         "is_async": False,
+        "wants_tail": False,
     }
     assert repr(head) == "<RequestHead GET / HTTP/1.1>"
 
