@@ -42,12 +42,17 @@ class Output:
     """What is written under one request id: partial lines, and the tail."""
 
     def __init__(self, log: "FunctionLog", request_id: str) -> None:
-        self.request_id = request_id
+        self.request_id = shown(request_id)
         self._log = log
         self._tail: Tail | None = None
+        self._is_tail_over = False
         self._assemblies: dict[str, LineAssembly] = {}
         # For signal handlers and destructors: they print in the middle of what holds it.
         self._lock = threading.RLock()
+
+    def __del__(self) -> None:
+        """Its thread has ended, or the last leftover of its invocation."""
+        self.finish()
 
     def take(self, stream: str, text: str) -> None:
         """What was printed to `stream`."""
@@ -98,8 +103,15 @@ class Output:
 
     def _add_to_tail(self, line: str) -> None:
         with self._held_shortly() as is_held:
-            if is_held and self._tail is not None:
+            if is_held and self._tail is not None and not self._is_tail_over:
                 self._tail.add(line)
+
+    def _end_tail(self, last: str) -> None:
+        """Add the last of it: what comes from leftovers is not told any more."""
+        with self._held_shortly():
+            if self._tail is not None:
+                self._is_tail_over = True
+                self._tail.add(last)
 
     @contextmanager
     def _held_shortly(self) -> Iterator[bool]:
@@ -120,13 +132,7 @@ class Outside(threading.local):
     """What is written outside of invocations, thread by thread: lines of several must not mix."""
 
     def __init__(self, log: "FunctionLog") -> None:
-        self.output = _OutsideOutput(log, OUTSIDE)
-
-
-class _OutsideOutput(Output):
-    def __del__(self) -> None:
-        """Its thread has ended."""
-        self.finish()
+        self.output = Output(log, OUTSIDE)
 
 
 class Attendance(Output):
@@ -158,7 +164,9 @@ class Attendance(Output):
         if self.wants_tail:
             self._tail = Tail()
             self._log.count_tail(1)
-        self._put_mark(Mark(self._phase, START))
+        mark = Mark(self._phase, START)
+        self._put_mark(mark)
+        self._add_to_tail(mark.text(self.request_id))
         return self
 
     def __exit__(
@@ -192,9 +200,10 @@ class Attendance(Output):
         if error is not None:
             self.fail(error)
         self.finish()
-        self._put_mark(Mark(self._phase, END, self._error, milliseconds))
+        mark = Mark(self._phase, END, self._error, milliseconds)
+        self._put_mark(mark)
         if self.wants_tail:
-            self._add_to_tail(self._log.closing_line(milliseconds))
+            self._end_tail(mark.text(self.request_id) + self._log.closing_line(milliseconds))
             self._log.count_tail(-1)
 
     def tell(self, level: int, message: str, error: BaseException | None) -> bool:
@@ -222,8 +231,6 @@ class Attendance(Output):
         form = self._log.form
         if form is not None:
             self._log.put(form.mark(time(), self.request_id, mark))
-        if self._tail is not None:
-            self._add_to_tail(mark.text(self.request_id))
 
 
 CURRENT: Final[ContextVar[Output | None]] = ContextVar("gateway.function.output", default=None)

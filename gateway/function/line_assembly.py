@@ -59,7 +59,8 @@ class LineAssembly:
         pieces: list[Piece] = []
         for line in lines:
             left = self._cut(line.removesuffix("\r"), pieces)
-            pieces.append(Piece(left, self._is_continued))
+            if left or not self._is_continued:
+                pieces.append(Piece(left, self._is_continued))
             self._is_continued = False
         rest = self._cut(rest, pieces)
         self._parts, self._size = [rest] if rest else [], len(rest)

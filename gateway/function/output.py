@@ -17,6 +17,7 @@ class OutputStream(io.TextIOWrapper):
 
     def __init__(self, original: io.TextIOWrapper, name: str) -> None:
         """`name` is `stdout` or `stderr`."""
+        original.flush()
         super().__init__(
             original.buffer,
             encoding=original.encoding,
@@ -61,6 +62,11 @@ class LoggedStream(OutputStream):
 
     def flush(self) -> None:
         """Nothing: lines are on their way, and what is none yet waits for its end."""
+
+    @property
+    def closed(self) -> bool:
+        """Never."""
+        return False
 
     def isatty(self) -> bool:
         """It is a log, whose lines take no colours."""
