@@ -191,6 +191,7 @@ def _announce(config: Config, address: str) -> None:
             f"  curl -d 'hello' {address}/echo",
             f"  curl {address}/context",
         ]
+    # Not what stands in the place of standard error for the handler.
     # In one write: workers log to the same place, and without a buffer `print` makes two of it.
     text = "".join(f"{printable(line)}\n" for line in lines)
-    print(text, end="", file=sys.stderr, flush=True)
+    print(text, end="", file=sys.__stderr__, flush=True)

@@ -431,7 +431,8 @@ def test_a_function_that_configures_logging_itself(start_gateway: StartGateway, 
 
 def test_asgi(start_gateway: StartGateway) -> None:
     gateway = start_gateway(
-        "talking:application", "--function-log", "text", "--handler-timeout", "2", "--no-tracebacks"
+        *("talking:application", "--workers", "0", "--function-log", "text"),
+        *("--handler-timeout", "2", "--no-tracebacks"),
     )
     together = threading.Barrier(20)
 

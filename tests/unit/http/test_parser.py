@@ -265,6 +265,14 @@ def test_invocation_type(value, is_async):
     assert parse(request(b"X-Fc-Invocation-Type: " + value)).is_async == is_async
 
 
+@pytest.mark.parametrize(
+    ("value", "wants_tail"),
+    [(b"Tail", True), (b"tAIL", True), (b"None", False), (b"", False), (b"Tails", False)],
+)
+def test_log_type(value, wants_tail):
+    assert parse(request(b"X-Fc-Log-Type: " + value)).wants_tail == wants_tail
+
+
 # --- upgrades ----------------------------------------------------------------------------------
 
 UPGRADE = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c")
