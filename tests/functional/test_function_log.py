@@ -560,3 +560,41 @@ def test_a_handler_that_cannot_be_loaded_is_told_on_standard_error(tmp_path: Pat
     assert done.returncode == 2
     assert [line.text for line in read_text(done.stdout)] == ["trying"]
     assert "no luck" in done.stderr
+
+
+HOOKS = """
+    import logging
+    import time
+
+    def initialize(context):
+        print("initializing", context.request_id == "")
+        logging.info("logged")
+
+    def pre_stop(context):
+        print("stopping")
+        time.sleep(1)
+
+    def handler(environ, start_response):
+        start_response("200 OK", [])
+        return []
+"""
+
+
+def test_hooks(start_gateway: StartGateway) -> None:
+    options = ["--initializer", "hooked.initialize", "--pre-stop", "hooked.pre_stop"]
+    more = ["--pre-stop-timeout", "0.2", "--function-log", "text"]
+    gateway = start_gateway("hooked:handler", *options, *more, source=HOOKS)
+    assert gateway.stop() == 0
+    ids = re.findall(r"FC \w+ Start RequestId: (\S+)", gateway.output)
+    assert len(set(ids)) == 2
+    lines = [re.sub(_STAMP + " ", "", line) for line in gateway.output.splitlines()]
+    assert lines == [
+        f"FC Initialize Start RequestId: {ids[0]}",
+        f"{ids[0]} [STDOUT] initializing False",
+        f"{ids[0]} [INFO] logged",
+        f"FC Initialize End RequestId: {ids[0]}",
+        f"FC PreStop Start RequestId: {ids[1]}",
+        f"{ids[1]} [STDOUT] stopping",
+        *[line for line in lines if line.startswith("- [ERROR]")],
+        f"FC PreStop End RequestId: {ids[1]}, Error: Function pre-stop time out after 0.2 seconds",
+    ]
