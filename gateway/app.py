@@ -21,6 +21,8 @@ from gateway.entrance import new_connection, proxies, trigger
 from gateway.environment import put_in_force
 from gateway.errors import UsageError
 from gateway.fc.context import ContextTemplate, context_template
+from gateway.function.hooks import Attend
+from gateway.function.log import FunctionLog
 from gateway.function_environ import declare, port_of
 from gateway.http.admission import Admission
 from gateway.http.body import BodyBudget
@@ -32,8 +34,7 @@ from gateway.instance import Instance
 from gateway.interfaces import KINDS, Bridged, bridged
 from gateway.limits import Limits
 from gateway.loading import Interface, check_interface, detect_interface, load
-from gateway.observe.access_log import AccessLog
-from gateway.request_log import open_access_log
+from gateway.logs import Logs
 from gateway.server import ServedApplication, Server, run_loop
 from gateway.supervision.link import Link
 from gateway.supervision.pulse import beat_interval
@@ -62,7 +63,7 @@ class Post(NamedTuple):
     link: Link | None = None
     """To the supervisor, if there is one."""
     log_lock: int | None = None
-    """A file that all workers lock while they write to the access log."""
+    """A file that all workers lock while they write lines to standard output."""
 
 
 def work(config: Config, post: Post) -> None:
@@ -72,8 +73,17 @@ def work(config: Config, post: Post) -> None:
         UsageError: something that the user can mend keeps the worker from starting.
     """
     gate = trigger(config)  # First: the handler's code is not to see the keys.
-    handler, interface = _load(config, port_of(post.sock))
-    _run_worker(config, handler, interface, _instance(config), post, gate=gate)
+    # Before that runs for the first time: it may print.
+    logs = Logs(config, _contexts(config).function.name, post.log_lock)
+    try:
+        handler, interface = _load(config, port_of(post.sock))
+        instance = _instance(config, logs.attend)
+        _run_worker(config, handler, interface, instance, post, logs, gate=gate)
+    except BaseException:
+        logs.withdraw()  # What is told of it is the gateway's.
+        raise
+    finally:
+        logs.close()
 
 
 def check(config: Config) -> str:
@@ -123,7 +133,7 @@ def _load(config: Config, port: int | None) -> tuple[Callable[..., Any], Interfa
     return handler, config.interface
 
 
-def _instance(config: Config) -> Instance:
+def _instance(config: Config, attend: Attend | None = None) -> Instance:
     """Its hooks are loaded behind the handler, from the same folder."""
     return Instance(
         config,
@@ -131,6 +141,7 @@ def _instance(config: Config) -> Instance:
         error_style(config),
         request_ids(config),
         metadata(config, _target(config)),
+        attend,
     )
 
 
@@ -168,24 +179,24 @@ def _run_worker(
     interface: Interface,
     instance: Instance,
     post: Post,
+    logs: Logs,
     *,
     gate: "Trigger | None",
 ) -> None:
     profile = _profile(config, interface)
-    access_log = open_access_log(config, post.log_lock)
 
     async def main() -> None:
         if interface != "asgi":
-            bridge = _bridge(config, bridged(config, handler, interface), instance, profile)
+            function = bridged(config, handler, interface)
+            bridge = _bridge(config, function, instance, logs.function, profile)
             SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
-            left = await _serve(config, bridge, instance, access_log, profile, post, gate=gate)
-            leave_within(left)
+            leave_within(await _serve(config, bridge, instance, logs, profile, post, gate=gate))
             return
         lifespan = Lifespan(handler)
         await lifespan.startup()
         try:
-            application = _asgi_application(config, handler, lifespan, instance)
-            left = await _serve(config, application, instance, access_log, None, post, gate=gate)
+            application = _asgi_application(config, handler, lifespan, instance, logs.function)
+            left = await _serve(config, application, instance, logs, None, post, gate=gate)
         finally:
             await lifespan.shutdown()
         leave_within(left)
@@ -193,10 +204,9 @@ def _run_worker(
     try:
         run_loop(main)
     finally:
-        if access_log is not None:
-            access_log.close()
         if profile is not None and config.profile_invocations != "off":
-            sys.stderr.write(profile.report(config.profile_invocations))
+            # Not what stands there for the handler.
+            print(profile.report(config.profile_invocations), end="", file=sys.__stderr__)
 
 
 def _profile(config: Config, interface: str) -> "InvocationProfile | None":
@@ -216,7 +226,7 @@ async def _serve(
     config: Config,
     function: ServedApplication,
     instance: Instance,
-    access_log: AccessLog | None,
+    logs: Logs,
     profile: "InvocationProfile | None",
     post: Post,
     *,
@@ -254,7 +264,7 @@ async def _serve(
         gate=gate,
         cross_origin=None if gate is None else gate.cors,
         believes_platform=is_container(config),
-        record=_record([log.add for log in (access_log, profile) if log is not None]),
+        record=_record([log.add for log in (logs.access, profile) if log is not None]),
     )
     if gate is not None:
         gate.start(site.loop)
@@ -271,9 +281,8 @@ async def _serve(
         admission.check,
         application.check_deadlines,
         lambda _: occupy_standard(),
+        lambda _: logs.flush(),
     ]
-    if access_log is not None:
-        checks.append(lambda _: access_log.flush())
     sweep = DeadlineSweep(
         site, sweep_interval(timeouts, config.handler_timeout, config.queue_timeout), checks
     )
@@ -327,6 +336,7 @@ def _bridge(
     config: Config,
     function: Bridged,
     instance: Instance,
+    function_log: FunctionLog | None,
     profile: "InvocationProfile | None",
 ) -> WsgiBridge:
     handler = function.handler
@@ -343,11 +353,16 @@ def _bridge(
         exact_environ=function.has_exact_environ,
         metadata=instance.metadata,
         address_of=instance.address_of,
+        function_log=function_log,
     )
 
 
 def _asgi_application(
-    config: Config, application: Callable[..., Any], lifespan: Lifespan, instance: Instance
+    config: Config,
+    application: Callable[..., Any],
+    lifespan: Lifespan,
+    instance: Instance,
+    function_log: FunctionLog | None,
 ) -> AsgiApplication:
     return AsgiApplication(
         application,
@@ -356,6 +371,7 @@ def _asgi_application(
         limit_concurrency=config.threads + config.queue,
         handler_timeout=config.handler_timeout,
         error_style=error_style(config),
+        function_log=function_log,
         state=lifespan.state,
         address_of=instance.address_of,
     )

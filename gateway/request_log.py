@@ -18,16 +18,25 @@ def open_access_log(config: Config, lock: int | None) -> AccessLog | None:
     """
     if config.access_log == "off":
         return None
-    output = sys.__stdout__  # The handler may have put something else in the place of the other.
-    try:
-        # A descriptor of its own: the handler may close or redirect the one that it knows.
-        descriptor = os.dup(output.fileno())  # type: ignore[union-attr]  # None is caught below
-    except (AttributeError, OSError, ValueError) as error:
-        raise UsageError("--access-log: there is no standard output to write to") from error
-    if isinstance(output, io.TextIOWrapper):
-        # What handlers print comes in whole lines then too, and not when a buffer is full.
-        output.reconfigure(line_buffering=True)
+    descriptor = standard_output("--access-log")
     in_colour = wants_colour(os.environ, is_terminal=os.isatty(descriptor))
     return AccessLog(
         config.access_log, descriptor, lock, query=config.log_query, in_colour=in_colour
     )
+
+
+def standard_output(option: str) -> int:
+    """A descriptor of standard output that is our own: the handler may close the one it knows.
+
+    Raises:
+        UsageError: there is none, so `option` cannot be.
+    """
+    output = sys.__stdout__  # The handler may have put something else in the place of the other.
+    try:
+        descriptor = os.dup(output.fileno())  # type: ignore[union-attr]  # None is caught below
+    except (AttributeError, OSError, ValueError) as error:
+        raise UsageError(f"{option}: there is no standard output to write to") from error
+    if isinstance(output, io.TextIOWrapper):
+        # What handlers print comes in whole lines then too, and not when a buffer is full.
+        output.reconfigure(line_buffering=True)
+    return descriptor

@@ -108,9 +108,10 @@ def _share(config: Config) -> _Shared:
 
 def _log_lock(config: Config) -> int | None:
     # One worker needs it, too: beside the one that takes its place it is not the only one.
-    if config.access_log == "off" or not config.workers or not hasattr(os, "memfd_create"):
+    is_off = config.access_log == "off" and config.function_log == "off"
+    if is_off or not config.workers or not hasattr(os, "memfd_create"):
         return None
-    return os.memfd_create("gateway-access-log")
+    return os.memfd_create("gateway-log")
 
 
 def _supervise(config: Config, sock: socket.socket, address: str) -> int | Link | WatcherLink:
@@ -190,6 +191,7 @@ def _announce(config: Config, address: str) -> None:
             f"  curl -d 'hello' {address}/echo",
             f"  curl {address}/context",
         ]
+    # Not what stands in the place of standard error for the handler.
     # In one write: workers log to the same place, and without a buffer `print` makes two of it.
     text = "".join(f"{printable(line)}\n" for line in lines)
-    print(text, end="", file=sys.stderr, flush=True)
+    print(text, end="", file=sys.__stderr__, flush=True)

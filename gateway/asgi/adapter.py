@@ -20,6 +20,7 @@ from gateway.errors import BadResponse, ClientDisconnected, QueueFull, Refusal
 from gateway.fc.context import ContextSource, FCContext
 from gateway.fc.proxy_path import address
 from gateway.http import fields as roles
+from gateway.http.attendance import CANCELED, INVOKE, Attendance, FunctionLog, add_tail
 from gateway.http.body_stream import BodyStream
 from gateway.http.detached import ACCEPTED, DetachedExchange
 from gateway.http.error_style import Answer, ErrorStyle, FunctionCompute2
@@ -60,6 +61,7 @@ class AsgiApplication:
         limit_concurrency: int = 1024,
         handler_timeout: float = 0.0,
         error_style: ErrorStyle = FunctionCompute2(),
+        function_log: FunctionLog | None = None,
         state: dict[str, Any] | None = None,
         address_of: "Callable[[RequestHead, str], tuple[str, FCContext]] | None" = None,
     ) -> None:
@@ -67,6 +69,7 @@ class AsgiApplication:
 
         At most `limit_concurrency` requests run at once, each for `handler_timeout` seconds, 0 is
         for ever.  `error_style` makes the answers for what fails.
+        `function_log` listens to what the application prints and logs.
         `state` is the lifespan's; each request gets a copy of it as it is then.
         `address_of`, where requests themselves tell of the invocation, makes path and context from
         head and request id.
@@ -77,6 +80,7 @@ class AsgiApplication:
         self.limit_concurrency = limit_concurrency
         self.handler_timeout = handler_timeout
         self.error_style = error_style
+        self.function_log = function_log
         self.state = state
         self.address_of = address_of
         self._runs: set[_Run] = set()
@@ -142,12 +146,14 @@ class _Run:
     __slots__ = (
         "_answer",
         "_application",
+        "_attendance",
         "_changed",
         "_connection",
         "_exchange",
         "_has_begun",
         "_has_body",
         "_head",
+        "_held",
         "_is_body_read",
         "_is_cancelled",
         "_is_complete",
@@ -175,6 +181,9 @@ class _Run:
         """Bytes of the response's body that the application has given."""
         self._changed: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
+        self._attendance: Attendance | None = None
+        self._held: Answer | None = None
+        """A whole response that waits for the end of the run, whose log it is to show."""
         self.started_at = monotonic()
 
     def start(self, loop: asyncio.AbstractEventLoop, on_end: "Callable[[_Run], None]") -> None:
@@ -189,6 +198,7 @@ class _Run:
         if isinstance(exchange.body, BodyStream):
             exchange.body.on_change = None
         self._is_body_read = True  # What still calls `receive` is told that all is over.
+        self._let_go()
         self._answer.abandon_soon()  # Where it is not complete.
         exchange.release()
         on_end(self)
@@ -204,11 +214,12 @@ class _Run:
         if self._is_cancelled:
             return
         seconds = self._application.handler_timeout
-        log.error(
-            "%s: application runs for more than %g s; its task is cancelled",
-            self._exchange.request_id,
-            seconds,
+        self._tell(
+            logging.ERROR, f"application runs for more than {seconds:g} s; its task is cancelled"
         )
+        if self._attendance is not None:
+            self._attendance.end(f"Function time out after {seconds:g} seconds")
+            add_tail(self._answer, self._attendance)
         style = self._application.error_style
         self._answer.expire(*style.timeout(seconds, self._exchange.request_id))
         self.cancel()
@@ -219,6 +230,18 @@ class _Run:
             self._changed.set()
 
     async def _run(self) -> None:
+        application, head = self._application, self._exchange.head
+        function_log = application.function_log
+        wants_tail = head is not None and head.wants_tail and not head.is_async
+        if function_log is None or not (function_log.is_on or wants_tail):
+            await self._call()
+            return
+        self._attendance = function_log.attend(INVOKE, self._exchange.request_id, wants_tail)
+        with self._attendance:
+            await self._call()
+        self._let_go()
+
+    async def _call(self) -> None:
         try:
             await self._application.application(self._scope(), self._receive, self._send)
             if not (self._is_complete or self._is_gone()):
@@ -387,16 +410,35 @@ class _Run:
     def _respond(self, head: ResponseHead, body: bytes) -> None:
         """The whole response at once."""
         self._note_completion(head)
+        self._has_begun = True
+        if self._shows_log():
+            self._held = (head, body)
+        else:
+            self._send_whole(head, body)
+
+    def _shows_log(self) -> bool:
+        return self._attendance is not None and self._attendance.wants_tail
+
+    def _let_go(self) -> None:
+        """Send what waits for the end of the run."""
+        held, self._held = self._held, None
+        if held is not None:
+            if self._attendance is not None:
+                add_tail(self._answer, self._attendance)
+            self._send_whole(*held)
+
+    def _send_whole(self, head: ResponseHead, body: bytes) -> None:
         if self._is_head_request() and head.content_length is not None:
             # Its length is that of a body which the application does not send.
             self._begin(head)
             self._answer.finish_soon()
         else:
-            self._has_begun = True
             self._answer.respond_soon(head, body)
 
     def _begin(self, head: ResponseHead) -> None:
         self._has_begun = True
+        if self._attendance is not None:
+            add_tail(self._answer, self._attendance)
         self._answer.start_soon(head, head.content_length)
 
     def _note_completion(self, head: ResponseHead) -> None:
@@ -406,11 +448,9 @@ class _Run:
         if declared is None or declared == self._received:
             return
         if head.status.has_body and not self._is_head_request():
-            log.error(
-                "%s: the body has %d bytes, its Content-Length says %d",
-                self._exchange.request_id,
-                self._received,
-                declared,
+            self._tell(
+                logging.ERROR,
+                f"the body has {self._received} bytes, its Content-Length says {declared}",
             )
 
     def _is_head_request(self) -> bool:
@@ -421,24 +461,40 @@ class _Run:
 
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, BadResponse):
-            log.error("%s: %s", self._exchange.request_id, refusal.message)
+            self._tell(logging.ERROR, refusal.message)
+        if self._attendance is not None:
+            self._attendance.fail(refusal.message)
         self._answer.error = refusal.code
         style = self._application.error_style
         self._answer_fault(style.refusal(refusal, self._exchange.request_id))
 
     def _fail(self, error: BaseException) -> None:
-        request_id = self._exchange.request_id
+        attendance = self._attendance
         if self._is_gone():
             if not isinstance(error, ClientDisconnected):
                 # Frameworks make exceptions of their own of it.
-                log.info("%s: the application ended after its client: %r", request_id, error)
+                self._tell(logging.INFO, f"the application ended after its client: {error!r}")
+            if attendance is not None:
+                attendance.fail(CANCELED)
             return
-        log.error("%s: the application failed", request_id, exc_info=error)
+        self._tell(logging.ERROR, "the application failed", error)
+        if attendance is not None:
+            attendance.fail()
+        request_id = self._exchange.request_id
         self._answer_fault(self._application.error_style.failure(error, request_id))
+
+    def _tell(self, level: int, message: str, error: BaseException | None = None) -> None:
+        attendance = self._attendance
+        if attendance is None or not attendance.tell(level, message, error):
+            log.log(level, "%s: %s", self._exchange.request_id, message, exc_info=error)
 
     def _answer_fault(self, answer: Answer) -> None:
         """Answer with an error; where an answer was begun, the connection is cut at the end."""
-        if not self._has_begun:
+        if self._has_begun:
+            return
+        if self._shows_log():
+            self._held = answer
+        else:
             self._answer.respond_soon(*answer)
 
 

@@ -521,14 +521,15 @@ class Config:
         kind=choice("off", "text", "json"),
         group=LOGS,
         help="What handlers print and log, each line with the id of its request, between marks for "
-        "the start and the end of each invocation; off leaves their output alone.",
+        "the start and the end of each invocation, on standard output; off leaves their output "
+        "alone. See docs/logs.md.",
     )
     log_tail: bool = option(
         True,
         kind=SWITCH,
         group=LOGS,
         help="Whether a request with X-Fc-Log-Type: Tail is answered with the last 4 KB of its "
-        "log.",
+        "log: what its handler printed.",
     )
     access_log: Literal["off", "text", "json", "short"] = option(
         "off",

@@ -35,6 +35,7 @@ MAX_MEMORY_USAGE: Final = "X-Fc-Max-Memory-Usage"
 INVOCATION_SERVICE_VERSION: Final = "X-Fc-Invocation-Service-Version"
 INSTANCE_ID: Final = "X-Fc-Instance-Id"
 CODE_CHECKSUM: Final = "X-Fc-Code-Checksum"
+LOG_RESULT: Final = "X-Fc-Log-Result"
 
 # Request headers with which a client steers its invocation.
 INVOCATION_TYPE: Final = "X-Fc-Invocation-Type"

@@ -13,12 +13,13 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from contextvars import Context
 from threading import Thread
 from typing import Any, Final, NamedTuple
 
 from gateway.fc.context import FCContext
+from gateway.http.attendance import Attendance
 
 log = logging.getLogger("gateway.function")
 
@@ -33,7 +34,7 @@ _TIME_OUT: Final = {
     PRE_STOP: "Function pre-stop time out",
 }
 
-Attend = Callable[[str, str], AbstractContextManager[object]]
+Attend = Callable[[str, str], Attendance]
 """Made with phase and request id, entered in the thread around the hook: marks, output."""
 
 
@@ -58,10 +59,6 @@ class Outcome(NamedTuple):
         return bytes(value) if isinstance(value, bytes | bytearray) else b""
 
 
-def _nothing(phase: str, request_id: str) -> AbstractContextManager[object]:  # noqa: ARG001
-    return nullcontext()
-
-
 class Hook:
     """One function, what it is for, and how long it may take."""
 
@@ -79,7 +76,7 @@ class Hook:
         self.name = name
         self.timeout = timeout
         self._function = function
-        self._attend = attend or _nothing
+        self._attend = attend
 
     def __repr__(self) -> str:
         return f"<Hook {self.phase} {self.name} {self.timeout:g} s>"
@@ -88,13 +85,14 @@ class Hook:
         """Call it; never raises by itself, and logs how it failed."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Outcome] = loop.create_future()
+        attendance = self._attend and self._attend(self.phase, context.request_id)
 
         def end(outcome: Outcome) -> None:
             if not ended.done():  # It has been given up.
                 ended.set_result(outcome)
 
         def work() -> None:
-            outcome = self._call(context)
+            outcome = self._call(context, attendance)
             with suppress(RuntimeError):  # The loop is closed.
                 loop.call_soon_threadsafe(end, outcome)
 
@@ -109,17 +107,20 @@ class Hook:
                 async with asyncio.timeout(self.timeout):
                     outcome = await ended
             except TimeoutError:
-                outcome = Outcome(error=self._time_out(thread, context))
+                timeout = self._time_out(thread, context)
+                outcome = Outcome(error=timeout)
+                if attendance is not None:
+                    attendance.end(str(timeout))
         return outcome
 
-    def _call(self, context: FCContext) -> Outcome:
+    def _call(self, context: FCContext, attendance: Attendance | None) -> Outcome:
         try:
-            return Outcome(Context().run(self._attended, context))
+            return Outcome(Context().run(self._attended, context, attendance))
         except BaseException as error:  # Also SystemExit: it must become an answer.
             return Outcome(error=error)
 
-    def _attended(self, context: FCContext) -> object:
-        with self._attend(self.phase, context.request_id):
+    def _attended(self, context: FCContext, attendance: Attendance | None) -> object:
+        with attendance or nullcontext():
             try:
                 return self._function(context)
             except BaseException as error:

@@ -19,6 +19,7 @@ CONTENT_TYPE: Final = 4
 TRANSFER_ENCODING: Final = 5
 EXPECT: Final = 6
 INVOCATION_TYPE: Final = 7
+LOG_TYPE: Final = 9
 
 _ROLES: Final = {
     b"host": HOST,
@@ -27,6 +28,7 @@ _ROLES: Final = {
     b"transfer-encoding": TRANSFER_ENCODING,
     b"expect": EXPECT,
     names.INVOCATION_TYPE.lower().encode(): INVOCATION_TYPE,
+    names.LOG_TYPE.lower().encode(): LOG_TYPE,
 }
 
 _MOST_REMEMBERED: Final = 512

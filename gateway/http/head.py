@@ -29,6 +29,8 @@ _MOST_DIGITS: Final = 20
 """Of a Content-Length: those of 2^64, which the parser refuses.  Before them can only be zeros,
 and `int` raises for more than 4300 digits."""
 
+_CONTROLS: Final = (roles.INVOCATION_TYPE, roles.LOG_TYPE)
+
 CHUNKED: Final = -1
 """Value of `RequestHead.content_length` for a body of unknown length."""
 
@@ -54,6 +56,7 @@ class RequestHead:
         "path",
         "query",
         "target",
+        "wants_tail",
         "withheld",
     )
 
@@ -76,6 +79,8 @@ class RequestHead:
     expects_continue: bool
     is_async: bool
     """Whether the request asks for an asynchronous invocation."""
+    wants_tail: bool
+    """Whether it asks for the last of its invocation's log."""
     environ: dict[str, Any] | None
     """What the application keeps for further requests with this very head."""
     log_parts: tuple[tuple[str, int] | None, tuple[str, ...]] | None
@@ -90,7 +95,7 @@ class RequestHead:
         self.is_http_1_0 = is_http_1_0
         self.keep_alive = keep_alive
         self.content_length = 0
-        self.expects_continue = self.is_async = False
+        self.expects_continue = self.is_async = self.wants_tail = False
         self.environ = self.log_parts = self.origin = self.withheld = None
 
     def __repr__(self) -> str:
@@ -155,8 +160,8 @@ class RequestHead:
                 coding = value if coding is None else coding + b"," + value
             elif role == roles.EXPECT:
                 self._set_expectation(value)
-            elif role == roles.INVOCATION_TYPE:
-                self.is_async = value.lower() == b"async"
+            elif role in _CONTROLS:
+                self._set_control(role, value)
             else:
                 has_dropped = True
         if coding is not None:
@@ -167,6 +172,13 @@ class RequestHead:
         if host is None and not self.is_http_1_0:
             raise MalformedRequest("an HTTP/1.1 request needs a Host field")
         self.host = authority or host or ""
+
+    def _set_control(self, role: int, value: bytes) -> None:
+        """Take what the client asks of Function Compute; what it does not know is nothing asked."""
+        if role == roles.INVOCATION_TYPE:
+            self.is_async = value.lower() == b"async"
+        else:
+            self.wants_tail = value.lower() == b"tail"
 
     def _set_expectation(self, value: bytes) -> None:
         if value.lower() != b"100-continue":

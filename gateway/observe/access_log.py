@@ -79,8 +79,9 @@ class AccessLog:
         self._offset = time() - monotonic()
         self._stamp = (0, "")
         """A time in ticks and its text: one value, for threads to change it at once."""
-        self._writer = LineWriter(descriptor, self._tell_dropped, lock)
-        self._put = self._put_at_once if self._form.is_prompt else self._writer.put
+        self.writer = LineWriter(descriptor, self._tell_dropped, lock)
+        """Takes lines of other logs, too."""
+        self._put = self._put_at_once if self._form.is_prompt else self.writer.put
 
     def add(self, exchange: Exchange) -> None:
         """Take an exchange that is over; from any thread."""
@@ -103,17 +104,17 @@ class AccessLog:
         self._put(self._line(exchange, stamp[1], known[1], duration))
 
     def _put_at_once(self, line: str) -> None:
-        self._writer.put(line)
-        self._writer.flush()
+        self.writer.put(line)
+        self.writer.flush()
 
     def flush(self) -> None:
         """Have the lines written that have come; the sweep calls it, a few times a second."""
         self._offset = time() - monotonic()
-        self._writer.flush()
+        self.writer.flush()
 
     def close(self) -> None:
         """Write what has come; a reader that does not take it in time does without."""
-        self._writer.close(_CLOSE_SECONDS)
+        self.writer.close(_CLOSE_SECONDS)
 
     def _tell_dropped(self, count: int) -> str:
         form = self._form

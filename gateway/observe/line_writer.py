@@ -1,10 +1,10 @@
 """Lines go to a descriptor by a thread of their own: nobody who has one waits for its reader.
 
 Theory of operation.  Any thread queues lines; the writer takes them in batches, one write each.
-It is woken when there is a batch, and by `flush` for what is less.  While the reader is slow or
-stopped, or the disk full, the writer waits and the queue grows up to a bound.  From there on lines
-are dropped and counted until half of the queue has left; then a line in their place tells how
-many.  All that is queued by then came before them, so it stands where they would have stood.
+It is woken when there is a batch, and by `flush` or `rouse` for what is less.  While the reader is
+slow or stopped, or the disk full, the writer waits and the queue grows up to a bound.  From there
+on lines are dropped and counted until half of the queue has left; then a line in their place tells
+how many.  All that is queued by then came before them, so it stands where they would have stood.
 
 `_size` is no exact count: in the free-threaded build two threads that raise it at once may raise it
 by one line only.  It is set right each time that the queue is empty.
@@ -35,6 +35,9 @@ _MOST_BYTES: Final = 8 * 1024 * 1024
 _RETRY_SECONDS: Final = 1.0
 """Between two attempts to write where an error came back: a full disk may have room again."""
 
+_LINGER_SECONDS: Final = 0.005
+"""In which further lines of those that are wanted soon gather, and wake nobody."""
+
 
 class LineWriter:
     """Writes lines to a descriptor.  Make one per process, after it has forked."""
@@ -53,7 +56,7 @@ class LineWriter:
         self._tell_dropped = tell_dropped
         self._lines: deque[str] = deque()
         self._size = 0
-        self._is_full = self._is_awake = self._has_failed = False
+        self._is_full = self._is_awake = self._has_failed = self._lingers = False
         self._dropped = 0
         self._drop_lock = Lock()
         self._wakes: SimpleQueue[None] = SimpleQueue()
@@ -63,7 +66,7 @@ class LineWriter:
         self._thread.start()
 
     def put(self, line: str) -> None:
-        """Queue a line of ASCII with its end, or drop it; never waits.  From any thread."""
+        """Queue a line with its end, or drop it; never waits.  From any thread."""
         if self._is_full:
             with self._drop_lock:
                 self._dropped += 1
@@ -80,6 +83,12 @@ class LineWriter:
     def flush(self) -> None:
         """Have what is queued written, and do not wait for it."""
         if (self._lines or self._is_full or self._dropped) and not self._is_awake:
+            self._wake()
+
+    def rouse(self) -> None:
+        """Have it written within milliseconds, without a wake-up for each line; as `flush`."""
+        if not self._is_awake:
+            self._lingers = True
             self._wake()
 
     def close(self, seconds: float) -> None:
@@ -112,8 +121,13 @@ class LineWriter:
             is_last = self._closing.is_set()  # Before the look at the queue, or its end is lost.
             if not self._write_all() or is_last:
                 return
+            lingers, self._lingers = self._lingers, False
+            if lingers:
+                self._closing.wait(_LINGER_SECONDS)
             self._is_awake = False
-            self._wakes.get()
+            # Whoever has queued before this and roused nobody, counts on being seen now.
+            if not (lingers and self._lines):
+                self._wakes.get()
 
     def _write_all(self) -> bool:
         """Write until the queue is empty; False when that is given up."""
@@ -142,7 +156,7 @@ class LineWriter:
         text = "".join([lines.popleft() for _ in range(min(len(lines), _BATCH_LINES))])
         length = len(text)
         self._size -= length
-        return text.encode("ascii")
+        return text.encode()
 
     def _write(self, data: bytes) -> bool:
         """Write all of `data`, however long that takes; False when it failed while closing."""

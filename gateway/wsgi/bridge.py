@@ -20,6 +20,7 @@ from gateway.fc.context import ContextSource, FCContext, context_template
 from gateway.fc.metadata import InvocationMetadata
 from gateway.fc.proxy_path import address
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
+from gateway.http.attendance import FunctionLog
 from gateway.http.body import BodyBuffer
 from gateway.http.detached import ACCEPTED, DetachedExchange
 from gateway.http.error_style import ErrorStyle, FunctionCompute2
@@ -80,6 +81,7 @@ class WsgiBridge:
         metadata: InvocationMetadata | None = None,
         has_fc_fields: bool = True,
         next_request_id: Callable[[], str] | None = None,
+        function_log: FunctionLog | None = None,
     ) -> None:
         """Of a handler that is called in up to `threads` threads at once.
 
@@ -92,6 +94,7 @@ class WsgiBridge:
         head and request id.
         With `exact_environ` environ is Function Compute's, also where that breaks frameworks;
         with `metadata` answers tell of their invocations.
+        `function_log` listens to what handlers print and log.
 
         Of use under other servers only, whose requests no `Site` has seen: `has_fc_fields` is
         whether answers have fields `X-Fc-*`, `next_request_id` what gives requests their ids.
@@ -103,6 +106,7 @@ class WsgiBridge:
             max_response_header_bytes=limits.max_response_header_bytes,
             error_style=error_style,
             style_of=style_of,
+            function_log=function_log,
         )
         self._contexts = contexts or _default_contexts(handler, handler_timeout)
         self._address_of = address_of

@@ -20,9 +20,11 @@ from gateway.errors import (
     QueueTimeout,
     Refusal,
 )
+from gateway.http.attendance import CANCELED, INVOKE, Attendance, FunctionLog, add_tail
 from gateway.http.error_style import Answer, ErrorStyle
 from gateway.http.head import RequestHead
 from gateway.http.response_head import ResponseHead, response_header_too_large
+from gateway.wsgi.held_answer import HeldAnswer
 from gateway.wsgi.responder import ExchangeT, Responder
 from gateway.wsgi.result import response_head
 
@@ -39,6 +41,7 @@ class Rules:
 
     __slots__ = (
         "error_style",
+        "function_log",
         "handler",
         "handler_timeout",
         "max_response_header_bytes",
@@ -57,6 +60,7 @@ class Rules:
         max_response_header_bytes: int,
         error_style: ErrorStyle,
         style_of: Callable[[RequestHead | None], ErrorStyle] | None = None,
+        function_log: FunctionLog | None = None,
     ) -> None:
         self.handler = handler
         self.queue_timeout = queue_timeout
@@ -65,6 +69,7 @@ class Rules:
         self.max_response_header_bytes = max_response_header_bytes
         self.error_style = error_style
         self.style_of = style_of or (lambda _: error_style)
+        self.function_log = function_log
         self.warned: set[str] = set()
 
     def warn_once(self, message: str) -> None:
@@ -78,7 +83,7 @@ class Rules:
 class Invocation:
     """A handler, about to run for one exchange."""
 
-    __slots__ = ("_has_written", "_head", "_make_environ", "_rules", "exchange")
+    __slots__ = ("_attendance", "_has_written", "_head", "_make_environ", "_rules", "exchange")
 
     def __init__(
         self,
@@ -91,6 +96,7 @@ class Invocation:
         self._rules = rules
         self._make_environ: Callable[[Any], dict[str, Any]] = make_environ
         self._head: ResponseHead | None = None
+        self._attendance: Attendance | None = None
         self._has_written = False
 
     def __str__(self) -> str:
@@ -104,7 +110,13 @@ class Invocation:
                 return  # The client left while it waited.
             if waited > self._rules.prompt and self._is_too_late(waited):
                 return
-            Context().run(self._invoke)
+            function_log, head = self._rules.function_log, exchange.head
+            if function_log is None or not (
+                function_log.is_on or (head is not None and head.wants_tail)
+            ):
+                Context().run(self._invoke)
+            else:
+                Context().run(self._attend, function_log)
         except BaseException as error:
             self._tell(logging.ERROR, "fault of the gateway", error)
             self._refuse_after_fault()
@@ -129,13 +141,46 @@ class Invocation:
 
     def lose(self) -> None:
         """Answer on the loop in the place of the thread, which has ended."""
+        if self._attendance is not None:
+            self._give_up(self._attendance, "The thread of the handler was ended")
         self._answer_fault(self._error_style().lost(self.exchange.request_id))
         self.exchange.release()
 
     def expire(self) -> None:
         """Answer in the handler's place, on the loop: it is past its time."""
-        rules, exchange = self._rules, self.exchange
-        exchange.expire(*self._error_style().timeout(rules.handler_timeout, exchange.request_id))
+        seconds = self._rules.handler_timeout
+        if self._attendance is not None:
+            self._give_up(self._attendance, f"Function time out after {seconds:g} seconds")
+        exchange = self.exchange
+        exchange.expire(*self._error_style().timeout(seconds, exchange.request_id))
+
+    def _attend(self, function_log: FunctionLog) -> None:
+        """Run the handler with somebody listening to what it prints and logs."""
+        exchange, make_environ = self.exchange, self._make_environ
+        head = exchange.head
+        wants_tail = head is not None and head.wants_tail and not head.is_async
+        attendance = function_log.attend(INVOKE, exchange.request_id, wants_tail)
+        self._attendance = attendance
+        if not attendance.wants_tail:
+            with attendance:
+                self._invoke()
+            return
+        held = HeldAnswer(exchange, attendance)
+        self.exchange = held
+        self._make_environ = lambda _: make_environ(exchange)
+        try:
+            with attendance:
+                self._invoke()
+        finally:
+            self.exchange = exchange
+            held.let_go()
+
+    def _give_up(self, attendance: Attendance, error: str) -> None:
+        """End the log of an invocation that the loop answers for."""
+        attendance.end(error)
+        add_tail(self.exchange, attendance)
+        if isinstance(self.exchange, HeldAnswer):
+            self.exchange = self.exchange.exchange
 
     def _invoke(self) -> None:
         result = None
@@ -144,6 +189,8 @@ class Invocation:
             result = self._rules.handler(environ, self.start_response)
             self._send(result)
         except ClientDisconnected:
+            if self._attendance is not None:
+                self._attendance.fail(CANCELED)
             self.exchange.abandon()
         except Refusal as refusal:
             self._refuse(refusal)
@@ -314,6 +361,9 @@ class Invocation:
     def _tell(self, level: int, message: str, error: BaseException | None = None) -> None:
         """Log; the log may be one that the handler has broken, which is no reason not to answer."""
         with suppress(Exception):
+            attendance = self._attendance
+            if attendance is not None and attendance.tell(level, message, error):
+                return
             log.log(level, "%s: %s", self.exchange.request_id, message, exc_info=error)
 
     def _error_style(self) -> ErrorStyle:
@@ -322,6 +372,8 @@ class Invocation:
     def _refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, BadResponse):
             self._tell(logging.ERROR, refusal.message)
+        if self._attendance is not None:
+            self._attendance.fail(refusal.message)
         self.exchange.error = refusal.code
         self._answer_fault(self._error_style().refusal(refusal, self.exchange.request_id))
 
@@ -333,6 +385,8 @@ class Invocation:
 
     def _fail(self, error: BaseException) -> None:
         self._tell(logging.ERROR, "the handler failed", error)
+        if self._attendance is not None:
+            self._attendance.fail()
         self._answer_fault(self._error_style().failure(error, self.exchange.request_id))
 
     def _answer_fault(self, answer: Answer) -> None:

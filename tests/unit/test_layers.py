@@ -65,6 +65,7 @@ WIRING = {
     "gateway.entrance",
     "gateway.instance",
     "gateway.interfaces",
+    "gateway.logs",
     "gateway.request_log",
     "gateway.service",
 }
@@ -96,6 +97,7 @@ LONG = {
     "gateway.http.connection": "one state machine; what has no state of it is outside",
     "gateway.http.exchange": "the right to answer, whose two sides are read against each other",
     "gateway.wsgi.bridge": "the ways into the pool from two kinds of servers, side by side",
+    "gateway.wsgi.invocation": "one run, with all that can come in its way, from beginning to end",
     "gateway.wsgi.hosted": "request, exchange and body of one foreign protocol",
 }
 """Modules that may be longer, and why."""

@@ -114,6 +114,7 @@ def test_a_plain_request():
         "keep_alive": True,
         "expects_continue": False,
         "is_async": False,
+        "wants_tail": False,
     }
     assert repr(head) == "<RequestHead GET / HTTP/1.1>"
 
@@ -262,6 +263,14 @@ def test_expectation():
 )
 def test_invocation_type(value, is_async):
     assert parse(request(b"X-Fc-Invocation-Type: " + value)).is_async == is_async
+
+
+@pytest.mark.parametrize(
+    ("value", "wants_tail"),
+    [(b"Tail", True), (b"tAIL", True), (b"None", False), (b"", False), (b"Tails", False)],
+)
+def test_log_type(value, wants_tail):
+    assert parse(request(b"X-Fc-Log-Type: " + value)).wants_tail == wants_tail
 
 
 # --- upgrades ----------------------------------------------------------------------------------

@@ -262,3 +262,40 @@ def test_a_lock_that_is_gone_stops_nobody(pipe):
     writer.put("mine\n")
     writer.close(5)
     assert read_all(reader) == ["mine"]
+
+
+def test_what_is_roused_leaves_by_itself_and_wakes_nobody_twice(pipe):
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, tell)
+    wakes = []
+    wake = writer._wake
+    writer._wake = lambda: (wakes.append(1), wake())
+    writer.put("first\n")
+    writer.rouse()
+    assert os.read(reader, 4096) == b"first\n"
+    for number in range(2_000):
+        writer.put(f"{number}\n")
+        writer.rouse()
+    wait_until(lambda: not writer._lines)
+    assert 1 <= len(wakes) < 200
+    writer.close(5)
+    assert read_all(reader) == [str(number) for number in range(2_000)]
+
+
+def test_a_line_that_comes_as_the_writer_falls_asleep_is_not_left(pipe):
+    """Nobody else would rouse it."""
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, tell)
+    for number in range(300):
+        writer.put(f"{number}\n")
+        writer.rouse()
+        assert os.read(reader, 4096) == f"{number}\n".encode()
+    writer.close(5)
+
+
+def test_text_beyond_ascii(pipe):
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, tell)
+    writer.put("你好\n")
+    writer.close(5)
+    assert os.read(reader, 4096).decode() == "你好\n"

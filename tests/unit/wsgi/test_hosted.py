@@ -5,6 +5,7 @@ import functools
 import json
 import threading
 import time
+from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from gateway import Limits, WsgiBridge
 from gateway.errors import ClientDisconnected, QueueFull
 from gateway.fc.context import ContextTemplate, Function, Service
 from gateway.fc.metadata import InvocationMetadata
+from gateway.function.log import FunctionLog
 from gateway.http.error_style import FunctionCompute2
 from gateway.wsgi.hosted import HostedExchange, IncompleteResponse
 
@@ -119,6 +121,19 @@ def echo(environ: Any, start_response: Any) -> list[bytes]:
 
 
 # Requests.
+
+
+@asyncio_test
+async def test_further_fields_of_the_answer() -> None:
+    """Those that are made beside the handler's."""
+    log = FunctionLog(None, print, memory=1)
+    async with bridge_of(hello, function_log=log) as bridge:
+        tail = (b"x-fc-log-type", b"Tail")
+        _, fields, body = await ask(bridge, scope_of("/", "GET", tail))
+        assert body == b"hello"
+        assert b64decode(fields[b"x-fc-log-result"]).startswith(b"FC Invoke Start RequestId: ")
+        _, fields, _ = await ask(bridge, scope_of())
+        assert b"x-fc-log-result" not in fields
 
 
 async def environ_of(scope: dict[str, Any], **options: Any) -> dict[str, Any]:

@@ -1,0 +1,92 @@
+"""The logs of a worker that go to standard output, wired from the settings."""
+
+import logging
+from time import time
+
+from gateway.config import Config
+from gateway.function.hooks import Attend
+from gateway.function.line_forms import Form, JsonForm, TextForm
+from gateway.function.log import FunctionLog
+from gateway.function.records import is_own
+from gateway.observe.line_writer import LineWriter
+from gateway.observe.log_lines import LineFormatter
+from gateway.request_log import open_access_log, standard_output
+
+_CLOSE_SECONDS = 2.0
+"""In which a reader may take the end of the log."""
+
+
+class Logs:
+    """Both logs; one writer for both, or their lines would meet in the middle."""
+
+    def __init__(self, config: Config, function_name: str, lock: int | None) -> None:
+        """For `lock` see `LineWriter`.  `close` has to be called.
+
+        Raises:
+            UsageError: there is no standard output.
+        """
+        self.access = open_access_log(config, lock)
+        self.function: FunctionLog | None = None
+        self._writer: LineWriter | None = None if self.access is None else self.access.writer
+        if config.function_log != "off" or config.log_tail:
+            self.function = self._function_log(config, function_name, lock)
+            self.function.install()
+
+    def _function_log(self, config: Config, function_name: str, lock: int | None) -> FunctionLog:
+        form: Form | None = None
+        if config.function_log != "off":
+            lines = JsonForm(function_name) if config.function_log == "json" else TextForm()
+            if self._writer is None:
+                output = standard_output("--function-log")
+                self._writer = LineWriter(output, lambda count: lines.missing(time(), count), lock)
+            form = lines
+            _part_records(config.log_level)
+        return FunctionLog(
+            form,
+            self._put,
+            memory=config.function_memory,
+            shows_stack=config.tracebacks,
+            has_tail=config.log_tail,
+        )
+
+    def _put(self, line: str) -> None:
+        if self._writer is not None:
+            self._writer.put(line)
+            self._writer.rouse()
+
+    @property
+    def attend(self) -> Attend | None:
+        """What hooks run in; `None`: nobody listens to them."""
+        function = self.function
+        return function.attend if function is not None and function.is_on else None
+
+    def flush(self) -> None:
+        """Have what is queued written, and do not wait for it."""
+        if self.access is not None:
+            self.access.flush()
+        elif self._writer is not None:
+            self._writer.flush()
+
+    def withdraw(self) -> None:
+        """Have standard output and errors be what they were."""
+        if self.function is not None:
+            self.function.withdraw()
+
+    def close(self) -> None:
+        """Write what is queued; what comes later goes out directly."""
+        if self.function is not None:
+            self.function.leave()
+        if self._writer is not None:
+            self._writer.close(_CLOSE_SECONDS)
+
+
+def _part_records(level: str) -> None:
+    """What the gateway tells of itself stays on standard error, all else is the function's.
+
+    As on Function Compute the root logger takes what is informational, or less where told so.
+    """
+    for handler in logging.root.handlers:
+        if isinstance(handler.formatter, LineFormatter):
+            handler.addFilter(is_own)
+            handler.setLevel(level.upper())
+    logging.root.setLevel(min(logging.INFO, logging.getLevelNamesMapping()[level.upper()]))
