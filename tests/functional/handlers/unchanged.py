@@ -1,5 +1,6 @@
 """An application that does not know where it runs, and tells all that it sees: bare, and Flask."""
 
+import io
 import json
 
 from flask import Flask, request
@@ -7,10 +8,15 @@ from flask import Flask, request
 _PLAIN = (str, int, bool, tuple, type(None))
 
 
+def _kind(value):
+    """Standard error may be a stream that knows requests: no business of the application."""
+    return "text" if isinstance(value, io.TextIOWrapper) else type(value).__qualname__
+
+
 def _seen(environ):
     context = json.loads(environ["fc.context"].to_json())
     values = {
-        key: repr(value) if isinstance(value, _PLAIN) else type(value).__qualname__
+        key: repr(value) if isinstance(value, _PLAIN) else _kind(value)
         for key, value in environ.items()
         if key.partition(".")[0] not in ("werkzeug", "flask")
     }
