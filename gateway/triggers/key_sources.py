@@ -7,21 +7,19 @@ answer, bounded in time; how often strangers can cause a question is bounded, to
 
 import asyncio
 import logging
-import ssl
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from socket import SHUT_RDWR
-from threading import Thread, Timer
+from threading import Thread
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from gateway import __version__
 from gateway.errors import UsageError
 from gateway.http.gate import Deferral
 from gateway.triggers.key_set import LARGEST, BadKeySet, KeySet, parse_key_set
+from gateway.triggers.text_at_url import FetchError, fetch_text
 
 log = logging.getLogger("gateway.triggers")
 
@@ -30,9 +28,6 @@ _PERIOD: Final = 300.0
 
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 60.0
-
-_LONGEST_QUESTION: Final = 10.0
-"""Seconds for a whole answer, however it trickles."""
 
 _LONGEST_WAIT: Final = 5.0
 """Seconds for which a request waits for an answer."""
@@ -111,7 +106,8 @@ class _Wait:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.is_over = False
-        self._callbacks: list[Callable[[], None]] = []
+        self._loop = loop
+        self._callbacks: deque[Callable[[], None]] = deque()
         self._timer = loop.call_later(_LONGEST_WAIT, self.end)
 
     def when_over(self, callback: Callable[[], None]) -> None:
@@ -120,10 +116,16 @@ class _Wait:
 
     def end(self) -> None:
         """The answer has come, or is late."""
-        self.is_over = True
-        self._timer.cancel()
-        callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
+        if not self.is_over:
+            self.is_over = True
+            self._timer.cancel()
+            self._call_next()
+
+    def _call_next(self) -> None:
+        """One in a turn of the loop: each may verify a token, and there may be thousands."""
+        if self._callbacks:
+            callback = self._callbacks.popleft()
+            self._loop.call_soon(self._call_next)
             callback()
 
 
@@ -193,7 +195,10 @@ class UrlSource:
             self._timer.cancel()
             self._timer = None
         wait = self._wait = _Wait(self._loop)
-        Thread(target=self._run, args=(self._loop,), name="jwks", daemon=True).start()
+        try:
+            Thread(target=self._run, args=(self._loop,), name="jwks", daemon=True).start()
+        except RuntimeError as error:  # There may be no more threads.
+            self._loop.call_soon(self._take, self._keys, self._mark, str(error))
         return wait
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -208,6 +213,8 @@ class UrlSource:
             fault = f"the answer {error}"
         except FetchError as error:
             fault = str(error)
+        except Exception as error:  # Whatever else it is: the next question is to come.
+            fault = f"the answer could not be read: {type(error).__name__}"
         with suppress(RuntimeError):  # The worker has ended.
             loop.call_soon_threadsafe(self._take, keys, mark, fault)
 
@@ -226,52 +233,3 @@ class UrlSource:
         wait, self._wait = self._wait, None
         if wait is not None:
             wait.end()
-
-
-class FetchError(Exception):
-    """A URL gave no text; the message says why, without the URL."""
-
-
-def fetch_text(url: str) -> bytes:
-    """The body of the answer to GET, if that is 200; bounded in size and time.
-
-    Redirects are not followed, and proxies not asked.
-    """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    connection: HTTPConnection
-    if parts.scheme == "https":
-        connection = HTTPSConnection(
-            host, parts.port, timeout=_LONGEST_QUESTION, context=ssl.create_default_context()
-        )
-    else:
-        connection = HTTPConnection(host, parts.port, timeout=_LONGEST_QUESTION)
-    timer = Timer(_LONGEST_QUESTION, _shut_down, (connection,))
-    timer.daemon = True
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    try:
-        connection.connect()  # Has its time limit by itself, TLS included.
-        timer.start()
-        headers = {"Accept": "application/json", "User-Agent": f"fc-gateway/{__version__}"}
-        connection.request("GET", target, headers=headers)
-        response = connection.getresponse()
-        if response.status != 200:
-            raise FetchError(f"the answer has status {response.status}, not 200")
-        data = response.read(LARGEST + 1)
-        if response.length:
-            raise FetchError("the answer was cut off")
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise FetchError(f"there is no answer: {reason}") from None
-    finally:
-        timer.cancel()
-        connection.close()
-    if len(data) > LARGEST:
-        raise FetchError("the answer is larger than 1 MB")
-    return data
-
-
-def _shut_down(connection: HTTPConnection) -> None:
-    if connection.sock is not None:
-        with suppress(OSError):
-            connection.sock.shutdown(SHUT_RDWR)

@@ -236,16 +236,12 @@ def _single_fields(head: RequestHead) -> dict[bytes, bytes]:
 def _parameters(query: str) -> list[tuple[bytes, bytes]]:
     """Names and values of a query, unescaped; `+` is a space."""
     parameters = []
-    for item in query.split("&"):
+    # Bytes that are not ASCII stand for themselves: the target is latin-1.
+    for item in query.encode("latin-1").replace(b"+", b" ").split(b"&"):
         if item:
-            name, _, value = item.replace("+", " ").partition("=")
-            parameters.append((_unescaped(name), _unescaped(value)))
+            name, _, value = item.partition(b"=")
+            parameters.append((unquote_to_bytes(name), unquote_to_bytes(value)))
     return parameters
-
-
-def _unescaped(text: str) -> bytes:
-    """Bytes that are not ASCII stand for themselves: the target is latin-1."""
-    return unquote_to_bytes(text.encode("latin-1"))
 
 
 def _strings_to_sign(
@@ -262,7 +258,7 @@ def _strings_to_sign(
     ]
     lines = b"".join(b"%b:%b\n" % field for field in sorted(own))
     query = b"\n".join(sorted(b"%b=%b" % parameter for parameter in parameters))
-    path = _unescaped(head.path)
+    path = unquote_to_bytes(head.path.encode("latin-1"))
     if b"\n" in path:
         raise SignatureNotMatch("a signed path may not have a line break")
     resources = [b"%b\n%b" % (path, query)] if parameters else [path + b"\n", path]

@@ -1,6 +1,9 @@
 """An issuer of tokens, with keys of every kind, made once."""
 
 import json
+import socket
+import threading
+from contextlib import contextmanager
 from functools import cache
 
 import jwt
@@ -47,3 +50,37 @@ def key_set(*jwks: dict[str, object]) -> bytes:
 def token(claims, algorithm="ES256", kind="P-256", number=0, **header) -> str:
     """A signed token."""
     return jwt.encode(claims, private_key(kind, number), algorithm, headers=header)
+
+
+@contextmanager
+def server(*pieces, trickles=b""):
+    """Answers one connection with given bytes, then slowly; gives its URL and what was asked."""
+    asked = []
+    done = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        try:
+            connection, _ = listener.accept()
+            with connection:
+                asked.append(connection.recv(65536))
+                for piece in pieces:
+                    connection.sendall(piece)
+                while trickles and not done.wait(0.02):
+                    connection.sendall(trickles)
+        except OSError:
+            pass
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/keys?a=b", asked
+    finally:
+        done.set()
+        listener.close()
+        thread.join(10)
+
+
+def answered(body, status=b"200 OK", length=None):
+    size = len(body) if length is None else length
+    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, size, body)

@@ -2,17 +2,15 @@
 
 import asyncio
 import logging
-import socket
 import threading
-from contextlib import contextmanager
 
 import pytest
 from unit.http.wire import ManualLoop
-from unit.triggers.issuer import key_set, public_jwk
+from unit.triggers.issuer import answered, key_set, public_jwk, server
 
 from gateway.errors import UsageError
-from gateway.triggers import key_sources
-from gateway.triggers.key_sources import FetchError, FileSource, TextSource, UrlSource, fetch_text
+from gateway.triggers.key_sources import FileSource, TextSource, UrlSource
+from gateway.triggers.text_at_url import FetchError
 
 ONE = key_set(public_jwk("P-256", kid="one"))
 TWO = key_set(public_jwk("P-256", 1, kid="two"))
@@ -124,6 +122,35 @@ def test_a_wait_is_bounded(loop):
     assert called == [None]
 
 
+def test_who_has_waited_goes_on_one_in_a_turn_of_the_loop():
+    """Whatever one of them does, the others go on; and the loop serves others in between."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        told = []
+        loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+        source = UrlSource("https://issuer.test/keys", fetch=Issuer())
+        source.start(loop)
+        turns = 0
+        seen = []
+        fault = ValueError("odd")
+
+        def go_on():
+            seen.append(turns)
+            if len(seen) == 2:
+                raise fault
+
+        for _ in range(5):
+            source.refresh().when_over(go_on)
+        while len(seen) < 5:
+            await asyncio.sleep(0)
+            turns += 1
+        assert len({*seen}) == 5
+        assert told == [fault]
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+
+
 def test_one_question_at_a_time(loop):
     gate = threading.Event()
     asked = []
@@ -190,7 +217,9 @@ def test_it_is_asked_again_and_again(loop):
     assert source.keys.knows("two")
 
 
-@pytest.mark.parametrize("fault", [FetchError("there is no answer"), b"", b'{"keys": []}'])
+@pytest.mark.parametrize(
+    "fault", [FetchError("there is no answer"), b"", b'{"keys": []}', AttributeError("odd")]
+)
 def test_a_bad_answer_changes_nothing_and_is_told(loop, fault, caplog):
     issuer = Issuer()
     source = started(loop, issuer)
@@ -204,6 +233,22 @@ def test_a_bad_answer_changes_nothing_and_is_told(loop, fault, caplog):
     loop.advance(1.1)
     loop.settle()
     assert source.keys.knows("two")
+
+
+def test_without_a_thread_it_is_asked_again(loop, monkeypatch, caplog):
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        source = started(loop, Issuer())
+        wait = source.refresh()
+        loop.run()
+    assert wait.is_over
+    assert "--jwks: can't start new thread" in caplog.text
+    loop.advance(1.1)
+    loop.settle()
+    assert source.keys.knows("one")
 
 
 def test_a_server_that_is_down_is_asked_again_soon_then_later(loop):
@@ -223,83 +268,6 @@ def test_a_server_that_is_down_is_asked_again_soon_then_later(loop):
     loop.advance(61)
     loop.settle()
     assert source.keys.knows("one")
-
-
-# A real server, for what is said on the wire.
-
-
-@contextmanager
-def server(*pieces, closes=True):
-    """Answers one connection with given bytes; gives its URL and what was asked."""
-    asked = []
-    done = threading.Event()
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve():
-        try:
-            connection, _ = listener.accept()
-            with connection:
-                asked.append(connection.recv(65536))
-                for piece in pieces:
-                    connection.sendall(piece)
-                if not closes:
-                    done.wait(10)
-        except OSError:
-            pass
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/keys?a=b", asked
-    finally:
-        done.set()
-        listener.close()
-        thread.join(10)
-
-
-def answered(body, status=b"200 OK", length=None):
-    size = len(body) if length is None else length
-    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, size, body)
-
-
-def test_a_text_is_fetched():
-    with server(answered(ONE)) as (url, asked):
-        assert fetch_text(url) == ONE
-    assert asked[0].startswith(b"GET /keys?a=b HTTP/1.1\r\n")
-    assert b"Accept: application/json\r\n" in asked[0]
-
-
-@pytest.mark.parametrize(
-    ("pieces", "says"),
-    [
-        ((answered(b"", b"404 Not Found"),), "status 404"),
-        ((b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n",), "302"),
-        ((answered(b"{}", length=9),), "no answer|cut off"),
-        ((b"nonsense\r\n\r\n",), "no answer"),
-        ((), "no answer"),
-        ((b"HTTP/1.1 200 OK\r\n\r\n", b"x" * (1024 * 1024 + 1)), "larger than 1 MB"),
-    ],
-)  # fmt: skip
-def test_what_is_no_text(pieces, says):
-    with server(*pieces) as (url, _), pytest.raises(FetchError, match=says) as caught:
-        fetch_text(url)
-    assert "127.0.0.1" not in str(caught.value)
-
-
-def test_nobody_listens():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        with pytest.raises(FetchError, match="refused"):
-            fetch_text(f"http://127.0.0.1:{sock.getsockname()[1]}/")
-
-
-def test_an_answer_that_never_ends_is_cut(monkeypatch):
-    monkeypatch.setattr(key_sources, "_LONGEST_QUESTION", 0.2)
-    with (
-        server(answered(b"{}", length=9), closes=False) as (url, _),
-        pytest.raises(FetchError),
-    ):
-        fetch_text(url)
 
 
 def test_threads_and_the_loop_together():
