@@ -261,7 +261,7 @@ async def _serve(
         next_request_id=request_ids(config),
         server_header=config.server_header,
         proxies=proxies(config),
-        gate=gate,
+        gate=instance.stand_before_gate(gate),
         cross_origin=None if gate is None else gate.cors,
         believes_platform=is_container(config),
         record=_record([log.add for log in (logs.access, profile) if log is not None]),

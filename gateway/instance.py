@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from gateway.answering import is_container
 from gateway.config import Config
-from gateway.container.control import ContainerControl
+from gateway.container.control import ClientGate, ContainerControl
 from gateway.container.platform_context import PlatformContexts
 from gateway.fc.context import ContextTemplate, FCContext
 from gateway.fc.metadata import InvocationMetadata
@@ -17,6 +17,7 @@ from gateway.function.initialized_first import InitializedFirst
 from gateway.function.life_cycle import LifeCycle
 from gateway.http.error_style import ErrorStyle, FunctionCompute2
 from gateway.http.exchange import Exchange
+from gateway.http.gate import Gate
 from gateway.http.head import RequestHead
 from gateway.load_errors import initializer_failure
 from gateway.loading import load_hook
@@ -98,6 +99,12 @@ class Instance:
                 error_style=FunctionCompute2(shows_stack=self._config.tracebacks),
             )
         return application
+
+    def stand_before_gate(self, gate: Gate | None) -> Gate | None:
+        """The gate that is asked: `gate`, but for what Function Compute calls for by itself."""
+        if gate is None or self._platform is None:
+            return gate
+        return ClientGate(gate, self.life)
 
     def _context_of(self, exchange: Exchange) -> FCContext:
         head = exchange.head

@@ -17,8 +17,10 @@ from gateway.fc import names
 from gateway.fc.context import FCContext
 from gateway.function.hooks import Outcome
 from gateway.function.life_cycle import LifeCycle
-from gateway.http.error_style import ErrorStyle
+from gateway.http.error_style import Answer, ErrorStyle
 from gateway.http.exchange import Exchange
+from gateway.http.gate import Deferral, Gate
+from gateway.http.head import RequestHead
 from gateway.http.response import status_of
 from gateway.http.response_head import ResponseHead
 
@@ -30,6 +32,40 @@ _FIELD: Final = names.CONTROL_PATH.lower().encode()
 _DONE: Final = ResponseHead.of(status_of(200), [("Content-Type", "application/octet-stream")])
 
 _Run = Callable[[FCContext], Awaitable[Outcome]]
+
+
+def _hooks_of(life: LifeCycle) -> dict[bytes, _Run]:
+    """Those that the gateway has been given, by control path."""
+    hooks: dict[bytes, _Run] = {}
+    if life.initializer is not None:
+        hooks[b"/initialize"] = life.initialize
+    if life.pre_freeze is not None:
+        hooks[b"/pre-freeze"] = life.freeze
+    if life.pre_stop is not None:
+        hooks[b"/pre-stop"] = life.stop
+    return hooks
+
+
+def _control_path(head: RequestHead) -> bytes:
+    return told_fields(head).get(_FIELD, b"")
+
+
+class ClientGate:
+    """A gate for clients; calls for hooks are Function Compute's own, which knows no credential."""
+
+    def __init__(self, gate: Gate, life: LifeCycle) -> None:
+        self._gate = gate
+        self._hooks = _hooks_of(life)
+
+    def __repr__(self) -> str:
+        return f"<ClientGate {self._gate!r}>"
+
+    def check(self, exchange: Exchange, *, may_defer: bool) -> Answer | Deferral | None:
+        """See `http.gate.Gate`."""
+        assert exchange.head is not None  # What has none was refused.
+        if _control_path(exchange.head) in self._hooks:
+            return None
+        return self._gate.check(exchange, may_defer=may_defer)
 
 
 class ContainerControl:
@@ -47,14 +83,7 @@ class ContainerControl:
         self._application = application
         self._contexts = contexts
         self._error_style = error_style
-        self._hooks: dict[bytes, _Run] = {}
-        """By control path."""
-        if life.initializer is not None:
-            self._hooks[b"/initialize"] = life.initialize
-        if life.pre_freeze is not None:
-            self._hooks[b"/pre-freeze"] = life.freeze
-        if life.pre_stop is not None:
-            self._hooks[b"/pre-stop"] = life.stop
+        self._hooks = _hooks_of(life)
         self._running: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
@@ -64,7 +93,7 @@ class ContainerControl:
         """Run the hook that is called for, or have the application answer."""
         head = exchange.head
         assert head is not None  # What has none was refused.
-        run = self._hooks.get(told_fields(head).get(_FIELD, b""))
+        run = self._hooks.get(_control_path(head))
         if run is None:
             self._application.handle(exchange)
             return

@@ -11,6 +11,7 @@ import pytest
 from functional.serving import Gateway, wait_until
 from functional.test_life_cycle_hooks import Hooks
 from functional.wire import Response, WireClient
+from unit.triggers.issuer import key_set, public_jwk
 
 StartGateway = Callable[..., Gateway]
 
@@ -64,6 +65,8 @@ CONTEXT = {
         "jaegerEndpoint": "http://tracing.example/api/traces",
     },
 }
+
+NO_TOKENS = key_set(public_jwk("P-256")).decode()
 
 
 def control(path: str, request_id: str = "an-id") -> list[tuple[str, str]]:
@@ -376,6 +379,19 @@ def test_a_hook_that_runs_is_not_cut_off_by_the_end(serve: StartGateway, hooks: 
         assert client.read_response().status == 200
     assert gateway.wait() == 0
     assert len(hooks.notes("pre_stop")) == 1
+
+
+def test_a_trigger_is_for_clients_and_not_for_hooks(serve: StartGateway, hooks: Hooks) -> None:
+    """Function Compute has no credential; clients who tell of other calls need one."""
+    gateway = serve(*HOOKS, *("--auth", "jwt", "--methods", "PUT", "--jwks", NO_TOKENS))
+    with gateway.connect() as client:
+        for path, method in (("/initialize", "POST"), ("/pre-freeze", "GET"), ("/pre-stop", "GET")):
+            assert call(client, path, method).status == 200
+        for path in ("", "/", "/invoke", "/http-invoke", "/Initialize", "/initialize/", "/other"):
+            refused = client.ask("/initialize", "GET", fields=control(path))
+            assert (refused.status, refused["X-Fc-Status"]) == (403, "404")
+            assert client.ask("/initialize", "PUT", fields=control(path), body=b"").status == 401
+    assert hooks.names() == ["initialize", "pre_freeze", "pre_stop"]
 
 
 # Elsewhere.
