@@ -32,6 +32,8 @@ _LAST_RETRY: Final = 60.0
 _LONGEST_WAIT: Final = 5.0
 """Seconds for which a request waits for an answer."""
 
+_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+
 _BURST: Final = 5
 """Questions that requests may cause at once."""
 
@@ -143,6 +145,9 @@ class UrlSource:
         period: float = _PERIOD,
     ) -> None:
         """`fetch` gets the text at a URL, in a thread, and raises `FetchError`."""
+        parts = urlsplit(url)
+        if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
+            log.warning("--jwks: over http anybody on the way can exchange the keys; use https")
         self._url = url
         self._fetch = fetch or fetch_text
         self._period = period

@@ -9,8 +9,8 @@ or with an empty line (proxy URLs); both are taken, for they say the same.
 Source: FC's developer reference ("Signature authentication"); public SDKs for Python, Go, Node.js.
 
 What the string does not tell apart, the signature does not either: `%2F` and `/` in a path, the
-order of equal parameters, a line break in a value and the next parameter.  A line break in a path
-could be the beginning of the query, and is refused.
+order of equal parameters, a `%3D` in a name and the `=` behind it, a line break in a value and the
+next parameter.  A line break in a path could be the beginning of the query, and is refused.
 """
 
 import asyncio

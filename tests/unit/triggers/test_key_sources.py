@@ -235,6 +235,22 @@ def test_a_bad_answer_changes_nothing_and_is_told(loop, fault, caplog):
     assert source.keys.knows("two")
 
 
+@pytest.mark.parametrize(
+    ("url", "is_warned_of"),
+    [
+        ("http://issuer.test/keys", True),
+        ("HTTP://127.0.0.2/keys", True),
+        ("https://issuer.test/keys", False),
+        ("http://LOCALHOST:8000/keys", False),
+        ("http://127.0.0.1/keys", False),
+        ("http://[::1]/keys", False),
+    ],
+)
+def test_keys_that_anybody_can_exchange(url, is_warned_of, caplog):
+    UrlSource(url)
+    assert ("use https" in caplog.text) is is_warned_of
+
+
 def test_without_a_thread_it_is_asked_again(loop, monkeypatch, caplog):
     def start(_):
         raise RuntimeError("can't start new thread")
