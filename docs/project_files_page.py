@@ -62,7 +62,7 @@ Component `fc3` also chooses `--error-style fc3`. Of several HTTP triggers the o
 | --- | --- |
 | `${env(NAME)}`, `${env('NAME')}`, `${env.NAME}` | an environment variable of the shell |
 | `${env(NAME, default)}` | the same, or the default where it is not set |
-| `${vars.a.b}`, `${vars.list[0]}` | a value under `vars:` |
+| `${vars.a.b}`, `${vars.list[0]}` | a value under `vars:`, which may itself be an expression |
 | `${this.name}`, `${this.access}`, `${this.props.code}` | a value of the resource itself |
 | `${resources.NAME.props.…}` | a value of another; `services.` and the name alone work, too |
 | `${file('name')}` | the text of a file, named from the project's folder on |

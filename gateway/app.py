@@ -33,7 +33,7 @@ from gateway.http.site import Site, Timeouts
 from gateway.instance import Instance
 from gateway.interfaces import KINDS, Bridged, bridged
 from gateway.limits import Limits
-from gateway.loading import Interface, check_interface, detect_interface, load
+from gateway.loading import Interface, check_interface, detect_interface, load, naming
 from gateway.logs import Logs
 from gateway.server import ServedApplication, Server, run_loop
 from gateway.supervision.link import Link
@@ -124,13 +124,14 @@ def _load(config: Config, port: int | None) -> tuple[Callable[..., Any], Interfa
     sys.path.insert(0, code_folder)
     declare(os.environ, code_folder=code_folder, contexts=_contexts(config), port=port)
     put_in_force(config.environment, code_folder)
-    handler = load(_target(config))
-    if config.interface == "auto":
-        return handler, detect_interface(handler)
-    if config.interface == "fc-event" and config.target is None:
-        raise UsageError("--interface fc-event needs a handler; name it, as in index.handler")
-    check_interface(handler, config.interface)
-    return handler, config.interface
+    with naming(config.places.get("target")):
+        handler = load(_target(config))
+        if config.interface == "auto":
+            return handler, detect_interface(handler)
+        if config.interface == "fc-event" and config.target is None:
+            raise UsageError("--interface fc-event needs a handler; name it, as in index.handler")
+        check_interface(handler, config.interface)
+        return handler, config.interface
 
 
 def _instance(config: Config, attend: Attend | None = None) -> Instance:

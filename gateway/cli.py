@@ -7,7 +7,7 @@ line on standard error.
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn, TextIO
+from typing import Final, NoReturn, TextIO
 
 from gateway import __version__
 from gateway.config import Config, ConfigError, load
@@ -15,6 +15,9 @@ from gateway.config.development import DEVELOPMENT
 from gateway.config.sources import Settings
 from gateway.errors import UsageError
 from gateway.spelling import did_you_mean
+
+_BROKEN_PIPE: Final = 128 + 13
+"""As shells have it for SIGPIPE."""
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -37,15 +40,15 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     word, *rest = arguments or [""]
     if word in ("-h", "--help"):
-        print(_overview())
+        _write(_overview(), sys.stdout)
     elif word == "--version":
-        print("gateway", __version__)
+        _write(f"gateway {__version__}", sys.stdout)
     elif word == "init":
         _init(rest)
     elif word not in _COMMANDS:
         raise ConfigError(_no_command(word))
     elif "-h" in rest or "--help" in rest:
-        print(_help(word))
+        _write(_help(word), sys.stdout)
     else:
         _, command, defaults = _COMMANDS[word]
         config = load(rest, environ, defaults)
@@ -55,15 +58,33 @@ def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     return 0
 
 
-def _say(text: str, stream: TextIO) -> None:
-    """Print one line, whatever `text` quotes: programs that start the gateway read it as such.
+def _say(text: str, stream: TextIO | None) -> None:
+    """Write one line, whatever `text` quotes: programs that start the gateway read it as such.
 
-    Nothing in it steers a terminal, or cannot be written in the stream's encoding.
+    Nothing in it steers a terminal.
     """
     line = " ".join(text.splitlines())
-    shown = "".join([c if c.isprintable() else repr(c)[1:-1] for c in line])
+    _write("".join([c if c.isprintable() else repr(c)[1:-1] for c in line]), stream)
+
+
+def _write(text: str, stream: TextIO | None) -> None:
+    """Write to a standard stream, which whoever started the gateway may have closed.
+
+    Raises UsageError when standard output takes nothing; ends the process when its reader has gone.
+    """
+    if stream is None:
+        return
     encoding = stream.encoding or "utf-8"
-    print(shown.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except OSError as error:
+        # What waits in the buffer would fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if stream is sys.stderr:
+            return  # The exit status tells.
+        if isinstance(error, BrokenPipeError):
+            sys.exit(_BROKEN_PIPE)
+        raise UsageError(f"cannot write to standard output: {error.strerror}") from None
 
 
 def _serve(config: Config) -> int:
@@ -89,7 +110,7 @@ def _init(arguments: Sequence[str]) -> None:
     from gateway.project.new_project import USAGE, start_project  # noqa: PLC0415
 
     if {"-h", "--help"} & {*arguments}:
-        print(USAGE)
+        _write(USAGE, sys.stdout)
         return
     for line in start_project(arguments).splitlines():
         _say(line, sys.stdout)

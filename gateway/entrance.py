@@ -56,7 +56,9 @@ def trigger(config: Config) -> "Trigger | None":
     if config.auth == "function":
         from gateway.triggers.signature import signature_check  # noqa: PLC0415
 
-        authentication = signature_check(config.auth_keys, keys, max_age=config.signature_max_age)
+        authentication = signature_check(
+            config.auth_keys, keys, max_age=config.signature_max_age, place=config.place("auth")
+        )
     elif config.auth == "jwt" and config.jwks is not None:
         from gateway.triggers.tokens import token_check  # noqa: PLC0415
 
@@ -65,6 +67,7 @@ def trigger(config: Config) -> "Trigger | None":
             audience=config.jwt_audience,
             issuer=config.jwt_issuer,
             leeway=config.jwt_leeway,
+            place=config.place("jwks"),
         )
     return Trigger(
         methods=config.methods, authentication=authentication, cors=Cors() if config.cors else None

@@ -53,17 +53,15 @@ class Instance:
         def hook(phase: str, option: str, target: str | None, timeout: float) -> Hook | None:
             if target is None:
                 return None
-            function = load_hook(target, option)
+            function = load_hook(target, config.place(option))
             return Hook(phase, function, name=target, timeout=timeout, attend=attend)
 
         self.life = LifeCycle(
             initializer=hook(
-                INITIALIZE, "--initializer", config.initializer, config.initializer_timeout
+                INITIALIZE, "initializer", config.initializer, config.initializer_timeout
             ),
-            pre_freeze=hook(
-                PRE_FREEZE, "--pre-freeze", config.pre_freeze, config.pre_freeze_timeout
-            ),
-            pre_stop=hook(PRE_STOP, "--pre-stop", config.pre_stop, config.pre_stop_timeout),
+            pre_freeze=hook(PRE_FREEZE, "pre_freeze", config.pre_freeze, config.pre_freeze_timeout),
+            pre_stop=hook(PRE_STOP, "pre_stop", config.pre_stop, config.pre_stop_timeout),
         )
 
     def __str__(self) -> str:
@@ -130,4 +128,5 @@ class Instance:
     def require_no_failure(self) -> None:
         """Raises UsageError when the initializer has failed."""
         if self.life.failure is not None:
-            raise initializer_failure(self._config.initializer or "", self.life.failure)
+            place = self._config.place("initializer")
+            raise initializer_failure(place, self._config.initializer or "", self.life.failure)

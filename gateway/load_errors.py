@@ -68,12 +68,12 @@ def user_code_failure(exc: BaseException) -> LoadError:
     return LoadError(names.USER_CODE_ERROR, f"Module initialization error: '{text}'", cause)
 
 
-def initializer_failure(target: str, exc: BaseException) -> LoadError:
-    """The initializer that `target` names raised `exc`, or did not return in its time."""
+def initializer_failure(place: str, target: str, exc: BaseException) -> LoadError:
+    """The initializer that `target`, at `place`, names raised `exc`, or took more than its time."""
     text = _one_line(exc) or type(exc).__name__
     return LoadError(
         names.USER_CODE_ERROR,
-        f"--initializer: Function initialization error: '{text}'",
+        f"{place}: Function initialization error: '{text}'",
         f"{type(exc).__name__}{_place(exc)} from {target!r}",
     )
 

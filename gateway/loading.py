@@ -14,7 +14,8 @@ import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -40,6 +41,7 @@ __all__ = [
     "detect_interface",
     "load",
     "load_hook",
+    "naming",
 ]
 
 Handler = Callable[..., Any]
@@ -64,21 +66,30 @@ def load(target: str) -> Handler:
     return handler
 
 
-def load_hook(target: str, option: str) -> Handler:
+@contextmanager
+def naming(place: str | None) -> Iterator[None]:
+    """Have a LoadError begin with the `place` that has the target, if there is one."""
+    try:
+        yield
+    except LoadError as error:
+        if place is None:
+            raise
+        message = f"{place}: {error.message}"
+        raise LoadError(error.error_type, message, error.cause) from error.__cause__
+
+
+def load_hook(target: str, place: str) -> Handler:
     """The hook that `target` names: a plain function that takes the context.
 
-    Raises LoadError, which begins with the `option` that named it.
+    Raises LoadError, which begins with the `place` that has the target.
     """
-    try:
+    with naming(place):
         hook = load(target)
         if inspect.iscoroutinefunction(_called(hook)) or inspect.isasyncgenfunction(_called(hook)):
             raise invalid_handler(target, "it is async, and a hook is a plain function")
         signature = _signature(hook, follow_wrapped=False)
         if not _accepts(signature, 1):
             raise invalid_handler(target, f"it takes {_shown(signature)}, not (context)")
-    except LoadError as error:
-        message = f"{option}: {error.message}"
-        raise LoadError(error.error_type, message, error.cause) from error.__cause__
     return hook
 
 

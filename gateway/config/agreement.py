@@ -81,7 +81,12 @@ def agree(settings: Settings) -> Config:
             values[larger] = max(values[smaller], OPTIONS[larger].default)
         elif larger in settings:
             values[smaller] = min(values[larger], OPTIONS[smaller].default)
-    return Config(**values)
+    places = {
+        name: setting.place
+        for name, setting in settings.items()
+        if setting.place and not setting.place.startswith(("--", "TARGET"))
+    }
+    return Config(**values, places=places)
 
 
 def _value(settings: Settings, name: str) -> Any:

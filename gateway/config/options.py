@@ -609,6 +609,12 @@ class Config:
     """Variables for the process that runs the handler, which may be secrets."""
     notices: tuple[str, ...] = ()
     """Lines to tell the user before anything starts."""
+    places: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Where options were set, but for those of the command line."""
+
+    def place(self, option: str) -> str:
+        """Where an option was set, as messages name it; else its flag."""
+        return self.places.get(option, OPTIONS[option].flag)
 
 
 OPTIONS: dict[str, Option] = {

@@ -13,6 +13,7 @@ Component = Literal["fc", "fc3"]
 _DEEPEST = 10
 """Files that extend one another."""
 _MOST_SHOWN = 20
+_SECTIONS = ("services", "resources")
 
 
 class Function(NamedTuple):
@@ -53,7 +54,7 @@ def open_project(path: Path, named_by: str) -> Table:
 def functions_of(root: Table, variables: Variables) -> list[Function]:
     """All functions of the components `fc` and `fc3`, in the order of the file."""
     found = []
-    for section in ("services", "resources"):
+    for section in _SECTIONS:
         modules = root.entries.get(section)
         if modules is None or (isinstance(modules.value, Text) and modules.value.kind == "nothing"):
             continue
@@ -75,7 +76,7 @@ def choose(
     Raises ProjectError, which lists the functions.
     """
     if not functions:
-        raise ProjectError(f"{file}: has no function of the components fc and fc3;{_mend(root)}")
+        raise _no_function(root, file)
     if not wanted:
         if len(functions) > 1:
             raise ProjectError(
@@ -99,10 +100,28 @@ def choose(
     return chosen[0]
 
 
-def _mend(root: Table) -> str:
-    if root.entries.keys() & {"services", "resources"}:
-        return " name the description of one that has"
-    return " it needs resources: (or services:) with component: and props:"
+def _no_function(root: Table, file: Path) -> ProjectError:
+    """Where a function was expected, and what stands there instead."""
+    for section in _SECTIONS:
+        modules = root.entries.get(section)
+        if modules is None or not isinstance(modules.value, Table):
+            continue
+        for name, (module, place) in modules.value.entries.items():
+            component = module.entries.get("component") if isinstance(module, Table) else None
+            if component is None or not isinstance(component.value, Text):
+                fault = "has no component:; give fc or fc3, and props:"
+            elif _bare(component.value.value) == "fc":  # One of fc3 always is a function.
+                fault = "has no function: in its props:; give it one"
+            else:
+                place = component.place  # noqa: PLW2901  # The line to mend.
+                fault = f"is of component {component.value.value[:60]!r}; give fc or fc3"
+            return ProjectError(f"{place}: {name}: {fault}, or name another file")
+    for key, entry in root.entries.items():
+        if key not in _SECTIONS and (question := did_you_mean(key, _SECTIONS, "")):
+            return ProjectError(f"{entry.place}: {key}: is unknown; {question}")
+    return ProjectError(
+        f"{file}: has no function; it needs resources: (or services:) with component: and props:"
+    )
 
 
 def _names(functions: list[Function]) -> str:
@@ -134,7 +153,7 @@ def _function(name: str, module: Table, root: Table, variables: Variables) -> Fu
 
 def _component(name: str, module: Table, props: Table, variables: Variables) -> Component | None:
     written = (_text_at(module, "component", name, variables) or "").strip()
-    known = written.rpartition("/")[2].partition("@")[0].lower()
+    known = _bare(written)
     if known in ("fc", "fc3"):
         return "fc3" if known == "fc3" else "fc"
     # A component under development is named by its folder: then the properties tell.
@@ -144,6 +163,11 @@ def _component(name: str, module: Table, props: Table, variables: Variables) -> 
         if "function" in props.entries:
             return "fc"
     return None
+
+
+def _bare(component: str) -> str:
+    """Without the maker and the version: `devsapp/fc@1.0` is `fc`."""
+    return component.strip().rpartition("/")[2].partition("@")[0].lower()
 
 
 def _props(name: str, module: Table, root: Table, variables: Variables) -> Table:

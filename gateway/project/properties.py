@@ -67,7 +67,7 @@ class Properties:
         entry, value = found
         if not isinstance(value, Text):
             name = path.rpartition(".")[2]
-            raise ProjectError(f"{entry.place}: {name}: is a {sort_of(value)}; give a text")
+            raise ProjectError(f"{entry.place}: {name}: is a {sort_of(value)}; give a single value")
         return Text(value.value, entry.place, value.kind, value.written)
 
 

@@ -126,7 +126,7 @@ class Variables:
         if first == "env" and len(rest) == 1:
             return Text(self._variable(rest[0], expression), place)
         if first == "vars" and rest:
-            return self._walk(self._table("vars"), rest, expression, module)
+            return self._walk(self._vars(), rest, expression, module)
         if first == "this" and rest:
             return self._in_module(module, rest, expression)
         if first in ("resources", "services") and len(rest) > 1:
@@ -203,6 +203,11 @@ class Variables:
 
     def _modules(self) -> dict[str, Entry]:
         return self._table("services").entries | self._table("resources").entries
+
+    def _vars(self) -> Node:
+        """What is under `vars:`, which may be an expression as a whole."""
+        entry = self._root.entries.get("vars")
+        return Table({}, self._root.place) if entry is None else entry.value
 
     def _table(self, name: str) -> Table:
         entry = self._root.entries.get(name)

@@ -58,12 +58,12 @@ class KeySource(Protocol):
 class TextSource:
     """The keys of a text, which are all that there will ever be."""
 
-    def __init__(self, text: str) -> None:
-        """Raises UsageError: it is no key set."""
+    def __init__(self, text: str, place: str = "--jwks") -> None:
+        """Raises UsageError: it is no key set; `place` is where it was found."""
         try:
             self._keys = parse_key_set(text.encode())
         except BadKeySet as fault:
-            raise UsageError(f"--jwks: the key set {fault}; mend it") from None
+            raise UsageError(f"{place}: the key set {fault}; mend it") from None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._keys!r}>"
@@ -83,8 +83,8 @@ class TextSource:
 class FileSource(TextSource):
     """The keys of a file."""
 
-    def __init__(self, path: Path) -> None:
-        """Read them.
+    def __init__(self, path: Path, place: str = "--jwks") -> None:
+        """Read them; `place` is where the file was named.
 
         Raises:
             UsageError: there is no such file, or it is no key set.
@@ -97,10 +97,10 @@ class FileSource(TextSource):
             self._keys = parse_key_set(data)
         except OSError as error:
             raise UsageError(
-                f"--jwks: cannot read {str(path)!r}: {error.strerror}; check the path"
+                f"{place}: cannot read {str(path)!r}: {error.strerror}; check the path"
             ) from None
         except BadKeySet as fault:
-            raise UsageError(f"--jwks: {str(path)!r} {fault}; check the file") from None
+            raise UsageError(f"{place}: {str(path)!r} {fault}; check the file") from None
 
 
 class _Wait:

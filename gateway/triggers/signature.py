@@ -73,8 +73,12 @@ class _Claim(NamedTuple):
     """What may stand in the place of the date."""
 
 
-def signature_check(file: Path | None, variable: str, *, max_age: float) -> "SignatureCheck":
+def signature_check(
+    file: Path | None, variable: str, *, max_age: float, place: str = "--auth"
+) -> "SignatureCheck":
     """For the keys of a file, and those in the value of the environment variable.
+
+    `place` is where signatures were asked for.
 
     Raises:
         UsageError: they cannot be read, or there are none.
@@ -88,7 +92,7 @@ def signature_check(file: Path | None, variable: str, *, max_age: float) -> "Sig
             )
     if not len(keys):
         raise UsageError(
-            f"--auth function needs keys: name their file with --auth-keys, or set "
+            f"{place}: function needs keys; name their file with --auth-keys, or set "
             f"{names.FC_ACCESS_KEYS} to id:secret"
         )
     return SignatureCheck(keys, max_age=max_age, now=time)

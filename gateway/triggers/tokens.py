@@ -36,17 +36,21 @@ class _Times(NamedTuple):
     until: float
 
 
-def token_check(jwks: Path | str, *, audience: str, issuer: str, leeway: float) -> "TokenCheck":
+def token_check(
+    jwks: Path | str, *, audience: str, issuer: str, leeway: float, place: str = "--jwks"
+) -> "TokenCheck":
     """For the keys of a file, those at a URL, or those in a JSON text itself.
+
+    `place` is where they were named.
 
     Raises:
         UsageError: there is no such file, or it is no key set.
     """
     source: KeySource
     if isinstance(jwks, Path):
-        source = FileSource(jwks)
+        source = FileSource(jwks, place)
     else:
-        source = TextSource(jwks) if jwks.startswith("{") else UrlSource(jwks)
+        source = TextSource(jwks, place) if jwks.startswith("{") else UrlSource(jwks)
     return TokenCheck(source, audience=audience, issuer=issuer, leeway=leeway, now=time)
 
 

@@ -164,3 +164,47 @@ def test_help_and_mistakes_do_not_wait_for_the_server(typed: str, tmp_path: Path
     imported = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
     assert "gateway.config" in imported
     assert not imported & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status", "said"),
+    [
+        ("| true", 128 + 13, ""),
+        (
+            "> /dev/full",
+            2,
+            "gateway: error: cannot write to standard output: No space left on device\n",
+        ),
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+    ],
+)
+def test_nobody_has_to_take_what_is_printed(
+    redirection: str, status: int, said: str, tmp_path: Path
+) -> None:
+    script = f"set -o pipefail; {sys.executable} -m gateway serve --help {redirection}"
+    ended = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (status, said)
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2> /dev/full"])
+def test_a_mistake_is_one_by_its_status_also_where_nobody_hears_of_it(
+    redirection: str, tmp_path: Path
+) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m gateway chekc {redirection}"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, b"", b"")

@@ -163,3 +163,15 @@ def test_the_settings_and_for_the_rest_the_defaults() -> None:
 def test_what_is_switched_off_needs_nothing() -> None:
     assert load(["--no-proxy-protocol"], {}) == Config()
     assert load(["--jwt-audience", "", "--jwt-leeway", "0"], {}) == Config()
+
+
+def test_a_config_tells_where_an_option_was_set(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text('threads = 2\ninitializer = "index.begin"\n')
+    arguments = ["index.handler", f"--config={tmp_path}/gateway.toml", "--threads=3", "--no-cors"]
+    config = load(arguments, {"GATEWAY_PORT": "80"})
+    assert config.places == {
+        "port": "GATEWAY_PORT",
+        "initializer": f"{tmp_path}/gateway.toml:2: initializer",
+    }
+    assert config.place("initializer") == config.places["initializer"]
+    assert (config.place("threads"), config.place("cors")) == ("--threads", "--cors")

@@ -129,7 +129,7 @@ def write(tmp_path: Path) -> Write:
 def changed(config: Config) -> dict[str, Any]:
     """The settings that are not the default ones."""
     plain = Config()
-    names = [made.name for made in dataclasses.fields(Config)]
+    names = [made.name for made in dataclasses.fields(Config) if made.compare]
     return {
         name: getattr(config, name)
         for name in names
@@ -339,13 +339,26 @@ def test_several_functions_are_listed(write: Write) -> None:
     [
         (
             "name: x",
-            "s.yaml: has no function of the components fc and fc3; it needs resources: "
-            "(or services:) with component: and props:",
+            "s.yaml: has no function; it needs resources: (or services:) with component: and "
+            "props:",
         ),
         (
-            "resources: {a: {component: vpc, props: {}}}",
-            "s.yaml: has no function of the components fc and fc3; name the description of one "
-            "that has",
+            "resources: {}",
+            "s.yaml: has no function; it needs resources: (or services:) with component: and "
+            "props:",
+        ),
+        ("name: x\nresuorces: {}", "s.yaml:2: resuorces: is unknown; did you mean resources?"),
+        (
+            "resources:\n  a:\n    component: vpc\n    props: {}",
+            "s.yaml:3: a: is of component 'vpc'; give fc or fc3, or name another file",
+        ),
+        (
+            "services:\n  a:\n    component: devsapp/fc@0.1\n    porps: {function: {}}",
+            "s.yaml:2: a: has no function: in its props:; give it one, or name another file",
+        ),
+        (
+            "services:\n  a: {props: {}}",
+            "s.yaml:2: a: has no component:; give fc or fc3, and props:, or name another file",
         ),
         ("resources: [a]", "s.yaml:1: resources: is no mapping; give names with props:"),
         (
@@ -458,7 +471,7 @@ def test_a_resource_may_extend_a_template(write: Write) -> None:
             ("timeout: 7", "timeout: 7s"),
             "timeout: '7s' is not a whole number; give one such as 60",
         ),
-        (("timeout: 7", "timeout: [7]"), "timeout: is a list; give a text"),
+        (("timeout: 7", "timeout: [7]"), "timeout: is a list; give a single value"),
         (
             ("timeout: 7", "timeout: 999999999999"),
             "timeout: '999999999999' is too large; give at most 8760h",

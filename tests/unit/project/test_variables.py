@@ -87,6 +87,20 @@ def test_an_expression_stands_for(written: str, value: object) -> None:
     assert resolve(f"'{quoted}'") == value
 
 
+def test_all_variables_may_be_those_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "vars.json").write_text('{"region": "cn-beijing", "service": {"name": "shop"}}')
+
+    def resolve_with(variables: str) -> object:
+        root = document.parse(f"vars: {variables}\nkey: ${{vars.service.name}}", "s.yaml")
+        return plain(Variables(root, {}, tmp_path).value(root.entries["key"], "key", "api"))
+
+    assert resolve_with("${json(file('vars.json'))}") == "shop"
+    with pytest.raises(ProjectError, match=r"^s.yaml:2: key: .* there is no such file$"):
+        resolve_with("${json(file('other.json'))}")
+    with pytest.raises(ProjectError, match="refers to itself"):
+        resolve_with("${vars.service}")
+
+
 def test_files_are_read_from_the_folder_of_the_project(tmp_path: Path) -> None:
     (tmp_path / "greeting.txt").write_text("hello")
     (tmp_path / "values.json").write_text('{"a": {"b": 7}}')
