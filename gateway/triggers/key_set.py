@@ -19,7 +19,7 @@ try:
 except ImportError as error:
     raise UsageError(
         "--auth jwt needs the package PyJWT with cryptography; "
-        "install it with: pip install 'fc-gateway[jwt]'"
+        "install it with: pip install 'PyJWT[crypto]>=2.10', or the gateway with its extra jwt"
     ) from error
 
 log = logging.getLogger("gateway.triggers")

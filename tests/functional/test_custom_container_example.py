@@ -135,7 +135,7 @@ def test_the_files_agree_with_one_another() -> None:
     dockerfile = (EXAMPLE / "Dockerfile").read_text("utf-8")
     command = json.loads(dockerfile.partition("CMD ")[2])
     bootstrap = (CODE / "bootstrap").read_text("utf-8")
-    assert " ".join(command[1:]) in bootstrap
+    assert f"-m gateway {' '.join(command)}\n" in bootstrap
     for name in ("s.yaml", "s.container.yaml"):
         text = (EXAMPLE / name).read_text("utf-8")
         lifecycle = dict(re.findall(r"^ {8}(\w+):\n {10}handler: (\S+)$", text, re.MULTILINE))

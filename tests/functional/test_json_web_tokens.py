@@ -322,7 +322,7 @@ def test_checks(tmp_path: Path, options: tuple[str, ...], says: str) -> None:
 
 
 def test_without_the_library(tmp_path: Path) -> None:
-    """`pip install fc-gateway` does not bring it."""
+    """The gateway without its extra does not bring it."""
     (tmp_path / "jwt.py").write_text("raise ImportError('not here')")
     (tmp_path / "keys.json").write_bytes(key_set(public_jwk("P-256")))
     done = run_command(
@@ -332,5 +332,5 @@ def test_without_the_library(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr == (
         "gateway: error: --auth jwt needs the package PyJWT with cryptography; install it with: "
-        "pip install 'fc-gateway[jwt]'\n"
+        "pip install 'PyJWT[crypto]>=2.10', or the gateway with its extra jwt\n"
     )

@@ -1,6 +1,7 @@
 """`--auth function`: the public SDK as client, and everything that is not quite it."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -11,7 +12,7 @@ import fc2
 import pytest
 import requests
 from fc2.auth import Auth
-from functional.serving import Gateway, run_command, wait_until
+from functional.serving import ROOT, Gateway, run_command, wait_until
 from functional.wire import Response, WireClient
 
 StartGateway = Callable[..., Gateway]
@@ -212,6 +213,27 @@ def test_equal_heads_are_looked_at_each_time(
     worker = Path(f"/proc/{gateway.worker_pid}")
     assert ONE[1] not in gateway.errors
     assert ONE[1].encode() not in (worker / "cmdline").read_bytes()
+
+
+def test_the_page_s_programs(signed_only: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    """With this gateway's address and key in the place of theirs."""
+    page = (ROOT / "docs" / "triggers.md").read_text("utf-8")
+    programs = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    client, url = (
+        program.replace("http://127.0.0.1:9000", signed_only.address)
+        .replace("LTAI5tExample", ONE[0])
+        .replace("its secret", ONE[1])
+        for program in programs
+    )
+    names: dict[str, object] = {}
+    exec(client, names)
+    answer = names["answer"]
+    assert isinstance(answer, requests.Response)
+    assert answer.status_code == 200
+    exec(url, {})
+    signed = capsys.readouterr().out.strip()
+    assert requests.get(signed, timeout=5).status_code == 200
+    assert requests.get(signed.replace("a=1", "a=2"), timeout=5).status_code == 403
 
 
 def test_signed_urls(signed_only: Gateway) -> None:
