@@ -39,7 +39,7 @@ from gateway.http.lingering import Lingering
 from gateway.http.parser import HeadParser
 from gateway.http.reception import Reception
 from gateway.http.response import CONTINUE
-from gateway.http.site import Site
+from gateway.http.site import FIRST_REQUEST, Site
 from gateway.http.socket_writer import SocketWriter
 
 log = logging.getLogger("gateway.connection")
@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_accepted_at",
         "_blockage",
         "_deadline",
         "_delivery",
@@ -146,6 +147,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._accepted_at = self.site.loop.time()
         self._flow = ReadFlow(self.site.loop, self._transport)
         self._transport.set_write_buffer_limits(high=0)
         self.site.connections.add(self)
@@ -504,11 +506,18 @@ class Connection(asyncio.Protocol):
             self.writer.shut_down()
         self.abort()
 
-    def drain(self) -> None:
-        """Close if nothing is under way; what is, closes behind its answer."""
+    def drain(self) -> bool:
+        """Close if nothing is under way; what is, closes behind its answer.
+
+        A new connection is given time: its first request may be on its way.
+        """
         exchange = self._exchange
+        is_new = exchange is None and not self._is_ready
+        if is_new and self.site.loop.time() < self._accepted_at + FIRST_REQUEST:
+            return True
         if exchange is None or exchange.is_done:
             self.resume()
+        return False
 
     def confirm_delivery(self, exchange: Exchange) -> None:
         """Have the record of `exchange` made once it is known whether its answer was taken."""

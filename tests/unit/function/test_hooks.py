@@ -64,6 +64,16 @@ def test_what_it_raises_is_an_outcome(
     assert record.exc_info[1] is error
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_coroutine_that_a_decorator_hides_has_not_been_run() -> None:
+    async def function(context: FCContext) -> None:
+        raise AssertionError("nobody runs it")
+
+    outcome = run(lambda: hook(lambda context: function(context)).run(CONTEXT))
+    assert isinstance(outcome.error, TypeError)
+    assert str(outcome.error) == "it returned a coroutine, and a hook is a plain function"
+
+
 @pytest.mark.parametrize(
     ("phase", "words"),
     [
