@@ -66,10 +66,13 @@ def test_what_it_raises_is_an_outcome(
 
 @pytest.mark.filterwarnings("error")
 def test_a_coroutine_that_a_decorator_hides_has_not_been_run() -> None:
-    async def function(context: FCContext) -> None:
-        raise AssertionError("nobody runs it")
+    async def nobody_runs() -> None:
+        raise AssertionError("somebody does")
 
-    outcome = run(lambda: hook(lambda context: function(context)).run(CONTEXT))
+    def function(context: FCContext) -> Coroutine[Any, Any, None]:
+        return nobody_runs()
+
+    outcome = run(lambda: hook(function).run(CONTEXT))
     assert isinstance(outcome.error, TypeError)
     assert str(outcome.error) == "it returned a coroutine, and a hook is a plain function"
 
