@@ -85,8 +85,11 @@ def load_hook(target: str, place: str) -> Handler:
     """
     with naming(place):
         hook = load(target)
-        if inspect.iscoroutinefunction(_called(hook)) or inspect.isasyncgenfunction(_called(hook)):
+        call = _called(hook)
+        if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
             raise invalid_handler(target, "it is async, and a hook is a plain function")
+        if inspect.isgeneratorfunction(call):
+            raise invalid_handler(target, "it is a generator, and a hook is a plain function")
         signature = _signature(hook, follow_wrapped=False)
         if not _accepts(signature, 1):
             raise invalid_handler(target, f"it takes {_shown(signature)}, not (context)")

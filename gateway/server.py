@@ -25,7 +25,8 @@ _DRAIN_POLL: Final = 0.02
 """Seconds between two looks at whether the last exchange is done."""
 
 _DRAIN_GRACE: Final = 0.25
-"""Seconds in which connections without a request are left open: one may be on its way."""
+"""Seconds in which connections without a request are left open: one may be on its way.  Those that
+never had one have `site.FIRST_REQUEST`."""
 
 
 class ServedApplication(Application, Protocol):
@@ -174,8 +175,7 @@ class Server:
         started = loop.time()
         while site.connections or not self._application.is_idle:
             spent = loop.time() - started
-            if spent > _DRAIN_GRACE:
-                await self._close_idle()
+            if spent > _DRAIN_GRACE and not await self._close_idle():
                 self._on_closed()
             if spent > self._drain_timeout:
                 _tell(
@@ -198,15 +198,17 @@ class Server:
         for task in tasks:
             task.cancel()
 
-    async def _close_idle(self) -> None:
-        """Close connections without a request.
+    async def _close_idle(self) -> bool:
+        """Close connections without a request; whether one may still send its first.
 
         Between two of them the loop reads what has arrived: a request that comes meanwhile to one
         of many connections is answered, and does not cross its close.
         """
+        is_awaited = False
         for connection in list(self._site.connections):
-            connection.drain()
+            is_awaited |= connection.drain()
             await asyncio.sleep(0)
+        return is_awaited
 
 
 def _tell(level: int, message: str, *arguments: object) -> None:

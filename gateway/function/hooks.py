@@ -12,7 +12,7 @@ import asyncio
 import logging
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import nullcontext, suppress
 from contextvars import Context
 from threading import Thread
@@ -122,7 +122,11 @@ class Hook:
     def _attended(self, context: FCContext, attendance: Attendance | None) -> object:
         with attendance or nullcontext():
             try:
-                return self._function(context)
+                result = self._function(context)
+                if isinstance(result, Coroutine):  # A decorator may hide what makes one.
+                    result.close()
+                    raise TypeError("it returned a coroutine, and a hook is a plain function")
+                return result
             except BaseException as error:
                 _tell("%s: %s failed", context.request_id, self.name, error=error)
                 raise

@@ -39,7 +39,7 @@ from gateway.http.lingering import Lingering
 from gateway.http.parser import HeadParser
 from gateway.http.reception import Reception
 from gateway.http.response import CONTINUE
-from gateway.http.site import Site
+from gateway.http.site import FIRST_REQUEST, Site
 from gateway.http.socket_writer import SocketWriter
 
 log = logging.getLogger("gateway.connection")
@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_accepted_at",
         "_blockage",
         "_deadline",
         "_delivery",
@@ -146,6 +147,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._accepted_at = self.site.loop.time()
         self._flow = ReadFlow(self.site.loop, self._transport)
         self._transport.set_write_buffer_limits(high=0)
         self.site.connections.add(self)
@@ -293,22 +295,25 @@ class Connection(asyncio.Protocol):
                 self.local = duplicate.getsockname()[:2]
         return True
 
-    def _begin(self, head: RequestHead, rest: bytes, admitted: Exchange | None = None) -> None:
-        """Begin with the request of which `rest` follows the head.
-
-        `admitted`: its exchange, when the gate has let it in after a while.
-        """
+    def _begin(self, head: RequestHead, rest: bytes) -> None:
+        """Begin with the request of which `rest` follows the head."""
         site = self.site
         self._wait = _NOTHING
         if not (self._is_ready or self._get_ready()):
             return
-        if admitted is not None:
-            exchange = admitted
+        exchange = site.exchange_type(self, head, site.next_request_id(), site.loop.time())
+        self._exchange = exchange
+        if site.gate is not None and not self._is_let_in(site.gate, exchange, head, rest):
+            return
+        if head.content_length or rest:
+            self._take_in(exchange, head, rest)
         else:
-            exchange = site.exchange_type(self, head, site.next_request_id(), site.loop.time())
-            self._exchange = exchange
-            if site.gate is not None and not self._is_let_in(site.gate, exchange, head, rest):
-                return
+            exchange.is_dispatched = True
+            site.application.handle(exchange)
+
+    def _take_in(self, exchange: Exchange, head: RequestHead, rest: bytes) -> None:
+        """Take from `rest` what there is of the body, and go on when that is enough."""
+        site = self.site
         length = head.content_length
         if length:
             if not 0 < length <= len(rest):
@@ -365,7 +370,7 @@ class Connection(asyncio.Protocol):
         rest, self._pending = self._pending, b""
         self._flow.resume(flow.PIPELINE)
         if self._is_let_in(gate, exchange, head, rest, may_defer=False):
-            self._begin(head, rest, exchange)
+            self._take_in(exchange, head, rest)
 
     def _receive(self, exchange: Exchange, head: RequestHead, rest: bytes) -> None:
         """Begin with a body of which `rest` is there."""
@@ -504,11 +509,18 @@ class Connection(asyncio.Protocol):
             self.writer.shut_down()
         self.abort()
 
-    def drain(self) -> None:
-        """Close if nothing is under way; what is, closes behind its answer."""
+    def drain(self) -> bool:
+        """Close if nothing is under way; what is, closes behind its answer.
+
+        A new connection is given time: its first request may be on its way.
+        """
         exchange = self._exchange
+        is_new = exchange is None and not self._is_ready
+        if is_new and self.site.loop.time() < self._accepted_at + FIRST_REQUEST:
+            return True
         if exchange is None or exchange.is_done:
             self.resume()
+        return False
 
     def confirm_delivery(self, exchange: Exchange) -> None:
         """Have the record of `exchange` made once it is known whether its answer was taken."""
@@ -614,11 +626,11 @@ class Connection(asyncio.Protocol):
     def may_persist(self) -> bool:
         """Whether the connection may be kept behind the answer that is now begun."""
         site = self.site
-        return (
-            self._reception is None
-            and site.timeouts.keep_alive > 0
-            and (not (site.is_draining or self.saw_eof) or bool(self._pending))
-        )
+        if self._reception is not None:
+            return False
+        if (site.is_draining or self.saw_eof) and not self._pending:
+            return False
+        return site.timeouts.keep_alive > 0
 
     def release_body(self, size: int) -> None:
         """Give bytes of the body budget back."""

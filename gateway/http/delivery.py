@@ -94,9 +94,10 @@ class Delivery:
         self.cut()
         return True
 
-    def drain(self) -> None:
+    def drain(self) -> bool:
         """The worker ends, and waits a little."""
         self._deadline = min(self._deadline, self._site.loop.time() + _DRAIN_SECONDS)
+        return False
 
     def cut(self) -> None:
         """The worker waits no longer."""

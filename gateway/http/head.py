@@ -46,6 +46,7 @@ class RequestHead:
         "environ",
         "expects_continue",
         "fields",
+        "has_controls",
         "host",
         "is_async",
         "is_http_1_0",
@@ -77,6 +78,8 @@ class RequestHead:
     keep_alive: bool
     """Whether the client lets the connection persist (RFC 9112 §9.3)."""
     expects_continue: bool
+    has_controls: bool
+    """Whether the request asks for anything of its invocation: one of the next two, perhaps."""
     is_async: bool
     """Whether the request asks for an asynchronous invocation."""
     wants_tail: bool
@@ -95,7 +98,8 @@ class RequestHead:
         self.is_http_1_0 = is_http_1_0
         self.keep_alive = keep_alive
         self.content_length = 0
-        self.expects_continue = self.is_async = self.wants_tail = False
+        self.expects_continue = False
+        self.has_controls = self.is_async = self.wants_tail = False
         self.environ = self.log_parts = self.origin = self.withheld = None
 
     def __repr__(self) -> str:
@@ -175,6 +179,7 @@ class RequestHead:
 
     def _set_control(self, role: int, value: bytes) -> None:
         """Take what the client asks of Function Compute; what it does not know is nothing asked."""
+        self.has_controls = True
         if role == roles.INVOCATION_TYPE:
             self.is_async = value.lower() == b"async"
         else:

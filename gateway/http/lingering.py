@@ -89,9 +89,10 @@ class Lingering(asyncio.Protocol):
         elif now > self._deadline:
             self.cut()
 
-    def drain(self) -> None:
+    def drain(self) -> bool:
         """The worker ends."""
         self._deadline = min(self._deadline, self._site.loop.time() + _DRAIN_SECONDS)
+        return False
 
     def cut(self) -> None:
         """Close at once."""

@@ -33,6 +33,11 @@ class Application(Protocol):
         """The calling thread, which answers an exchange, is held up by its slow client."""
 
 
+FIRST_REQUEST: Final = 1.0
+"""Seconds that a new connection has for its first request, also where the worker ends: a client
+that has just connected has something to say, and may be far away or slow to run."""
+
+
 class Client(Protocol):
     """Who is connected, in whatever state: what the sweep, the cap on connections and the end of
     the worker need of it."""
@@ -51,8 +56,8 @@ class Client(Protocol):
     def check_deadline(self, now: float) -> None:
         """End what is past its time; `now` is the loop's, in seconds."""
 
-    def drain(self) -> None:
-        """The worker ends: close if nothing is under way."""
+    def drain(self) -> bool:
+        """The worker ends: close if nothing is under way; whether a first request is waited for."""
 
     def cut(self) -> None:
         """Close at once."""

@@ -64,9 +64,9 @@ class ProfiledConnection(Connection):
             self.read_at = monotonic()
         super().data_received(data)
 
-    def _begin(self, head: RequestHead, rest: bytes, admitted: Exchange | None = None) -> None:
+    def _begin(self, head: RequestHead, rest: bytes) -> None:
         self.parsed_at = self.complete_at = monotonic()
-        super()._begin(head, rest, admitted)
+        super()._begin(head, rest)
 
     def _dispatch(self, exchange: Exchange) -> None:
         self.complete_at = monotonic()

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, cast
 
 from gateway.http.connection import Connection
 from gateway.http.endpoints import descriptor_of, peer_of, stands_for_standard
-from gateway.http.site import Site
+from gateway.http.site import FIRST_REQUEST, Site
 from gateway.trust.networks import Networks, unmap
 
 log = logging.getLogger("gateway.proxy_protocol")
@@ -259,9 +259,12 @@ class PrefacedConnection(asyncio.Protocol):
         if now > self._deadline:
             self._close("no PROXY header in time")
 
-    def drain(self) -> None:
-        """Close: nothing is under way."""
+    def drain(self) -> bool:
+        """Close, unless it is new: nothing is under way."""
+        if self._site.loop.time() < self.waits_since + FIRST_REQUEST:
+            return True
         self.cut()
+        return False
 
     def cut(self) -> None:
         """Close at once."""

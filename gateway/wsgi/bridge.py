@@ -28,6 +28,7 @@ from gateway.http.exchange import Exchange
 from gateway.http.fields import FieldNames
 from gateway.http.site import is_withheld
 from gateway.limits import Limits
+from gateway.wsgi.attended import AttendedInvocation, invocation
 from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 from gateway.wsgi.exact_environ import exact_environ as make_exact_environ
 from gateway.wsgi.exact_environ import exact_head_environ
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from gateway.trust.forwarded import Origin
 
 log = logging.getLogger("gateway.bridge")
+
+_PROXY_PREFIX: Final = names.PROXY_PREFIX
 
 _LONGEST_WATCH: Final = 0.25
 _SHORTEST_WATCH: Final = 0.02
@@ -117,6 +120,10 @@ class WsgiBridge:
         self._is_running = False
         self._metadata = metadata
         self._has_fc_fields = has_fc_fields
+        # Of requests that ask for nothing more.
+        self._invocation = (
+            AttendedInvocation if function_log is not None and function_log.is_on else Invocation
+        )
         # To bind it for each request costs 1 % of one.
         self._make = self._make_exact_environ if exact_environ else self._make_environ
         self._environ_of = self._make if metadata is None else self._begin_telling
@@ -184,9 +191,15 @@ class WsgiBridge:
     def handle(self, exchange: Exchange) -> None:
         """Queue an invocation for `exchange`, or refuse it; on the loop."""
         head = exchange.head
-        if head is not None and head.is_async:
+        if head is not None and head.has_controls:
+            self._handle_controlled(exchange, head)
+        elif not self._pool.submit(self._invocation(self._rules, exchange, self._environ_of)):
+            self._refuse(exchange)
+
+    def _handle_controlled(self, exchange: Exchange, head: "RequestHead") -> None:
+        if head.is_async:
             self._handle_detached(exchange)
-        elif not self._pool.submit(Invocation(self._rules, exchange, self._environ_of)):
+        elif not self._pool.submit(invocation(self._rules, exchange, self._environ_of)):
             self._refuse(exchange)
 
     def _handle_detached(self, exchange: Exchange) -> None:
@@ -196,7 +209,7 @@ class WsgiBridge:
             return self._make(exchange)
 
         detached = DetachedExchange(exchange)
-        if self._pool.submit(Invocation(self._rules, detached, make_environ)):
+        if self._pool.submit(invocation(self._rules, detached, make_environ)):
             exchange.respond_soon(ACCEPTED, b"")
         else:
             self._refuse(exchange)
@@ -208,13 +221,14 @@ class WsgiBridge:
     def _make_environ(self, exchange: Exchange) -> dict[str, Any]:
         head = exchange.head
         assert head is not None  # What has none was refused.
+        path = head.path
         request_id = exchange.request_id
         if self._address_of is not None:
             path, context = self._address_of(head, request_id)
-        elif head.path.startswith(names.PROXY_PREFIX):  # Spares the others a call.
-            path, context = address(head.path, request_id, self._contexts)
+        elif path.startswith(_PROXY_PREFIX):  # Spares the others a call.
+            path, context = address(path, request_id, self._contexts)
         else:
-            path, context = head.path, self._contexts.context(request_id)
+            context = self._contexts.context(request_id)
         of_head = head.environ
         if of_head is None:
             of_head = head.environ = self._head_environ(exchange.connection, head, path)
@@ -361,7 +375,7 @@ class WsgiBridge:
         is_async = request.head.is_async
         answers_to: HostedExchange | DetachedExchange
         answers_to = DetachedExchange(exchange) if is_async else exchange
-        if not self._pool.submit(Invocation(self._rules, answers_to, make_environ)):
+        if not self._pool.submit(invocation(self._rules, answers_to, make_environ)):
             raise _queue_full()
         if is_async:
             exchange.respond_soon(ACCEPTED, b"")

@@ -20,11 +20,10 @@ from gateway.errors import (
     QueueTimeout,
     Refusal,
 )
-from gateway.http.attendance import CANCELED, INVOKE, Attendance, FunctionLog, add_tail
+from gateway.http.attendance import CANCELED, Attendance, FunctionLog
 from gateway.http.error_style import Answer, ErrorStyle
 from gateway.http.head import RequestHead
 from gateway.http.response_head import ResponseHead, response_header_too_large
-from gateway.wsgi.held_answer import HeldAnswer
 from gateway.wsgi.responder import ExchangeT, Responder
 from gateway.wsgi.result import response_head
 
@@ -83,7 +82,10 @@ class Rules:
 class Invocation:
     """A handler, about to run for one exchange."""
 
-    __slots__ = ("_attendance", "_has_written", "_head", "_make_environ", "_rules", "exchange")
+    __slots__ = ("_has_written", "_head", "_make_environ", "_rules", "exchange")
+
+    _attendance: Attendance | None = None
+    """Who listens to it; `wsgi.attended` has the invocations with somebody."""
 
     def __init__(
         self,
@@ -96,7 +98,6 @@ class Invocation:
         self._rules = rules
         self._make_environ: Callable[[Any], dict[str, Any]] = make_environ
         self._head: ResponseHead | None = None
-        self._attendance: Attendance | None = None
         self._has_written = False
 
     def __str__(self) -> str:
@@ -110,13 +111,7 @@ class Invocation:
                 return  # The client left while it waited.
             if waited > self._rules.prompt and self._is_too_late(waited):
                 return
-            function_log, head = self._rules.function_log, exchange.head
-            if function_log is None or not (
-                function_log.is_on or (head is not None and head.wants_tail)
-            ):
-                Context().run(self._invoke)
-            else:
-                Context().run(self._attend, function_log)
+            Context().run(self._invoke)
         except BaseException as error:
             self._tell(logging.ERROR, "fault of the gateway", error)
             self._refuse_after_fault()
@@ -141,46 +136,19 @@ class Invocation:
 
     def lose(self) -> None:
         """Answer on the loop in the place of the thread, which has ended."""
-        if self._attendance is not None:
-            self._give_up(self._attendance, "The thread of the handler was ended")
+        self._note_given_up("The thread of the handler was ended")
         self._answer_fault(self._error_style().lost(self.exchange.request_id))
         self.exchange.release()
 
     def expire(self) -> None:
         """Answer in the handler's place, on the loop: it is past its time."""
         seconds = self._rules.handler_timeout
-        if self._attendance is not None:
-            self._give_up(self._attendance, f"Function time out after {seconds:g} seconds")
+        self._note_given_up(f"Function time out after {seconds:g} seconds")
         exchange = self.exchange
         exchange.expire(*self._error_style().timeout(seconds, exchange.request_id))
 
-    def _attend(self, function_log: FunctionLog) -> None:
-        """Run the handler with somebody listening to what it prints and logs."""
-        exchange, make_environ = self.exchange, self._make_environ
-        head = exchange.head
-        wants_tail = head is not None and head.wants_tail and not head.is_async
-        attendance = function_log.attend(INVOKE, exchange.request_id, wants_tail)
-        self._attendance = attendance
-        if not attendance.wants_tail:
-            with attendance:
-                self._invoke()
-            return
-        held = HeldAnswer(exchange, attendance)
-        self.exchange = held
-        self._make_environ = lambda _: make_environ(exchange)
-        try:
-            with attendance:
-                self._invoke()
-        finally:
-            self.exchange = exchange
-            held.let_go()
-
-    def _give_up(self, attendance: Attendance, error: str) -> None:
-        """End the log of an invocation that the loop answers for."""
-        attendance.end(error)
-        add_tail(self.exchange, attendance)
-        if isinstance(self.exchange, HeldAnswer):
-            self.exchange = self.exchange.exchange
+    def _note_given_up(self, error: str) -> None:
+        """The loop answers for it, because of `error`."""
 
     def _invoke(self) -> None:
         result = None

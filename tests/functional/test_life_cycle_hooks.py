@@ -354,6 +354,7 @@ def test_an_asgi_application_whose_initializer_fails_is_shut_down(
         ("--pre-freeze", "living.takes_nothing", "it takes (), not (context)"),
         ("--pre-freeze", "living.handler", "it takes (environ, start_response), not (context)"),
         ("--initializer", "living.is_async", "it is async, and a hook is a plain function"),
+        ("--pre-stop", "living.is_generator", "it is a generator, and a hook is a plain function"),
         ("--initializer", "living:os.name", "'os.name' is an object of type 'str'"),
     ],
 )

@@ -212,6 +212,32 @@ def test_a_request_on_its_way_is_answered(serve: StartGateway, stack: ExitStack)
     assert gateway.wait() == 0
 
 
+def test_who_has_just_connected_is_waited_for_longer(serve: StartGateway, stack: ExitStack) -> None:
+    """A client far away has not heard of its connection when those that idle are closed."""
+    gateway = serve()
+    idle, new = (stack.enter_context(gateway.connect()) for _ in range(2))
+    assert idle.ask("/quick").status == 200
+    gateway.signal(signal.SIGTERM)
+    idle.expect_close()
+    time.sleep(0.2)  # The way there.
+    response = new.ask("/quick")
+    assert (response.status, response.closes) == (200, True)
+    new.expect_close()
+    assert gateway.wait() == 0
+
+
+def test_who_never_asks_puts_the_end_off_for_a_second(
+    serve: StartGateway, stack: ExitStack
+) -> None:
+    gateway = serve()
+    silent = stack.enter_context(gateway.connect())
+    before = time.monotonic()
+    gateway.signal(signal.SIGTERM)
+    silent.expect_close()
+    assert time.monotonic() - before < 2.0
+    assert gateway.wait() == 0
+
+
 def test_asynchronous_invocations_are_completed(serve: StartGateway, gates: Any) -> None:
     gateway = serve()
     with gateway.connect() as client:

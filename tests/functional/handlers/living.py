@@ -60,6 +60,10 @@ async def is_async(context):
     raise AssertionError("nobody calls it")
 
 
+def is_generator(context):
+    yield
+
+
 def handler(environ, start_response):
     context = environ["fc.context"]
     path = environ["PATH_INFO"]

@@ -64,6 +64,19 @@ def test_what_it_raises_is_an_outcome(
     assert record.exc_info[1] is error
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_coroutine_that_a_decorator_hides_has_not_been_run() -> None:
+    async def nobody_runs() -> None:
+        raise AssertionError("somebody does")
+
+    def function(context: FCContext) -> Coroutine[Any, Any, None]:
+        return nobody_runs()
+
+    outcome = run(lambda: hook(function).run(CONTEXT))
+    assert isinstance(outcome.error, TypeError)
+    assert str(outcome.error) == "it returned a coroutine, and a hook is a plain function"
+
+
 @pytest.mark.parametrize(
     ("phase", "words"),
     [

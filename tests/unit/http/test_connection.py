@@ -853,11 +853,34 @@ def test_a_client_that_takes_nothing(wire, application, site, records):
 # --- draining ----------------------------------------------------------------------------------
 
 
-def test_draining_closes_what_is_idle(wire, site):
+def test_draining_closes_what_is_idle(wire, application, site):
+    wire.send(GET)
+    answer(application[0])
+    wire.loop.run()
     site.is_draining = True
-    wire.connection.drain()
+    assert not wire.connection.drain()
     wire.loop.run()
     assert wire.transport.is_lost
+
+
+@pytest.mark.parametrize(("age", "is_left"), [(0, True), (0.99, True), (1, False), (1.01, False)])
+@pytest.mark.parametrize("is_swept", [False, True])
+def test_draining_gives_a_new_connection_time_for_its_first_request(
+    wire, application, site, age, is_left, is_swept
+):
+    if is_swept:
+        wire.connection.check_deadline(wire.loop.now)
+    wire.loop.now += age
+    site.is_draining = True
+    assert wire.connection.drain() == is_left
+    wire.loop.run()
+    assert wire.transport.is_lost != is_left
+    if is_left:
+        wire.send(GET)
+        answer(application[0])
+        wire.loop.run()
+        (one,) = read_answers(wire.take(), is_closed=wire.is_closed)
+        assert one.closes
 
 
 def test_draining_lets_a_request_end(wire, application, site):

@@ -113,6 +113,7 @@ def test_a_plain_request():
         "is_http_1_0": False,
         "keep_alive": True,
         "expects_continue": False,
+        "has_controls": False,
         "is_async": False,
         "wants_tail": False,
     }
@@ -262,7 +263,9 @@ def test_expectation():
     ("value", "is_async"), [(b"Async", True), (b"async", True), (b"Sync", False)]
 )
 def test_invocation_type(value, is_async):
-    assert parse(request(b"X-Fc-Invocation-Type: " + value)).is_async == is_async
+    head = parse(request(b"X-Fc-Invocation-Type: " + value))
+    assert head.is_async == is_async
+    assert head.has_controls
 
 
 @pytest.mark.parametrize(

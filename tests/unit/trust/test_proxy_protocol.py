@@ -299,11 +299,15 @@ def test_a_header_that_does_not_come(site, door, data, caplog, tally):
     tally(refused=1)
 
 
-def test_a_drain_does_not_wait_for_it(site, door, tally):
+def test_a_drain_does_not_wait_for_it_when_it_is_not_new(site, door, tally):
     wire = Wire(site, door)
     wire.send(V1[:5])
     (first,) = site.connections
-    first.drain()
+    wire.loop.now += 0.9
+    assert first.drain()
+    assert not wire.transport.is_closing()
+    wire.loop.now += 0.1
+    assert not first.drain()
     wire.loop.run()
     assert wire.transport.is_lost
     first.cut()  # Of no effect any more.

@@ -12,8 +12,9 @@ from gateway.fc import names
 from gateway.function.line_forms import TextForm
 from gateway.function.log import FunctionLog
 from gateway.http.error_style import FunctionCompute2
+from gateway.wsgi.attended import invocation as new_invocation
 from gateway.wsgi.held_answer import HeldAnswer
-from gateway.wsgi.invocation import Invocation, Rules
+from gateway.wsgi.invocation import Rules
 
 TEXT_FORM = TextForm()
 
@@ -53,9 +54,9 @@ def rig(monkeypatch, lines):
             error_style=FunctionCompute2(),
             function_log=log,
         )
-        invocation = Invocation(rules, responder, lambda exchange: {"exchange": exchange})
-        current_thread().job = invocation
-        return invocation
+        job = new_invocation(rules, responder, lambda exchange: {"exchange": exchange})
+        current_thread().job = job
+        return job
 
     yield start
     del current_thread().job

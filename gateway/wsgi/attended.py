@@ -1,0 +1,71 @@
+"""Invocations with somebody listening to what the handler prints and logs.
+
+A type of their own, so that they cost the others nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from gateway.http.attendance import INVOKE, Attendance, add_tail
+from gateway.wsgi.held_answer import HeldAnswer
+from gateway.wsgi.invocation import Invocation, Rules
+from gateway.wsgi.responder import ExchangeT
+
+
+def invocation(
+    rules: Rules, exchange: ExchangeT, make_environ: Callable[[ExchangeT], dict[str, Any]]
+) -> Invocation:
+    """An invocation with somebody listening if there is a log, or the client wants its tail."""
+    function_log, head = rules.function_log, exchange.head
+    wants_tail = head is not None and head.wants_tail and not head.is_async
+    if function_log is None or not (function_log.is_on or wants_tail):
+        return Invocation(rules, exchange, make_environ)
+    return AttendedInvocation(rules, exchange, make_environ)
+
+
+class AttendedInvocation(Invocation):
+    """One that the function log of its rules listens to."""
+
+    __slots__ = ("_attendance",)
+
+    _attendance: Attendance | None
+
+    def __init__(
+        self,
+        rules: Rules,
+        exchange: ExchangeT,
+        make_environ: Callable[[ExchangeT], dict[str, Any]],
+    ) -> None:
+        super().__init__(rules, exchange, make_environ)
+        self._attendance = None
+
+    def _invoke(self) -> None:
+        function_log = self._rules.function_log
+        assert function_log is not None  # Or it would be a plain one.
+        exchange, make_environ = self.exchange, self._make_environ
+        head = exchange.head
+        wants_tail = head is not None and head.wants_tail and not head.is_async
+        attendance = function_log.attend(INVOKE, exchange.request_id, wants_tail)
+        self._attendance = attendance
+        if not attendance.wants_tail:
+            with attendance:
+                super()._invoke()
+            return
+        held = HeldAnswer(exchange, attendance)
+        self.exchange = held
+        self._make_environ = lambda _: make_environ(exchange)
+        try:
+            with attendance:
+                super()._invoke()
+        finally:
+            self.exchange = exchange
+            held.let_go()
+
+    def _note_given_up(self, error: str) -> None:
+        attendance = self._attendance
+        if attendance is None:
+            return
+        attendance.end(error)
+        add_tail(self.exchange, attendance)
+        if isinstance(self.exchange, HeldAnswer):
+            self.exchange = self.exchange.exchange
