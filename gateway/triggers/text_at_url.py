@@ -7,8 +7,7 @@ import ssl
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from socket import SHUT_RDWR, socket
-from threading import Timer
-from time import monotonic
+from threading import Event, Timer
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -38,13 +37,16 @@ def fetch_text(url: str) -> bytes:
     try:
         connection.connect()  # Has its time limit by itself, TLS included.
         # Not `connection.sock` later: it is None already while an answer is read that closes.
-        timer = Timer(_LONGEST, shut_down, (connection.sock,))
+        is_cut = Event()
+        timer = Timer(_LONGEST, _cut, (connection.sock, is_cut))
         timer.daemon = True
         timer.start()
         try:
             data = _body(connection, target)
         finally:
             timer.cancel()
+        if is_cut.is_set():  # What has no length looks whole.
+            raise FetchError("the answer was cut off")
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise FetchError(f"there is no answer: {reason}") from None
@@ -55,7 +57,6 @@ def fetch_text(url: str) -> bytes:
 
 def _body(connection: HTTPConnection, target: str) -> bytes:
     headers = {"Accept": "application/json", "User-Agent": f"fc-gateway/{__version__}"}
-    latest = monotonic() + _LONGEST
     connection.request("GET", target, headers=headers)
     with connection.getresponse() as response:
         if response.status != 200:
@@ -63,9 +64,14 @@ def _body(connection: HTTPConnection, target: str) -> bytes:
         data = response.read(LARGEST + 1)
         if len(data) > LARGEST:
             raise FetchError("the answer is larger than 1 MB")
-        if response.length or monotonic() >= latest:
+        if response.length:
             raise FetchError("the answer was cut off")
     return data
+
+
+def _cut(sock: socket, is_cut: Event) -> None:
+    is_cut.set()  # First: the reader goes on as soon as the socket is shut down.
+    shut_down(sock)
 
 
 def shut_down(sock: socket) -> None:
