@@ -11,33 +11,33 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gateway.answering import error_style, exchange_type, is_container, metadata, request_ids
 from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
 from gateway.config import Config
 from gateway.departure import leave_within
 from gateway.descriptors import connections_allowed, occupy_standard
-from gateway.entrance import new_connection, proxies, trigger
-from gateway.environment import put_in_force
 from gateway.errors import UsageError
 from gateway.fc.context import ContextTemplate, context_template
+from gateway.function.declared_environ import declare, port_of
+from gateway.function.environment import put_in_force
 from gateway.function.hooks import Attend
 from gateway.function.log import FunctionLog
-from gateway.function_environ import declare, port_of
 from gateway.http.admission import Admission
 from gateway.http.body import BodyBudget
 from gateway.http.connection import Connection
 from gateway.http.deadlines import DeadlineSweep, sweep_interval
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
-from gateway.instance import Instance
-from gateway.interfaces import KINDS, Bridged, bridged
 from gateway.limits import Limits
 from gateway.loading import Interface, check_interface, detect_interface, load, naming
-from gateway.logs import Logs
 from gateway.server import ServedApplication, Server, run_loop
 from gateway.supervision.link import Link
 from gateway.supervision.pulse import beat_interval
+from gateway.wiring.answering import error_style, exchange_type, is_container, metadata, request_ids
+from gateway.wiring.entrance import new_connection, proxies, trigger
+from gateway.wiring.instance import Instance
+from gateway.wiring.interfaces import KINDS, Bridged, bridged
+from gateway.wiring.logs import Logs
 from gateway.wsgi.bridge import WsgiBridge
 from gateway.wsgi.pool_thread import job_times
 from gateway.wsgi.switch_watch import SwitchWatch

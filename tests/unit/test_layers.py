@@ -59,14 +59,14 @@ FEATURES = {"wsgi", "asgi", "container", "events", "observe", "triggers", "devel
 
 WIRING = {
     "gateway.__main__",
-    "gateway.answering",
+    "gateway.wiring.answering",
     "gateway.app",
     "gateway.cli",
-    "gateway.entrance",
-    "gateway.instance",
-    "gateway.interfaces",
-    "gateway.logs",
-    "gateway.request_log",
+    "gateway.wiring.entrance",
+    "gateway.wiring.instance",
+    "gateway.wiring.interfaces",
+    "gateway.wiring.logs",
+    "gateway.wiring.request_log",
     "gateway.service",
 }
 """What may see the settings, besides their own folder."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from gateway.answering import error_style
 from gateway.config import Config
 from gateway.events.errors import EventErrors
 from gateway.events.handler import EventHandler
@@ -11,6 +10,7 @@ from gateway.fc.invocation_url import parse_container_call
 from gateway.http.error_style import ErrorStyle
 from gateway.http.head import RequestHead
 from gateway.loading import Interface
+from gateway.wiring.answering import error_style
 
 KINDS: Final[dict[Interface, str]] = {
     "wsgi": "WSGI handler",

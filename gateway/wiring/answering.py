@@ -80,9 +80,9 @@ def metadata(config: Config, target: str) -> "InvocationMetadata | None":
     if config.fc_headers != "full":
         return None
     # Nobody else pays for their import.
-    from gateway.code_checksum import code_checksum  # noqa: PLC0415
     from gateway.fc.metadata import InvocationMetadata  # noqa: PLC0415
-    from gateway.function_environ import module_file, peak_memory  # noqa: PLC0415
+    from gateway.function.code_checksum import code_checksum  # noqa: PLC0415
+    from gateway.function.declared_environ import module_file, peak_memory  # noqa: PLC0415
 
     instance_id = os.environ.get(names.FC_INSTANCE_ID, "")
     if not _INSTANCE_ID.fullmatch(instance_id):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import code_checksum as module
-from gateway.code_checksum import code_checksum, crc64
+from gateway.function import code_checksum as module
+from gateway.function.code_checksum import code_checksum, crc64
 
 
 def bitwise(data):

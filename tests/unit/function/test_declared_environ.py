@@ -9,7 +9,7 @@ import pytest
 
 from gateway.fc import names
 from gateway.fc.context import ContextTemplate, Function, Service
-from gateway.function_environ import (
+from gateway.function.declared_environ import (
     declare,
     module_file,
     new_instance_id,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.environment import put_in_force
+from gateway.function.environment import put_in_force
 
 
 @pytest.fixture(autouse=True)

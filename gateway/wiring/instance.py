@@ -5,7 +5,6 @@ Beside `app.py`, which wires the worker that it lives in.
 
 from collections.abc import Callable
 
-from gateway.answering import is_container
 from gateway.config import Config
 from gateway.container.control import ClientGate, ContainerControl
 from gateway.container.platform_context import PlatformContexts
@@ -22,6 +21,7 @@ from gateway.http.head import RequestHead
 from gateway.load_errors import initializer_failure
 from gateway.loading import load_hook
 from gateway.server import ServedApplication
+from gateway.wiring.answering import is_container
 
 
 class Instance:

@@ -10,7 +10,7 @@ from gateway.function.log import FunctionLog
 from gateway.function.records import is_own
 from gateway.observe.line_writer import LineWriter
 from gateway.observe.log_lines import LineFormatter
-from gateway.request_log import open_access_log, standard_output
+from gateway.wiring.request_log import open_access_log, standard_output
 
 _CLOSE_SECONDS = 2.0
 """In which a reader may take the end of the log."""
