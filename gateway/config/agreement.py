@@ -74,6 +74,9 @@ def agree(settings: Settings) -> Config:
     if headers and "forwarded" in headers.value and len(headers.value) > 1:
         raise ConfigError(f"{headers.place}: forwarded excludes the others; remove it or the rest")
     values: dict[str, Any] = {name: setting.value for name, setting in settings.items()}
+    if values.get("error_style") == "plain":
+        # Its answers tell nothing of an exception, and the tail of the log would.
+        values.setdefault("log_tail", False)
     for smaller, larger in _NESTED:
         if smaller in settings and larger in settings:
             _require_order(settings[smaller], settings[larger])

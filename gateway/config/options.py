@@ -529,7 +529,7 @@ class Config:
         kind=SWITCH,
         group=LOGS,
         help="Whether a request with X-Fc-Log-Type: Tail is answered with the last 4 KB of its "
-        "log: what its handler printed.",
+        "log: what its handler printed. By default not with --error-style plain.",
     )
     access_log: Literal["off", "text", "json", "short"] = option(
         "off",

@@ -175,3 +175,17 @@ def test_a_config_tells_where_an_option_was_set(tmp_path: Path) -> None:
     }
     assert config.place("initializer") == config.places["initializer"]
     assert (config.place("threads"), config.place("cors")) == ("--threads", "--cors")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "has_tail"),
+    [
+        ([], True),
+        (["--error-style", "fc3"], True),
+        (["--error-style", "plain"], False),
+        (["--error-style", "plain", "--log-tail"], True),
+        (["--no-log-tail"], False),
+    ],
+)
+def test_plain_errors_go_with_no_tail(arguments: list[str], has_tail: bool) -> None:
+    assert load(arguments, {}).log_tail is has_tail
