@@ -17,6 +17,7 @@ from gateway.fc import names
 from gateway.fc.context import FCContext
 from gateway.function.hooks import Outcome
 from gateway.function.life_cycle import LifeCycle
+from gateway.function.standing_before import StandingBefore
 from gateway.http.error_style import Answer, ErrorStyle
 from gateway.http.exchange import Exchange
 from gateway.http.gate import Deferral, Gate
@@ -68,7 +69,7 @@ class ClientGate:
         return self._gate.check(exchange, may_defer=may_defer)
 
 
-class ContainerControl:
+class ContainerControl(StandingBefore):
     """An application behind Function Compute."""
 
     def __init__(
@@ -80,7 +81,7 @@ class ContainerControl:
         error_style: ErrorStyle,
     ) -> None:
         """`error_style` makes the bodies for hooks that fail."""
-        self._application = application
+        super().__init__(application)
         self._contexts = contexts
         self._error_style = error_style
         self._hooks = _hooks_of(life)
@@ -111,30 +112,7 @@ class ContainerControl:
             exchange.respond_soon(FailedHead.of(status_of(404), head.fields), body)
         exchange.release()
 
-    # As the application that it stands before.
-
     @property
     def is_idle(self) -> bool:
         """Whether no hook and nothing of the application is under way."""
-        return not self._running and self._application.is_idle
-
-    @property
-    def is_worn(self) -> bool:
-        """Whether the process should be replaced."""
-        return self._application.is_worn
-
-    def start(self) -> None:
-        """Be ready for exchanges."""
-        self._application.start()
-
-    def check_deadlines(self, now: float) -> None:
-        """Give up what is past its time; `now` is the loop's, in seconds."""
-        self._application.check_deadlines(now)
-
-    def relieve(self) -> None:
-        """The calling thread, which answers an exchange, is held up by its slow client."""
-        self._application.relieve()
-
-    def stop(self) -> None:
-        """No more exchanges will come."""
-        self._application.stop()
+        return not self._running and super().is_idle

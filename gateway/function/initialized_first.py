@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.errors import QueueFull
 from gateway.fc.context import FCContext
 from gateway.function.life_cycle import LifeCycle
+from gateway.function.standing_before import StandingBefore
 from gateway.http.error_style import ErrorStyle
 from gateway.http.exchange import Exchange
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from gateway.server import ServedApplication
 
 
-class InitializedFirst:
+class InitializedFirst(StandingBefore):
     """An application before which the initializer runs, when the first request comes."""
 
     def __init__(
@@ -35,7 +36,7 @@ class InitializedFirst:
         `limit_waiting` requests may wait for it; `error_style` makes the answers to the others, and
         to all when it fails.
         """
-        self._application = application
+        super().__init__(application)
         self._life = life
         self._context_of = context_of
         self._error_style = error_style
@@ -77,30 +78,12 @@ class InitializedFirst:
         exchange.respond_soon(*self._error_style.failure(error, exchange.request_id))
         exchange.release()
 
-    # As the application that it stands before.
-
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits, is queued or runs."""
-        return not self._waiting and self._application.is_idle
+        return not self._waiting and super().is_idle
 
     @property
     def is_worn(self) -> bool:
         """Whether the process should be replaced: also when its initializer has failed."""
-        return self._life.failure is not None or self._application.is_worn
-
-    def start(self) -> None:
-        """Be ready for exchanges."""
-        self._application.start()
-
-    def check_deadlines(self, now: float) -> None:
-        """Give up what is past its time; `now` is the loop's, in seconds."""
-        self._application.check_deadlines(now)
-
-    def relieve(self) -> None:
-        """The calling thread, which answers an exchange, is held up by its slow client."""
-        self._application.relieve()
-
-    def stop(self) -> None:
-        """No more exchanges will come."""
-        self._application.stop()
+        return self._life.failure is not None or super().is_worn

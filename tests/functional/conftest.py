@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from functional.living import Hooks
 from functional.serving import Gateway, wait_until
 from functional.wire import WireClient
 
@@ -86,3 +87,11 @@ def gates(tmp_path: Path) -> Gates:
     folder = tmp_path / "gates"
     folder.mkdir()
     return Gates(folder)
+
+
+@pytest.fixture
+def hooks(tmp_path: Path) -> Hooks:
+    """The hooks of `handlers/living.py`."""
+    folder = tmp_path / "hooks"
+    folder.mkdir()
+    return Hooks(folder)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from functional.living import Hooks
 from functional.serving import Gateway, wait_until
-from functional.test_life_cycle_hooks import Hooks
 from functional.wire import Response, WireClient
 from unit.triggers.issuer import key_set, public_jwk
 
@@ -79,13 +79,6 @@ def call(
     """As Function Compute calls for a hook."""
     body = b"" if method == "POST" else None
     return client.ask(path, method, fields=control(path, request_id), body=body)
-
-
-@pytest.fixture
-def hooks(tmp_path: Path) -> Hooks:
-    folder = tmp_path / "hooks"
-    folder.mkdir()
-    return Hooks(folder)
 
 
 @pytest.fixture

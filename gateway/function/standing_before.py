@@ -1,0 +1,39 @@
+"""What applications have in common that stand before another one and hand exchanges on."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.server import ServedApplication
+
+
+class StandingBefore:
+    """Does as the other application does, in all but `handle`."""
+
+    def __init__(self, application: "ServedApplication") -> None:
+        self._application = application
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of it is under way."""
+        return self._application.is_idle
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether the process should be replaced."""
+        return self._application.is_worn
+
+    def start(self) -> None:
+        """Be ready for exchanges."""
+        self._application.start()
+
+    def check_deadlines(self, now: float) -> None:
+        """Give up what is past its time; `now` is the loop's, in seconds."""
+        self._application.check_deadlines(now)
+
+    def relieve(self) -> None:
+        """The calling thread, which answers an exchange, is held up by its slow client."""
+        self._application.relieve()
+
+    def stop(self) -> None:
+        """No more exchanges will come."""
+        self._application.stop()
