@@ -118,8 +118,8 @@ def test_who_half_closes_gets_the_answer(
     client = occupy(gateway, gates, stack)
     client.half_close()
     gates.open("first")
-    response = client.read_response()
-    assert (response.status, response.closes) == (200, True)
+    # It says that it closes, unless the end of the client's side came behind its head.
+    assert client.read_response().status == 200
     client.expect_close()
     assert await_record(gateway, "/until/first") == 200
     tally(served=1)
