@@ -76,7 +76,9 @@ def unpack(revision: str, folder: Path) -> None:
     if done.returncode:
         raise UsageError(f"{revision}: {_last_line(done.stderr)}")
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+        if hasattr(tarfile, "data_filter"):
+            archive.extraction_filter = tarfile.data_filter  # Not before Python 3.11.4.
+        archive.extractall(folder)  # It is the repository's own.
 
 
 def count(folder: Path, requests: int = REQUESTS) -> dict[str, float]:
