@@ -14,6 +14,7 @@ from gateway.config import Config, ConfigError, load
 from gateway.config.development import DEVELOPMENT
 from gateway.config.sources import Settings
 from gateway.errors import UsageError
+from gateway.printable import printable
 from gateway.spelling import did_you_mean
 
 _BROKEN_PIPE: Final = 128 + 13
@@ -63,8 +64,7 @@ def _say(text: str, stream: TextIO | None) -> None:
 
     Nothing in it steers a terminal.
     """
-    line = " ".join(text.splitlines())
-    _write("".join([c if c.isprintable() else repr(c)[1:-1] for c in line]), stream)
+    _write(printable(" ".join(text.splitlines())), stream)
 
 
 def _write(text: str, stream: TextIO | None) -> None:

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from gateway.config import Config
 from gateway.errors import CodeError, UsageError
 from gateway.listening import address_of, listen_on_path, listen_on_port, refuse_new, take_over
-from gateway.observe.log_lines import LineFormatter, printable
+from gateway.observe.log_lines import LineFormatter
+from gateway.printable import printable
 from gateway.supervision.link import Link
 from gateway.supervision.supervisor import Supervisor
 from gateway.supervision.watching import WatcherLink

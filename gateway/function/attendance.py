@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.function.line_assembly import LineAssembly, Piece
 from gateway.function.line_forms import (
-    CONTINUED,
     END,
     OUTSIDE,
     START,
@@ -30,6 +29,7 @@ from gateway.function.line_forms import (
 )
 from gateway.function.tail import Tail
 from gateway.http.attendance import FAILED, STOPPED
+from gateway.printable import CONTINUED
 
 if TYPE_CHECKING:
     from gateway.function.log import FunctionLog

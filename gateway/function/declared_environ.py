@@ -5,7 +5,6 @@ Credentials are never made up: where nobody has set ALIBABA_CLOUD_ACCESS_KEY_ID,
 """
 
 import os
-import resource
 import socket
 import sys
 import time
@@ -66,12 +65,3 @@ def module_file(target: str) -> str | None:
     found = sys.modules.get(name.replace("/", "."))
     file = getattr(found, "__file__", None)
     return file if isinstance(file, str) else None
-
-
-def peak_memory() -> int:
-    """The most memory that this process has had resident, in bytes.
-
-    It costs 0.8 µs; what is resident at the moment would cost twice that (`/proc/self/statm`).
-    """
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -10,8 +10,6 @@ given up, and its thread, which does not keep the process, is left to itself.
 
 import asyncio
 import logging
-import sys
-import traceback
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext, suppress
 from contextvars import Context
@@ -20,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.fc.context import FCContext
 from gateway.http.attendance import Attendance
+from gateway.thread_stack import stack_of
 
 log = logging.getLogger("gateway.function")
 
@@ -137,7 +136,7 @@ class Hook:
             context.request_id,
             self.name,
             self.timeout,
-            _stack(thread),
+            stack_of(thread),
         )
         return HookTimeout(f"{_TIME_OUT[self.phase]} after {self.timeout:g} seconds")
 
@@ -146,11 +145,3 @@ def _tell(message: str, *arguments: object, error: BaseException | None = None) 
     """Log, if that can be done: the hook may have broken the log."""
     with suppress(Exception):
         log.error(message, *arguments, exc_info=error)
-
-
-def _stack(thread: Thread) -> str:
-    """Where a thread is, for the log."""
-    frame = sys._current_frames().get(thread.ident or 0)
-    if frame is None:
-        return ""
-    return "\n" + "".join(traceback.format_stack(frame)).rstrip()

@@ -4,22 +4,19 @@ Nothing that a function prints or logs makes another line than it is: line ends 
 apart before, and what is not printable stands there as an escape.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from json import JSONEncoder
 from typing import Any, Final, NamedTuple, Protocol
 
 from gateway.function.line_assembly import LONGEST_LINE, Piece
+from gateway.printable import CONTINUED, printable
 
 STDOUT: Final = "stdout"
 STDERR: Final = "stderr"
 
 OUTSIDE: Final = "-"
 """In the place of the request id, for what belongs to no invocation."""
-
-CONTINUED: Final = "  | "
-"""What a line begins with that belongs to the one above it."""
 
 START: Final = "Start"
 END: Final = "End"
@@ -153,15 +150,7 @@ def _cut(text: str) -> list[Piece]:
 
 def shown(text: str) -> str:
     """`text` with escapes for what is not printable, but for tabs, which can pass for nothing."""
-    return text if text.isprintable() else _ODD.sub(_escape, text)
-
-
-_ODD: Final = re.compile(r"[^ -~\t]")
-
-
-def _escape(match: re.Match[str]) -> str:
-    character = match[0]
-    return character if character.isprintable() else ascii(character)[1:-1]
+    return text if text.isprintable() else "\t".join(map(printable, text.split("\t")))
 
 
 def _valid(text: str) -> str:

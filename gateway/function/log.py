@@ -10,21 +10,19 @@ While a client has asked for the tail of an invocation it is listened to, too.
 
 import io
 import os
-import resource
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from math import ceil
 from threading import Lock
-from typing import Any, Final
+from typing import Any
 
 from gateway.function.attendance import CURRENT, Attendance, Output, Outside
 from gateway.function.line_forms import STDERR, STDOUT, Form, Stamps
 from gateway.function.output import LoggedStream, OutputStream, OverheardStream
+from gateway.function.peak_memory import peak_memory
 from gateway.function.records import RecordHandler
-
-_RSS_UNIT: Final = 1024 * 1024 if sys.platform == "darwin" else 1024
-"""What `ru_maxrss` counts in, per MB (getrusage(2))."""
+from gateway.limits import MIB
 
 
 class FunctionLog:
@@ -120,7 +118,7 @@ class FunctionLog:
 
     def closing_line(self, milliseconds: float) -> str:
         """The last of a tail, as Function Compute has it behind an empty line."""
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_UNIT
+        used = peak_memory() / MIB
         return (
             f"\nDuration: {milliseconds:.2f} ms, Billed Duration: {ceil(milliseconds)} ms, "
             f"Memory Size: {self._memory} MB, Max Memory Used: {used:.2f} MB\n"

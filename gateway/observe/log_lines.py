@@ -8,11 +8,9 @@ pass for another record.
 """
 
 import logging
-import re
 from typing import Final
 
-CONTINUED: Final = "  | "
-"""What a line begins with that belongs to the record above it."""
+from gateway.printable import CONTINUED, printable
 
 _FORM: Final = "%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s"
 
@@ -35,16 +33,3 @@ class LineFormatter(logging.Formatter):
             parts.append(record.stack_info)
         lines = [line for part in parts for line in part.split("\n")]
         return f"\n{CONTINUED}".join(map(printable, lines))
-
-
-def printable(text: str) -> str:
-    """`text` with escapes for what is not printable: controls, line ends, marks of direction."""
-    return text if text.isprintable() else _ODD.sub(_escape, text)
-
-
-_ODD: Final = re.compile(r"[^ -~]")
-
-
-def _escape(match: re.Match[str]) -> str:
-    character = match[0]
-    return character if character.isprintable() else ascii(character)[1:-1]

@@ -82,7 +82,8 @@ def metadata(config: Config, target: str) -> "InvocationMetadata | None":
     # Nobody else pays for their import.
     from gateway.fc.metadata import InvocationMetadata  # noqa: PLC0415
     from gateway.function.code_checksum import code_checksum  # noqa: PLC0415
-    from gateway.function.declared_environ import module_file, peak_memory  # noqa: PLC0415
+    from gateway.function.declared_environ import module_file  # noqa: PLC0415
+    from gateway.function.peak_memory import peak_memory  # noqa: PLC0415
 
     instance_id = os.environ.get(names.FC_INSTANCE_ID, "")
     if not _INSTANCE_ID.fullmatch(instance_id):

@@ -16,14 +16,13 @@ come too late).  So the watch also replaces threads that have ended, and answers
 """
 
 import logging
-import sys
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from threading import Lock, Thread, current_thread
+from threading import Lock, current_thread
 from time import monotonic
 
+from gateway.thread_stack import stack_of
 from gateway.wsgi.job_queue import JobQueue
 from gateway.wsgi.pool_thread import Job, PoolThread
 from gateway.wsgi.switch_watch import Running
@@ -247,7 +246,7 @@ class ThreadPool:
             "%s: handler runs for more than %g s; its thread is given up%s",
             job,
             self.handler_timeout,
-            _stack(thread),
+            stack_of(thread),
         )
         if not self._may_replace:
             log.critical(
@@ -272,11 +271,3 @@ _WORN_WRITTEN_OFF = _MAX_WRITTEN_OFF // 2
 
 _MAX_HELD_UP = 32
 """Threads held up by slow clients per thread of the pool, beyond which they are not replaced."""
-
-
-def _stack(thread: Thread) -> str:
-    """Where a thread is, for the log."""
-    frame = sys._current_frames().get(thread.ident or 0)
-    if frame is None:
-        return ""
-    return "\n" + "".join(traceback.format_stack(frame)).rstrip()

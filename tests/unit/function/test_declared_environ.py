@@ -13,9 +13,9 @@ from gateway.function.declared_environ import (
     declare,
     module_file,
     new_instance_id,
-    peak_memory,
     port_of,
 )
+from gateway.function.peak_memory import peak_memory
 
 CONTEXTS = ContextTemplate(
     function=Function("orders", "app:handler", 512, 60),

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.observe.log_lines import LineFormatter, printable
+from gateway.observe.log_lines import LineFormatter
+from gateway.printable import printable
 
 pytestmark = pytest.mark.family("secrets")
 
