@@ -13,6 +13,7 @@ from gateway.config.definition import PREFIX, Option
 from gateway.config.options import OPTIONS
 from gateway.config.profiles import LISTEN_PORTS, PROFILES
 from gateway.config.values import BadValueError, ConfigError, SecretValueError
+from gateway.input_file import content_of
 from gateway.spelling import did_you_mean
 
 Settings = dict[str, "Setting"]
@@ -133,12 +134,9 @@ def read_file(path: Path, named_by: str) -> Settings:
 
     Relative paths in it are relative to its folder. `named_by` is the place that named the file.
     """
+    content = content_of(path, named_by, fault=ConfigError)
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # Some editors begin with a mark.
-    except OSError as error:
-        raise ConfigError(
-            f"{named_by}: cannot read {str(path)!r}: {error.strerror}; check the path"
-        ) from None
+        text = content.decode("utf-8-sig")  # Some editors begin with a mark.
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
     return parse_file(text, path)

@@ -18,6 +18,7 @@ from yaml.reader import Reader, ReaderError
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
+from gateway.input_file import content_of
 from gateway.project.nodes import (
     Array,
     Entry,
@@ -70,13 +71,7 @@ for _tag, _pattern, _first in (
 
 def read(path: Path, named_by: str) -> Table:
     """The mapping in the file; `named_by` is the place that names the file. Raises ProjectError."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise ProjectError(
-            f"{named_by}: cannot read {str(path)!r}: {error.strerror}; check the path"
-        ) from None
+    content = content_of(path, named_by, most=LARGEST, fault=ProjectError)
     if len(content) > LARGEST:
         raise ProjectError(
             f"{path}: is larger than {LARGEST // 1024} KB; name the description of a project"

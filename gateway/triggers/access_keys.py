@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from gateway.errors import UsageError
 from gateway.fc import names
+from gateway.input_file import content_of
 
 _LARGEST: Final = 1024 * 1024
 """Bytes of a file with keys."""
@@ -88,13 +89,7 @@ def read_keys(path: Path) -> AccessKeys:
     Raises:
         UsageError: it cannot be read, or is not as it should be.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise UsageError(
-            f"--auth-keys: cannot read {str(path)!r}: {error.strerror}; check the path"
-        ) from None
+    data = content_of(path, "--auth-keys", most=_LARGEST)
     if len(data) > _LARGEST:
         raise UsageError(f"--auth-keys: {str(path)!r} is larger than 1 MB; is it the right file?")
     try:

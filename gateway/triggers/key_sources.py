@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from gateway.errors import UsageError
 from gateway.http.gate import Deferral
+from gateway.input_file import content_of
 from gateway.triggers.key_set import LARGEST, BadKeySet, KeySet, parse_key_set
 from gateway.triggers.text_at_url import FetchError, fetch_text
 
@@ -89,16 +90,11 @@ class FileSource(TextSource):
         Raises:
             UsageError: there is no such file, or it is no key set.
         """
+        data = content_of(path, place, most=LARGEST)
         try:
-            with path.open("rb") as file:
-                data = file.read(LARGEST + 1)
             if len(data) > LARGEST:
                 raise BadKeySet("is larger than 1 MB")
             self._keys = parse_key_set(data)
-        except OSError as error:
-            raise UsageError(
-                f"{place}: cannot read {str(path)!r}: {error.strerror}; check the path"
-            ) from None
         except BadKeySet as fault:
             raise UsageError(f"{place}: {str(path)!r} {fault}; check the file") from None
 
