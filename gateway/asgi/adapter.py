@@ -75,14 +75,15 @@ class AsgiApplication:
         head and request id.
         """
         self.application = to_version_3(application)
-        self.contexts = contexts
         self.max_response_header_bytes = max_response_header_bytes
         self.limit_concurrency = limit_concurrency
         self.handler_timeout = handler_timeout
         self.error_style = error_style
         self.function_log = function_log
         self.state = state
-        self.address_of = address_of
+        self.address_of = address_of or (
+            lambda head, request_id: address(head.path, request_id, contexts)
+        )
         self._runs: set[_Run] = set()
         self._warned: set[str] = set()
 
@@ -232,7 +233,7 @@ class _Run:
     async def _run(self) -> None:
         application, head = self._application, self._exchange.head
         function_log = application.function_log
-        wants_tail = head is not None and head.wants_tail and not head.is_async
+        wants_tail = head is not None and head.awaits_log
         if function_log is None or not (function_log.is_on or wants_tail):
             await self._call()
             return
@@ -268,10 +269,7 @@ class _Run:
         head = exchange.head
         assert head is not None  # What has none was refused.
         application = self._application
-        if application.address_of is None:
-            path, context = address(head.path, exchange.request_id, application.contexts)
-        else:
-            path, context = application.address_of(head, exchange.request_id)
+        path, context = application.address_of(head, exchange.request_id)
         self._answer.begin_invocation(context.service)
         raw_path = path.encode("latin-1")
         host, scheme = head.host, "http"

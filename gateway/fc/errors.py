@@ -30,7 +30,7 @@ def exception_body(error: BaseException, *, has_stack: bool) -> bytes:
 def exception_content(error: BaseException, *, has_stack: bool) -> dict[str, Any]:
     """What such a body says."""
     return {
-        "errorMessage": _message(error),
+        "errorMessage": message_of(error),
         "errorType": type(error).__name__,
         "stackTrace": _stack(error.__traceback__) if has_stack else [],
     }
@@ -45,7 +45,8 @@ LOST_BODY: Final = json.dumps({"errorMessage": "The thread of the handler was en
 """The body for a handler under which its thread has ended."""
 
 
-def _message(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
+    """Its text, whatever becomes of asking for it."""
     try:
         return str(error)
     except BaseException as second:  # Also SystemExit: it must not become another's.

@@ -4,6 +4,8 @@ import logging
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from gateway.fc.errors import message_of
+
 if TYPE_CHECKING:
     from gateway.function.attendance import Output
     from gateway.function.log import FunctionLog
@@ -103,8 +105,5 @@ _GATEWAY_FOLDER: Final = __file__.rsplit("/function/", 1)[0] + "/"
 
 def brief(error: BaseException) -> str:
     """An exception's type and message, without where it was raised."""
-    try:
-        message = str(error)
-    except BaseException as second:  # Also SystemExit: it must not become another's.
-        message = f"<{type(second).__name__} in str() of the exception>"
+    message = message_of(error)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__

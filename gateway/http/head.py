@@ -200,6 +200,11 @@ class RequestHead:
             raise MalformedRequest("Transfer-Encoding must be chunked")
         self.content_length = CHUNKED
 
+    @property
+    def awaits_log(self) -> bool:
+        """Whether its answer is to show the log; an asynchronous one's comes before that."""
+        return self.wants_tail and not self.is_async
+
     def as_refused(self) -> "RequestHead":
         """This head, with what a refusal kept from being set empty: enough to answer and log."""
         for name in ("target", "path", "query", "host"):

@@ -17,7 +17,7 @@ def invocation(
 ) -> Invocation:
     """An invocation with somebody listening if there is a log, or the client wants its tail."""
     function_log, head = rules.function_log, exchange.head
-    wants_tail = head is not None and head.wants_tail and not head.is_async
+    wants_tail = head is not None and head.awaits_log
     if function_log is None or not (function_log.is_on or wants_tail):
         return Invocation(rules, exchange, make_environ)
     return AttendedInvocation(rules, exchange, make_environ)
@@ -44,7 +44,7 @@ class AttendedInvocation(Invocation):
         assert function_log is not None  # Or it would be a plain one.
         exchange, make_environ = self.exchange, self._make_environ
         head = exchange.head
-        wants_tail = head is not None and head.wants_tail and not head.is_async
+        wants_tail = head is not None and head.awaits_log
         attendance = function_log.attend(INVOKE, exchange.request_id, wants_tail)
         self._attendance = attendance
         if not attendance.wants_tail:
