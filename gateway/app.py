@@ -22,6 +22,7 @@ from gateway.function.declared_environ import declare, port_of
 from gateway.function.environment import put_in_force
 from gateway.function.hooks import Attend
 from gateway.function.log import FunctionLog
+from gateway.function.standard_streams import prepare_standard_streams
 from gateway.http.admission import Admission
 from gateway.http.body import BodyBudget
 from gateway.http.connection import Connection
@@ -30,6 +31,7 @@ from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
 from gateway.loading import Interface, check_interface, detect_interface, load, naming
+from gateway.loggers import say
 from gateway.server import ServedApplication, Server, run_loop
 from gateway.supervision.link import Link
 from gateway.supervision.pulse import beat_interval
@@ -73,6 +75,7 @@ def work(config: Config, post: Post) -> None:
         UsageError: something that the user can mend keeps the worker from starting.
     """
     gate = trigger(config)  # First: the handler's code is not to see the keys.
+    prepare_standard_streams()
     # Before that runs for the first time: it may print.
     logs = Logs(config, _contexts(config).function.name, post.log_lock)
     try:
@@ -206,8 +209,7 @@ def _run_worker(
         run_loop(main)
     finally:
         if profile is not None and config.profile_invocations != "off":
-            # Not what stands there for the handler.
-            print(profile.report(config.profile_invocations), end="", file=sys.__stderr__)
+            say(profile.report(config.profile_invocations).removesuffix("\n"))
 
 
 def _profile(config: Config, interface: str) -> "InvocationProfile | None":

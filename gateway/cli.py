@@ -7,6 +7,7 @@ line on standard error.
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NoReturn, TextIO
 
 from gateway import __version__
@@ -14,8 +15,12 @@ from gateway.config import Config, ConfigError, load
 from gateway.config.development import DEVELOPMENT
 from gateway.config.sources import Settings
 from gateway.errors import UsageError
+from gateway.outlet import STANDARD_ERROR, standard_error
 from gateway.printable import printable
 from gateway.spelling import did_you_mean
+
+_PATIENCE: Final = 1.0
+"""Seconds in which a reader of standard error may take a line."""
 
 _BROKEN_PIPE: Final = 128 + 13
 """As shells have it for SIGPIPE."""
@@ -28,10 +33,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the command and give its exit status."""
+    stream = sys.stderr  # The handler may put something else in its place.
     try:
         return _run(arguments, environ)
     except UsageError as error:
-        _say(f"gateway: error: {error}", sys.stderr)
+        _say(f"gateway: error: {error}", stream)
         return 2
     except KeyboardInterrupt:
         # 128 + SIGINT, as shells have it; the user knows why it ended.
@@ -75,16 +81,35 @@ def _write(text: str, stream: TextIO | None) -> None:
     if stream is None:
         return
     encoding = stream.encoding or "utf-8"
+    data = f"{text}\n".encode(encoding, "backslashreplace")
+    if _is_standard_error(stream):
+        _write_error(data)
+        return
     try:
-        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+        print(data.decode(encoding), end="", file=stream, flush=True)
     except OSError as error:
         # What waits in the buffer would fail again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        if stream is sys.stderr:
-            return  # The exit status tells.
         if isinstance(error, BrokenPipeError):
             sys.exit(_BROKEN_PIPE)
         raise UsageError(f"cannot write to standard output: {error.strerror}") from None
+
+
+def _is_standard_error(stream: TextIO) -> bool:
+    """Whether it is the process's, and not what a program that calls this one has put there."""
+    try:
+        return stream.fileno() == STANDARD_ERROR
+    except (OSError, ValueError):
+        return False
+
+
+def _write_error(data: bytes) -> None:
+    """Write to standard error; if its reader does not take it, the exit status tells."""
+    outlet = standard_error()
+    if outlet is not None:
+        with suppress(OSError):
+            outlet.write_within(_PATIENCE, data)
+        outlet.close()
 
 
 def _serve(config: Config) -> int:

@@ -1,13 +1,14 @@
 """The end of the process, which handlers must not put off for ever."""
 
-import logging
 import os
 import sys
 import threading
 import time
 from contextlib import suppress
 
-log = logging.getLogger("gateway.server")
+from gateway.loggers import logger
+
+log = logger("gateway.server")
 
 
 def leave_within(seconds: float) -> None:

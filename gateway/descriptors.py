@@ -1,11 +1,12 @@
 """How many connections the process's limit of open files allows (getrlimit(2), `RLIMIT_NOFILE`)."""
 
-import logging
 import os
 import resource
 from contextlib import suppress
 
-log = logging.getLogger("gateway.server")
+from gateway.loggers import logger
+
+log = logger("gateway.server")
 
 _STANDARD = 3
 """Descriptors below it are input, output and errors."""

@@ -18,8 +18,9 @@ from gateway.http.admission import Admission
 from gateway.http.deadlines import DeadlineSweep
 from gateway.http.site import Application, Site
 from gateway.listening import accept_queued, refuse_new
+from gateway.loggers import logger
 
-log = logging.getLogger("gateway.server")
+log = logger("gateway.server")
 
 _DRAIN_POLL: Final = 0.02
 """Seconds between two looks at whether the last exchange is done."""

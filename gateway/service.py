@@ -4,23 +4,27 @@ The supervisor must not import what workers run: it stays small, and has nothing
 """
 
 import faulthandler
-import logging
 import os
 import socket
-import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.config import Config
+from gateway.descriptors import occupy_standard
 from gateway.errors import CodeError, UsageError
 from gateway.listening import address_of, listen_on_path, listen_on_port, refuse_new, take_over
-from gateway.observe.log_lines import LineFormatter
+from gateway.loggers import say, speak
+from gateway.observe.error_log import ErrorLog
+from gateway.outlet import standard_error
 from gateway.printable import printable
 from gateway.supervision.link import Link
 from gateway.supervision.supervisor import Supervisor
 from gateway.supervision.watching import WatcherLink
+
+_CLOSE_SECONDS: Final = 1.0
+"""In which a reader may take the end of the gateway's own log."""
 
 
 class _Shared(NamedTuple):
@@ -42,7 +46,16 @@ def serve(config: Config) -> int:
     Raises:
         UsageError: something that the user can mend keeps the gateway from starting.
     """
-    _configure_logging(config)
+    occupy_standard()  # Or a socket would be one of the standard streams.
+    own_log = ErrorLog(standard_error(), config.log_level)
+    speak(own_log)
+    try:
+        return _serve(config, own_log)
+    finally:
+        own_log.close(_CLOSE_SECONDS)
+
+
+def _serve(config: Config, own_log: ErrorLog) -> int:
     if config.reload:
         config = replace(config, chdir=_code_folder(config.chdir))
     sock = _listen(config)
@@ -58,18 +71,11 @@ def serve(config: Config) -> int:
         if isinstance(outcome, WatcherLink):
             sock.close()
             return _watch(config, outcome, shared)
-        return _work(config, sock, address, outcome, shared)
+        return _work(config, sock, address, outcome, shared, own_log)
     finally:
         sock.close()
         if socket_path is not None and not isinstance(outcome, Link | WatcherLink):
             socket_path.unlink(missing_ok=True)
-
-
-def _configure_logging(config: Config) -> None:
-    """Log to stderr, unless the process that imports the gateway has said otherwise."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(LineFormatter())
-    logging.basicConfig(level=config.log_level.upper(), handlers=[handler])
 
 
 def _listen(config: Config) -> socket.socket:
@@ -158,13 +164,19 @@ def _watch(config: Config, link: WatcherLink, shared: _Shared) -> int:
 
 
 def _work(
-    config: Config, sock: socket.socket, address: str, link: Link | None, shared: _Shared
+    config: Config,
+    sock: socket.socket,
+    address: str,
+    link: Link | None,
+    shared: _Shared,
+    own_log: ErrorLog,
 ) -> int:
     # Not before there is a worker.
     from gateway.app import Post, work  # noqa: PLC0415
 
-    with suppress(OSError, ValueError, RuntimeError):  # Standard error is none to write to.
-        faulthandler.enable()
+    with suppress(OSError, ValueError, RuntimeError):
+        # To what does not block: who crashes must not wait for a reader.
+        faulthandler.enable(own_log.descriptor)
     if link is None:
         work(config, Post(sock, lambda: _announce(config, address)))
         return 0
@@ -192,7 +204,4 @@ def _announce(config: Config, address: str) -> None:
             f"  curl -d 'hello' {address}/echo",
             f"  curl {address}/context",
         ]
-    # Not what stands in the place of standard error for the handler.
-    # In one write: workers log to the same place, and without a buffer `print` makes two of it.
-    text = "".join(f"{printable(line)}\n" for line in lines)
-    print(text, end="", file=sys.__stderr__, flush=True)
+    say("\n".join(map(printable, lines)))

@@ -27,6 +27,7 @@ from gateway.http.error_style import Answer, ErrorStyle, FunctionCompute2
 from gateway.http.exchange import Exchange
 from gateway.http.response import kind_of, status_of
 from gateway.http.response_head import ResponseHead, response_header_too_large
+from gateway.loggers import logger
 
 if TYPE_CHECKING:
     from asgiref.typing import (
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from gateway.http.head import RequestHead
 
-log = logging.getLogger("gateway.function")
+log = logger("gateway.function")
 
 EXTENSION: Final = "gateway.fc"
 """Key in `scope["extensions"]` of what Function Compute adds: a dict of `request_id`, `context`

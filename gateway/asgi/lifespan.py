@@ -6,17 +6,17 @@ not know the lifespan raises, or returns; it is served without.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.asgi.version import to_version_3
 from gateway.errors import CodeError
+from gateway.loggers import logger
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveEvent, ASGISendEvent
 
-log = logging.getLogger("gateway.lifespan")
+log = logger("gateway.lifespan")
 
 _CANCEL_TIMEOUT: Final = 1.0
 """Seconds that a cancelled application has to end."""

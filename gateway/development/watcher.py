@@ -9,7 +9,6 @@ A change is told when nothing more has changed for a moment.  Looking takes a te
 most, however large the tree is.
 """
 
-import logging
 import os
 import select
 from collections.abc import Callable, Iterable, Mapping
@@ -24,11 +23,12 @@ from gateway.development.code_tree import (
     Look,
     differences,
 )
+from gateway.loggers import logger
 
 if TYPE_CHECKING:
     from watchfiles._rust_notify import RustNotify
 
-log = logging.getLogger("gateway.watcher")
+log = logger("gateway.watcher")
 
 _QUIET: Final = 0.1
 """Seconds without a change, after which the last save of several is taken to be done."""

@@ -16,8 +16,30 @@ from typing import Any, ClassVar, Protocol
 
 from gateway.fc import names
 
-LOGGER = logging.getLogger("gateway.function")
-"""What a handler gets as `context.logger`; its output is configured where logging is."""
+
+class FunctionLogger(logging.Logger):
+    """What a handler gets as `context.logger`: one of its own loggers, in the usual registry."""
+
+    least = logging.CRITICAL
+    """It takes this level and above, also where the root logger does not, as on Function Compute:
+    there the root logger, which `context.logger` is, takes what is informational."""
+
+    def getEffectiveLevel(self) -> int:  # noqa: N802 - the library's spelling
+        """Its own level; where none is set, the lower one of what it inherits and `least`."""
+        return self.level or min(super().getEffectiveLevel(), self.least)
+
+
+def _function_logger() -> logging.Logger:
+    usual = logging.getLoggerClass()
+    logging.setLoggerClass(FunctionLogger)
+    try:
+        return logging.getLogger("gateway.function")
+    finally:
+        logging.setLoggerClass(usual)
+
+
+LOGGER = _function_logger()
+"""Its output is configured where logging is."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -9,7 +9,6 @@ given up, and its thread, which does not keep the process, is left to itself.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext, suppress
 from contextvars import Context
@@ -18,9 +17,10 @@ from typing import Any, Final, NamedTuple
 
 from gateway.fc.context import FCContext
 from gateway.http.attendance import Attendance
+from gateway.loggers import logger
 from gateway.thread_stack import stack_of
 
-log = logging.getLogger("gateway.function")
+log = logger("gateway.function")
 
 INITIALIZE: Final = "Initialize"
 PRE_FREEZE: Final = "PreFreeze"

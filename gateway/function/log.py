@@ -56,6 +56,7 @@ class FunctionLog:
         self._originals: tuple[Any, Any] = (None, None)
         self._records = RecordHandler(self)
         self.tell = self._records.tell
+        self.take_own = self._records.take_own
 
     def __repr__(self) -> str:
         return f"<FunctionLog {type(self.form).__name__} {self._tails} tails>"
@@ -78,8 +79,6 @@ class FunctionLog:
         sys.stdout = self._stream(sys.stdout, STDOUT)
         sys.stderr = self._stream(sys.stderr, STDERR)
         self._records.install()
-        if self.form is None:
-            self._records.ignore(True)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._go_on_in_child)
 
@@ -114,7 +113,6 @@ class FunctionLog:
             for stream in self._streams:
                 if isinstance(stream, OverheardStream):
                     stream.listen(is_any)
-            self._records.ignore(not is_any)
 
     def closing_line(self, milliseconds: float) -> str:
         """The last of a tail, as Function Compute has it behind an empty line."""
@@ -127,13 +125,14 @@ class FunctionLog:
     # The end.
 
     def withdraw(self) -> None:
-        """Take the streams out of their places, unless somebody else has."""
+        """Take the streams out of their places, unless somebody else has; hear no more records."""
         stdout, stderr = self._originals
         if sys.stdout in self._streams:
             sys.stdout.flush()
             sys.stdout = stdout
         if sys.stderr in self._streams:
             sys.stderr = stderr
+        self._records.withdraw()
 
     def leave(self) -> None:
         """No writer takes lines any more: write what comes at the process's end directly."""

@@ -28,6 +28,7 @@ class OutputStream(io.TextIOWrapper):
         )
         self._stream = name
         self._file: Any = original.buffer
+        self.mode = getattr(original, "mode", "w")
 
     def _checked(self, text: str) -> str:
         if not isinstance(text, str):

@@ -4,61 +4,81 @@ import logging
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from gateway.fc.context import LOGGER, FunctionLogger
 from gateway.fc.errors import message_of
+from gateway.function.attendance import CURRENT
+from gateway.loggers import divert, hand_over
 
 if TYPE_CHECKING:
     from gateway.function.attendance import Output
     from gateway.function.log import FunctionLog
 
-_GATEWAY: Final = "gateway"
 _FUNCTION: Final = "gateway.function"
-"""The logger of `context.logger`, and of what the gateway tells of an invocation."""
-
-_NEVER: Final = 1 << 30
-"""A level that no record has."""
-
-
-def is_own(record: logging.LogRecord) -> bool:
-    """Whether a record is the gateway's own, and of no function."""
-    name = record.name
-    if name == _FUNCTION:
-        return False
-    return name == _GATEWAY or name.startswith(_GATEWAY + ".")
+"""The gateway's logger for what it tells of an invocation, and the name of `context.logger`."""
 
 
 class RecordHandler(logging.Handler):
-    """Hands records of functions to whom they belong."""
+    """Hands records of functions to whom they belong.
+
+    With a function log it stands at the root logger, as the handler that functions find there on
+    Function Compute.  Without one the root logger is left as Python has made it, so that
+    `basicConfig` and all else does what it would do without the gateway; then a tail has the
+    records that nobody else handles, in the place of `logging.lastResort`, and of the others what
+    their handlers print.
+    """
 
     def __init__(self, log: "FunctionLog") -> None:
         super().__init__()
         self._log = log
         self._traces = logging.Formatter()
+        self._last_resort = logging.lastResort
 
     def install(self) -> None:
-        """Stand at the root logger, before other handlers: as the one that functions find there."""
-        logging.root.handlers.insert(0, self)
+        """Take what functions log from now on, and what the gateway tells of an invocation."""
+        divert(_FUNCTION, self.take_own)
+        if self._log.is_on:
+            logging.root.handlers.insert(0, self)
+        else:
+            logging.lastResort = self
 
-    def ignore(self, is_so: bool) -> None:
-        """Whether records pass by: a comparison for each."""
-        self.setLevel(_NEVER if is_so else logging.NOTSET)
+    def withdraw(self) -> None:
+        """Take nothing any more."""
+        divert(_FUNCTION, None)
+        logging.root.removeHandler(self)
+        if logging.lastResort is self:
+            logging.lastResort = self._last_resort
 
     def emit(self, record: logging.LogRecord) -> None:
-        if is_own(record):
-            return
         output = self._log.output() if self._log.is_on else self._log.overheard()
-        if output is None:
-            return
-        try:
-            if self.formatter is not None:  # The function's own.
-                text = self.formatter.format(record)
-                output.record(record.created, record.levelname, text, text)
-                return
-            text = record.getMessage()
-            if record.name == _FUNCTION:
-                text = text.removeprefix(f"{output.request_id}: ")
+        if output is not None:
+            try:
+                self._take(output, record)
+            except Exception:
+                self.handleError(record)
+        resort = self._last_resort
+        if not self._log.is_on and resort is not None and record.levelno >= resort.level:
+            # What it prints is no further word of the invocation.
+            token = CURRENT.set(None)
+            try:
+                resort.handle(record)
+            finally:
+                CURRENT.reset(token)
+
+    def take_own(self, record: logging.LogRecord) -> bool:
+        """Take what the gateway tells of an invocation; whether the function log has it then."""
+        log = self._log
+        output = log.output() if log.is_on else log.overheard()
+        if output is not None:
+            text = record.getMessage().removeprefix(f"{output.request_id}: ")
             self._hand_over(output, record, text)
-        except Exception:
-            self.handleError(record)
+        return log.is_on
+
+    def _take(self, output: "Output", record: logging.LogRecord) -> None:
+        if self.formatter is not None:  # The function's own.
+            text = self.formatter.format(record)
+            output.record(record.created, record.levelname, text, text)
+        else:
+            self._hand_over(output, record, record.getMessage())
 
     def tell(self, output: "Output", level: int, message: str, error: BaseException | None) -> None:
         """Hand `output` a message of the gateway, by whatever the function has done to logging."""
@@ -90,6 +110,34 @@ class RecordHandler(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             return "\n" + brief(record.exc_info[1])
         return ""
+
+
+class ContextRecords(logging.Handler):
+    """Has records of `context.logger` in the gateway's own log, unless somebody else takes them.
+
+    That is where there is no function log, and the function has not configured logging.
+    """
+
+    def __init__(self, level: str, log: "FunctionLog | None") -> None:
+        """`level`, such as `info`, and above are taken; `log` has tails, if there are any."""
+        super().__init__()
+        self._least = logging.getLevelNamesMapping()[level.upper()]
+        self._log = log
+
+    def install(self) -> None:
+        """Stand at `context.logger`."""
+        LOGGER.addHandler(self)
+        if isinstance(LOGGER, FunctionLogger):
+            LOGGER.least = self._least
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if logging.root.handlers or LOGGER.handlers != [self]:
+            return
+        output = None if self._log is None else self._log.overheard()
+        if output is not None and self._log is not None:
+            self._log.take_own(record)
+        if record.levelno >= self._least:
+            hand_over(record)
 
 
 def _own_trace(error: BaseException) -> TracebackType | None:

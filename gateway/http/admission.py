@@ -7,7 +7,6 @@ a request, the newcomer gets 503.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -16,8 +15,9 @@ from gateway.http.connection import Connection
 from gateway.http.endpoints import stands_for_standard
 from gateway.http.lingering import Lingering
 from gateway.http.site import Client, Site
+from gateway.loggers import logger
 
-log = logging.getLogger("gateway.connection")
+log = logger("gateway.connection")
 
 _LINGER: Final = 2.0
 """Seconds in which somebody turned away may read why."""

@@ -16,7 +16,6 @@ let the request in, and while it waits for something it holds up this connection
 """
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -41,8 +40,9 @@ from gateway.http.reception import Reception
 from gateway.http.response import CONTINUE
 from gateway.http.site import FIRST_REQUEST, Site
 from gateway.http.socket_writer import SocketWriter
+from gateway.loggers import logger
 
-log = logging.getLogger("gateway.connection")
+log = logger("gateway.connection")
 
 _MAX_PENDING: Final = 64 * 1024
 """Unparsed bytes behind a running request, beyond which reading pauses."""

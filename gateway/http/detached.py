@@ -1,16 +1,16 @@
 """What an asynchronous invocation answers to: nobody.  Its client has its 202 already."""
 
-import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.http.head import RequestHead
 from gateway.http.response import Status, status_of
 from gateway.http.response_head import ResponseHead
+from gateway.loggers import logger
 
 if TYPE_CHECKING:
     from gateway.fc.context import Service
 
-log = logging.getLogger("gateway.function")
+log = logger("gateway.function")
 
 ACCEPTED: Final = ResponseHead.of(status_of(202), ())
 """Of what the client gets in place of the answer."""

@@ -4,13 +4,14 @@ A thread that answers does not wait for the client: what the kernel does not tak
 memory until the client reads on.  Clients that never do must not fill it.
 """
 
-import logging
 from typing import TYPE_CHECKING
+
+from gateway.loggers import logger
 
 if TYPE_CHECKING:
     from gateway.http.site import Client
 
-log = logging.getLogger("gateway.connection")
+log = logger("gateway.connection")
 
 
 class UnsentAnswers:

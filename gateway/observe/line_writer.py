@@ -11,7 +11,6 @@ by one line only.  It is set right each time that the queue is empty.
 """
 
 import fcntl
-import logging
 import os
 import select
 from collections import deque
@@ -21,7 +20,9 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Final
 
-log = logging.getLogger("gateway.log")
+from gateway.loggers import logger
+
+log = logger("gateway.log")
 
 _BATCH_LINES: Final = 512
 """Of a few hundred bytes each: what a pipe or a page cache takes at once."""

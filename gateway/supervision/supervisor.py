@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Final
 
+from gateway.loggers import RETRY_SECONDS, logger
+from gateway.loggers import flush as flush_own_log
 from gateway.supervision.back_off import BackOff
 from gateway.supervision.forking import has_terminal, split
 from gateway.supervision.link import Link, PlaceCounts
@@ -32,7 +34,7 @@ from gateway.supervision.signal_inbox import SignalInbox
 from gateway.supervision.watching import CodeWatch, WatcherLink
 from gateway.supervision.worker_process import NEVER, WorkerProcess
 
-log = logging.getLogger("gateway.supervisor")
+log = logger("gateway.supervisor")
 
 _GRACE: Final = 10.0
 """Seconds that a worker may take longer to end than its requests may."""
@@ -174,6 +176,8 @@ class Supervisor:
             times.append(self._watch.load_at)
         longest = beat_interval(self._worker_timeout) if self._worker_timeout else _LONGEST_WAIT
         seconds = max(0.0, min(min(times, default=NEVER) - now, longest))
+        if not flush_own_log():
+            seconds = min(seconds, RETRY_SECONDS)
         # Rounded up, or the last millisecond would be spent looking.
         ready = self._poll.poll(int(seconds * 1000) + 1)
         now = monotonic()

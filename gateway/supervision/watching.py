@@ -4,7 +4,6 @@ It says lines: an empty one as soon as it misses no change, and one for each cha
 nothing: it ends with the connection, and may be killed at any time.
 """
 
-import logging
 import os
 import select
 import signal
@@ -12,10 +11,11 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+from gateway.loggers import logger
 from gateway.supervision.back_off import BackOff
 from gateway.supervision.worker_process import NEVER, ending
 
-log = logging.getLogger("gateway.supervisor")
+log = logger("gateway.supervisor")
 
 _LONGEST: Final = 1000
 """Characters of a line."""

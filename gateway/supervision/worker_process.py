@@ -1,11 +1,11 @@
 """A worker process as its supervisor knows it."""
 
-import logging
 import os
 import signal
 import socket
 from typing import Final
 
+from gateway.loggers import logger
 from gateway.supervision.link import (
     BEAT,
     CLOSED,
@@ -20,7 +20,7 @@ from gateway.supervision.link import (
 )
 from gateway.supervision.pulse import Pulse
 
-log = logging.getLogger("gateway.supervisor")
+log = logger("gateway.supervisor")
 
 _DUMP_SECONDS: Final = 2.0
 """In which a worker that has hung may write where its threads are."""

@@ -5,11 +5,11 @@ only chooses among that.  So a public key is never taken for a shared secret, an
 """
 
 import json
-import logging
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from gateway.errors import UsageError
+from gateway.loggers import logger
 
 try:
     import cryptography.hazmat.primitives.asymmetric  # noqa: F401  # PyJWT can do without
@@ -22,7 +22,7 @@ except ImportError as error:
         "install it with: pip install 'PyJWT[crypto]>=2.10', or the gateway with its extra jwt"
     ) from error
 
-log = logging.getLogger("gateway.triggers")
+log = logger("gateway.triggers")
 
 LARGEST: Final = 1024 * 1024
 """Bytes of a key set."""

@@ -6,7 +6,6 @@ answer, bounded in time; how often strangers can cause a question is bounded, to
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,10 +18,11 @@ from urllib.parse import urlsplit
 from gateway.errors import UsageError
 from gateway.http.gate import Deferral
 from gateway.input_file import content_of
+from gateway.loggers import logger
 from gateway.triggers.key_set import LARGEST, BadKeySet, KeySet, parse_key_set
 from gateway.triggers.text_at_url import FetchError, fetch_text
 
-log = logging.getLogger("gateway.triggers")
+log = logger("gateway.triggers")
 
 _PERIOD: Final = 300.0
 """Seconds after which a URL is asked again."""

@@ -15,7 +15,6 @@ next parameter.  A line break in a path could be the beginning of the query, and
 
 import asyncio
 import hmac
-import logging
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from email.utils import parsedate_to_datetime
@@ -34,6 +33,7 @@ from gateway.errors import (
 )
 from gateway.fc import names
 from gateway.http.head import RequestHead
+from gateway.loggers import logger
 from gateway.triggers.access_keys import (
     AccessKey,
     AccessKeys,
@@ -42,7 +42,7 @@ from gateway.triggers.access_keys import (
     read_keys,
 )
 
-log = logging.getLogger("gateway.triggers")
+log = logger("gateway.triggers")
 
 _PREFIX: Final = names.HEADER_PREFIX.encode()
 _DATE: Final = names.DATE.lower().encode()

@@ -6,7 +6,6 @@ header, and only listed proxies may connect.
 """
 
 import asyncio
-import logging
 import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -15,9 +14,10 @@ from typing import Final, NamedTuple, cast
 from gateway.http.connection import Connection
 from gateway.http.endpoints import descriptor_of, peer_of, stands_for_standard
 from gateway.http.site import FIRST_REQUEST, Site
+from gateway.loggers import logger
 from gateway.trust.networks import Networks, unmap
 
-log = logging.getLogger("gateway.proxy_protocol")
+log = logger("gateway.proxy_protocol")
 
 Peer = tuple[str, int]
 

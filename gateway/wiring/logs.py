@@ -7,9 +7,9 @@ from gateway.config import Config
 from gateway.function.hooks import Attend
 from gateway.function.line_forms import Form, JsonForm, TextForm
 from gateway.function.log import FunctionLog
-from gateway.function.records import is_own
+from gateway.function.records import ContextRecords
+from gateway.loggers import flush as flush_own_log
 from gateway.observe.line_writer import LineWriter
-from gateway.observe.log_lines import LineFormatter
 from gateway.wiring.request_log import open_access_log, standard_output
 
 _CLOSE_SECONDS = 2.0
@@ -31,6 +31,8 @@ class Logs:
         if config.function_log != "off" or config.log_tail:
             self.function = self._function_log(config, function_name, lock)
             self.function.install()
+        if config.function_log == "off":
+            ContextRecords(config.log_level, self.function).install()
 
     def _function_log(self, config: Config, function_name: str, lock: int | None) -> FunctionLog:
         form: Form | None = None
@@ -40,7 +42,7 @@ class Logs:
                 output = standard_output("--function-log")
                 self._writer = LineWriter(output, lambda count: lines.missing(time(), count), lock)
             form = lines
-            _part_records(config.log_level)
+            _set_root_level(config.log_level)
         return FunctionLog(
             form,
             self._put,
@@ -66,6 +68,7 @@ class Logs:
             self.access.flush()
         elif self._writer is not None:
             self._writer.flush()
+        flush_own_log()
 
     def withdraw(self) -> None:
         """Have standard output and errors be what they were."""
@@ -80,13 +83,6 @@ class Logs:
             self._writer.close(_CLOSE_SECONDS)
 
 
-def _part_records(level: str) -> None:
-    """What the gateway tells of itself stays on standard error, all else is the function's.
-
-    As on Function Compute the root logger takes what is informational, or less where told so.
-    """
-    for handler in logging.root.handlers:
-        if isinstance(handler.formatter, LineFormatter):
-            handler.addFilter(is_own)
-            handler.setLevel(level.upper())
+def _set_root_level(level: str) -> None:
+    """As on Function Compute the root logger takes what is informational, or less where told so."""
     logging.root.setLevel(min(logging.INFO, logging.getLevelNamesMapping()[level.upper()]))

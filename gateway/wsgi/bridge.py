@@ -6,7 +6,6 @@ concerns WSGI is shared.
 """
 
 import asyncio
-import logging
 import os
 from collections.abc import Callable
 from io import BytesIO
@@ -28,6 +27,7 @@ from gateway.http.exchange import Exchange
 from gateway.http.fields import FieldNames
 from gateway.http.site import is_withheld
 from gateway.limits import Limits
+from gateway.loggers import logger
 from gateway.wsgi.attended import AttendedInvocation, invocation
 from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 from gateway.wsgi.exact_environ import exact_environ as make_exact_environ
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from gateway.http.head import RequestHead
     from gateway.trust.forwarded import Origin
 
-log = logging.getLogger("gateway.bridge")
+log = logger("gateway.bridge")
 
 _PROXY_PREFIX: Final = names.PROXY_PREFIX
 

@@ -12,7 +12,6 @@ thread that waited sees it.
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -40,13 +39,14 @@ from gateway.http.head import RequestHead, body_too_large
 from gateway.http.response import NO_BODY, body_form
 from gateway.http.response_head import ResponseHead
 from gateway.limits import Limits
+from gateway.loggers import logger
 from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 from gateway.wsgi.exact_environ import exact_environ, exact_head_environ
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
 
-log = logging.getLogger("gateway.bridge")
+log = logger("gateway.bridge")
 
 _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 """What RFC 3986 §3.3 lets stand in a path, besides letters, digits and `-._`."""

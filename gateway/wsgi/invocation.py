@@ -24,10 +24,11 @@ from gateway.http.attendance import CANCELED, Attendance, FunctionLog
 from gateway.http.error_style import Answer, ErrorStyle
 from gateway.http.head import RequestHead
 from gateway.http.response_head import ResponseHead, response_header_too_large
+from gateway.loggers import logger
 from gateway.wsgi.responder import ExchangeT, Responder
 from gateway.wsgi.result import response_head
 
-log = logging.getLogger("gateway.function")
+log = logger("gateway.function")
 
 _PROMPT: Final = 0.25
 """Seconds in the queue, behind which it is asked whether to run the handler has still a use."""

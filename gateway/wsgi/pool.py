@@ -15,19 +15,19 @@ Nor can a thread be made to last: exceptions can be thrown into it from outside,
 come too late).  So the watch also replaces threads that have ended, and answers for their jobs.
 """
 
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from threading import Lock, current_thread
 from time import monotonic
 
+from gateway.loggers import logger
 from gateway.thread_stack import stack_of
 from gateway.wsgi.job_queue import JobQueue
 from gateway.wsgi.pool_thread import Job, PoolThread
 from gateway.wsgi.switch_watch import Running
 
-log = logging.getLogger("gateway.pool")
+log = logger("gateway.pool")
 
 
 class ThreadPool:

@@ -16,11 +16,16 @@ from functools import cached_property
 
 import pytest
 
+from gateway import loggers
 from gateway.function.line_forms import TextForm
 from gateway.function.log import FunctionLog
 from gateway.function.output import LoggedStream, OverheardStream
+from gateway.observe.error_log import ErrorLog
 
 STAMP = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z "
+
+
+SILENT = ErrorLog(None, "info")
 
 
 class Rig:
@@ -40,6 +45,9 @@ class Rig:
         setattr_(sys, "stderr", io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace"))
         setattr_(logging.root, "handlers", [])
         setattr_(logging.root, "level", logging.INFO)
+        setattr_(logging, "lastResort", logging.NullHandler())
+        setattr_(loggers, "_voice", SILENT)  # As where the command has begun.
+        self._monkeypatch.setitem(loggers._diverted, "gateway.function", None)
         log = FunctionLog(self._form, self.put, memory=256)
         log.install()
         return log
@@ -196,7 +204,7 @@ def test_pieces_are_put_together(rig):
     def talk():
         print("a", 1, sep="-", end="")
         sys.stderr.write("err")
-        logging.warning("%s", "logged")
+        logging.root.warning("%s", "logged")
         print("b")
         sys.stderr.write("or")
         sys.stdout.buffer.write("gr\u00fcn".encode()[:3])
@@ -374,15 +382,17 @@ def test_others_are_not_heard(overheard):
 def test_records_of_any_logger(rig):
     def talk():
         logging.getLogger("a.b").info("%s and %d", "text", 1)
-        logging.getLogger("gateway.function").error("id-1: told by the gateway")
-        logging.getLogger("gateway.pool").error("the gateway's own")
+        loggers.logger("gateway.function").error("id-1: told by the gateway")
+        loggers.logger("gateway.pool").error("the gateway's own")
+        logging.getLogger("gateway.models").error("a user's package of that name")
         logging.getLogger("gateways").error("not the gateway's")
         logging.getLogger("a").debug("too little")
-        logging.warning("two\nlines")
+        logging.root.warning("two\nlines")
 
     assert rig.tail(talk) == [
         "id-1 [INFO] text and 1",
         "id-1 [ERROR] told by the gateway",
+        "id-1 [ERROR] a user's package of that name",
         "id-1 [ERROR] not the gateway's",
         "id-1 [WARNING] two",
         "  | lines",
@@ -397,8 +407,8 @@ def test_stacks(rig, shows_stack):
         try:
             raise KeyError("inner")
         except KeyError:
-            logging.exception("caught")
-        logging.error("here", stack_info=True)
+            logging.root.exception("caught")
+        logging.root.error("here", stack_info=True)
 
     tail = rig.tail(talk)
     assert any(line.startswith("  |   File") for line in tail) is shows_stack
@@ -418,7 +428,7 @@ def test_an_exception_that_cannot_be_told(logged):
         try:
             raise Bad
         except Bad:
-            logging.exception("caught")
+            logging.root.exception("caught")
 
     assert logged.tail(talk)[1] == "  | Bad: <SystemExit in str() of the exception>"
 
@@ -442,15 +452,30 @@ def test_without_a_log_the_gateway_tells_its_own(overheard):
         assert not attendance.tell(logging.ERROR, "it failed", None)
 
 
-def test_a_formatter_of_the_function_s_own(rig):
-    rig.log.form  # noqa: B018  # Makes it.
+def test_a_formatter_of_the_function_s_own(logged):
+    logged.log.form  # noqa: B018  # Makes it.
     (handler,) = logging.root.handlers
     handler.setFormatter(logging.Formatter("OWN %(name)s %(message)s"))
-    assert rig.tail(lambda: logging.warning("text")) == ["id-1 [WARNING] OWN root text"]
+    assert logged.tail(lambda: logging.root.warning("text")) == ["id-1 [WARNING] OWN root text"]
+
+
+def test_without_a_function_log_logging_is_as_python_has_made_it(overheard, tmp_path):
+    """`basicConfig` does nothing where the root logger has a handler."""
+    overheard.log.form  # noqa: B018  # Makes it.
+    path = tmp_path / "own.log"
+
+    def configure_and_talk():
+        logging.root.warning("before")
+        assert logging.root.handlers == []
+        logging.basicConfig(filename=path, level=logging.DEBUG, format="%(message)s")
+        logging.debug("detail")
+
+    assert overheard.tail(configure_and_talk) == ["id-1 [WARNING] before"]
+    assert path.read_text() == "detail\n"
 
 
 def test_a_record_that_cannot_be_formatted_is_told_as_python_does(logged):
-    tail = logged.tail(lambda: logging.warning("%d", "text"))
+    tail = logged.tail(lambda: logging.root.warning("%d", "text"))
     assert tail[0] == "--- Logging error ---"
 
 
@@ -513,6 +538,9 @@ def test_streams_that_are_not_there(monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     monkeypatch.setattr(logging.root, "handlers", [])
     stdout = sys.stdout
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging, "lastResort", logging.NullHandler())
+    monkeypatch.setitem(loggers._diverted, "gateway.function", None)
     FunctionLog(None, lambda _: None, memory=1).install()
     assert (sys.stdout, sys.stderr) == (stdout, None)
     lines = []
