@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from gateway.http.site import Site, Timeouts
+from gateway.timers import call_later
 
 _LONGEST: Final = 0.25
 _SHORTEST: Final = 0.02
@@ -26,12 +28,16 @@ class DeadlineSweep:
         """`checks` take the loop's time, in seconds."""
         self._site = site
         self._interval = interval
-        self._checks = checks
+        self._checks = list(checks)
         self._handle: asyncio.Handle | None = None
+
+    def add(self, check: Callable[[float], None]) -> None:
+        """Have one more check made."""
+        self._checks.append(check)
 
     def start(self) -> None:
         """Sweep from now on."""
-        self._handle = self._site.loop.call_later(self._interval, self._sweep)
+        self._handle = call_later(self._site.loop, self._interval, self._sweep)
 
     def stop(self) -> None:
         """Sweep no more."""
@@ -40,12 +46,26 @@ class DeadlineSweep:
 
     def _sweep(self) -> None:
         self.start()  # First: a check that fails must not be the end of all deadlines.
-        now = self._site.loop.time()
-        self._site.refresh_date()
-        for connection in list(self._site.connections):
-            connection.check_deadline(now)
-        self._site.budget.settle()
-        self._site.unsent.check()
-        self._site.blocks.trim()
+        site = self._site
+        now = site.loop.time()
+        site.refresh_date()
+        # Memory may run out anywhere: what one raises must not keep the others from being made.
+        for connection in list(site.connections):
+            try:
+                connection.check_deadline(now)
+            except Exception as error:
+                self._report(error)
+        site.budget.settle()
+        site.unsent.check()
+        site.blocks.trim()
         for check in self._checks:
-            check(now)
+            try:
+                check(now)
+            except Exception as error:
+                self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        with suppress(Exception):
+            self._site.loop.call_exception_handler(
+                {"message": "a check of the sweep has failed", "exception": error}
+            )
