@@ -1,6 +1,8 @@
 """The sweep: one timer that looks at all deadlines, instead of one timer for each."""
 
 import asyncio
+import logging
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -10,6 +12,13 @@ from gateway.timers import call_later
 
 _LONGEST: Final = 0.25
 _SHORTEST: Final = 0.02
+
+_LEAST_DEPTH: Final = 100
+"""A limit of recursion under which requests cannot be served.  Handlers set it for all threads."""
+_DEPTH: Final = 1000
+"""The interpreter's own."""
+
+log = logging.getLogger("gateway.server")
 
 
 def sweep_interval(timeouts: Timeouts, *others: float) -> float:
@@ -45,24 +54,39 @@ class DeadlineSweep:
             self._handle.cancel()
 
     def _sweep(self) -> None:
-        self.start()  # First: a check that fails must not be the end of all deadlines.
+        # Nothing is called here that could be spared: a handler may have left no more depth.
         site = self._site
+        # First: a check that fails must not be the end of all deadlines.
+        try:
+            self._handle = site.loop.call_later(self._interval, self._sweep)
+        except MemoryError:
+            self.start()
+        if sys.getrecursionlimit() < _LEAST_DEPTH:
+            sys.setrecursionlimit(_DEPTH)
+            self._tell_depth()
         now = site.loop.time()
-        site.refresh_date()
-        # Memory may run out anywhere: what one raises must not keep the others from being made.
-        for connection in list(site.connections):
+        checks = [connection.check_deadline for connection in site.connections]
+        for check in (*checks, self._settle, *self._checks):
+            # What one raises must not keep the others from being made.
             try:
-                connection.check_deadline(now)
-            except Exception as error:
+                check(now)
+            except Exception as error:  # Memory may run out anywhere.
                 self._report(error)
+
+    def _tell_depth(self) -> None:
+        with suppress(Exception):
+            log.error(
+                "a handler has set the limit of recursion below %d: it is %d again",
+                _LEAST_DEPTH,
+                _DEPTH,
+            )
+
+    def _settle(self, now: float) -> None:  # noqa: ARG002
+        site = self._site
+        site.refresh_date()
         site.budget.settle()
         site.unsent.check()
         site.blocks.trim()
-        for check in self._checks:
-            try:
-                check(now)
-            except Exception as error:
-                self._report(error)
 
     def _report(self, error: Exception) -> None:
         with suppress(Exception):

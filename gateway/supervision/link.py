@@ -120,7 +120,10 @@ class Link:
 
         def beat() -> None:
             nonlocal untold
-            call_later(loop, interval, beat)
+            try:
+                loop.call_later(interval, beat)
+            except MemoryError:
+                call_later(loop, interval, beat)
             try:
                 should_go = is_worn()
                 untold = 0
