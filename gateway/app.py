@@ -30,6 +30,7 @@ from gateway.http.deadlines import DeadlineSweep, sweep_interval
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
+from gateway.liveness import Trial
 from gateway.loading import Interface, check_interface, detect_interface, load, naming
 from gateway.loggers import say
 from gateway.server import ServedApplication, Server, run_loop
@@ -62,14 +63,16 @@ class Post(NamedTuple):
     """Where connections come."""
     on_ready: Callable[[], None]
     """Called once requests are served."""
+    stop_listening: Callable[[], None] | None = None
+    """Called before the last requests, where nobody else listens at the socket."""
     link: Link | None = None
     """To the supervisor, if there is one."""
     log_lock: int | None = None
     """A file that all workers lock while they write lines to standard output."""
 
 
-def work(config: Config, post: Post) -> None:
-    """Load the handler and serve it until told to stop.
+def work(config: Config, post: Post) -> int:
+    """Load the handler and serve it until told to stop; the exit status.
 
     Raises:
         UsageError: something that the user can mend keeps the worker from starting.
@@ -81,7 +84,7 @@ def work(config: Config, post: Post) -> None:
     try:
         handler, interface = _load(config, port_of(post.sock))
         instance = _instance(config, logs.attend)
-        _run_worker(config, handler, interface, instance, post, logs, gate=gate)
+        return _run_worker(config, handler, interface, instance, post, logs, gate=gate)
     except BaseException:
         logs.withdraw()  # What is told of it is the gateway's.
         raise
@@ -186,30 +189,34 @@ def _run_worker(
     logs: Logs,
     *,
     gate: "Trigger | None",
-) -> None:
+) -> int:
     profile = _profile(config, interface)
+    status = 0
 
     async def main() -> None:
+        nonlocal status
         if interface != "asgi":
             function = bridged(config, handler, interface)
             bridge = _bridge(config, function, instance, logs.function, profile)
             SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
-            leave_within(await _serve(config, bridge, instance, logs, profile, post, gate=gate))
+            left, status = await _serve(config, bridge, instance, logs, profile, post, gate=gate)
+            leave_within(left, status)
             return
         lifespan = Lifespan(handler)
         await lifespan.startup()
         try:
             application = _asgi_application(config, handler, lifespan, instance, logs.function)
-            left = await _serve(config, application, instance, logs, None, post, gate=gate)
+            left, status = await _serve(config, application, instance, logs, None, post, gate=gate)
         finally:
             await lifespan.shutdown()
-        leave_within(left)
+        leave_within(left, status)
 
     try:
         run_loop(main)
     finally:
         if profile is not None and config.profile_invocations != "off":
             say(profile.report(config.profile_invocations).removesuffix("\n"))
+    return status
 
 
 def _profile(config: Config, interface: str) -> "InvocationProfile | None":
@@ -234,9 +241,9 @@ async def _serve(
     post: Post,
     *,
     gate: "Trigger | None",
-) -> float:
+) -> tuple[float, int]:
     """Initialise, and serve until told to stop; in how many seconds the process should then have
-    ended.
+    ended, and with which status.
 
     Raises:
         UsageError: the initializer has failed, and nobody else replaces the worker.
@@ -294,17 +301,22 @@ async def _serve(
         application,
         sweep,
         admission,
-        backlog=config.backlog,
         drain_timeout=config.drain_timeout,
+        trial=_trial(config, timeouts),
+        is_alone=post.link is None,
         counts=None if post.link is None else post.link.counts,
-        # Workers share theirs, and others may come after them.
-        owns_socket=config.fd is None and post.link is None,
+        stop_listening=post.stop_listening,
         on_closed=None if post.link is None else post.link.tell_closed,
         farewell=None if instance.life.pre_stop is None else instance.end,
     )
     if post.link is not None:
         interval = beat_interval(config.worker_timeout)
-        post.link.attend(site.loop, server, lambda: application.is_worn, interval)
+        post.link.attend(
+            site.loop,
+            server,
+            lambda: application.is_worn or not server.can_serve_new(),
+            interval,
+        )
     else:
         instance.life.on_failure = partial(server.drain, "the initializer has failed")
     # A terminal sends SIGINT to all processes: it is the supervisor's.
@@ -312,7 +324,19 @@ async def _serve(
     await server.run(post.sock, post.on_ready, signals)
     if post.link is None:
         instance.require_no_failure()
-    return max(_LEAST_LEAVE, server.time_left)
+    return max(_LEAST_LEAVE, server.time_left), int(server.has_failed)
+
+
+def _trial(config: Config, timeouts: Timeouts) -> Site:
+    """The site of connections that the worker makes with itself: nobody else's, and not logged."""
+    return Site(
+        loop=asyncio.get_running_loop(),
+        application=Trial(),
+        limits=_limits(config),
+        timeouts=timeouts,
+        budget=BodyBudget(0),
+        next_request_id=str,
+    )
 
 
 def _record(

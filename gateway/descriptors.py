@@ -42,6 +42,15 @@ def is_open(descriptor: int) -> bool:
     return True
 
 
+def identity_of(descriptor: int) -> tuple[int, int] | None:
+    """What tells a descriptor's file or socket from others; `None` when it is closed."""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def connections_allowed(wanted: int) -> int:
     """How many connections there may be, up to `wanted`; raises the soft limit as far as needed.
 

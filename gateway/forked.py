@@ -9,12 +9,11 @@ SIGTERM must end it.  So it leaves all that behind before any of the handler's c
 
 import os
 import signal
-import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Protocol
 
-from gateway.descriptors import open_descriptors
+from gateway.descriptors import identity_of, open_descriptors
 
 
 class Client(Protocol):
@@ -25,30 +24,24 @@ class Client(Protocol):
         """Of its socket; -1: it is closed."""
 
 
-def leave_to_parent(connections: Iterable[Client], listener: socket.socket) -> None:
-    """Called in the child: close its copies of the parent's sockets, and take signals as usual."""
+def leave_to_parent(connections: Iterable[Client], listener: tuple[int, int] | None) -> None:
+    """Called in the child: close its copies of the parent's sockets, and take signals as usual.
+
+    `listener` is the identity of the listening socket.
+    """
     with suppress(ValueError):  # Not the main thread of the main interpreter.
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    inodes = {_inode(listener.fileno())}
+    sockets = {listener}
     for connection in connections:
-        inodes.add(_inode(connection.descriptor))
+        sockets.add(identity_of(connection.descriptor))
         # One that has had no request yet has no writer.
         writer = getattr(connection, "writer", None)
         if writer is not None:
             writer.close()
-    inodes.discard(None)
+    sockets.discard(None)
     for descriptor in open_descriptors():
-        if _inode(descriptor) in inodes:
+        if identity_of(descriptor) in sockets:
             with suppress(OSError):
                 os.close(descriptor)
-
-
-def _inode(descriptor: int) -> tuple[int, int] | None:
-    """What tells a descriptor's socket from others; `None` when it is closed."""
-    try:
-        status = os.fstat(descriptor)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

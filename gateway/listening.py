@@ -2,12 +2,15 @@
 
 import ctypes
 import errno
+import fcntl
 import os
 import socket
 import stat
 import struct
 import sys
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -66,43 +69,121 @@ def listen_on_path(path: Path, backlog: int, mode: int = 0o600) -> socket.socket
     Raises:
         UsageError: the path cannot be had.
     """
-    _clear_stale(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        before = os.umask(0o777 & ~mode)  # A socket is made with 0777, less these.
+    # Locked: a socket that is bound and does not listen yet is not to be told from a dead one, and
+    # two gateways that find the same dead one must not remove each other's.
+    with _locked(path.parent):
+        _clear_stale(path)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            sock.bind(str(path))
-        finally:
-            os.umask(before)
-        sock.listen(backlog)
-    except OSError as error:
-        sock.close()
-        raise _unusable(path, error) from error
+            before = os.umask(0o777 & ~mode)  # A socket is made with 0777, less these.
+            try:
+                sock.bind(str(path))
+            finally:
+                os.umask(before)
+            sock.listen(backlog)
+        except OSError as error:
+            sock.close()
+            raise _unusable(path, error) from error
     return sock
+
+
+class BoundPath:
+    """The path of a Unix socket that this process has just bound, to be removed by it."""
+
+    def __init__(self, path: Path) -> None:
+        # Loading the handler changes the current folder.
+        self._path = path.absolute()
+        self._pid = os.getpid()
+        self._made = _identity_at(self._path)
+
+    def remove(self) -> None:
+        """Remove the path, once, if what is there is still what was bound.
+
+        To be called before the socket is closed in all processes: as long as one has it open, the
+        system gives the number of its inode to nothing else.
+        """
+        made, self._made = self._made, None
+        if made is None or os.getpid() != self._pid:
+            return
+        with suppress(OSError), _locked(self._path.parent):
+            if _identity_at(self._path) == made:
+                self._path.unlink()
+
+
+def _identity_at(path: Path) -> tuple[int, int] | None:
+    """What tells the socket at a path from others; `None`: there is none."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISSOCK(status.st_mode) else None
+
+
+_LOCK_ATTEMPTS: Final = 100
+_LOCK_PAUSE: Final = 0.01
+"""Seconds between two of them: the lock is held for less than a millisecond."""
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other gateways from making and removing sockets in a folder.
+
+    Where the folder cannot be locked, or somebody else keeps it locked, it is done without.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        for _ in range(_LOCK_ATTEMPTS):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_LOCK_PAUSE)
+            except OSError:  # The file system has none.
+                break
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _clear_stale(path: Path) -> None:
     try:
         if not stat.S_ISSOCK(path.stat().st_mode):
             raise UsageError(f"--unix {path} exists and is no socket: choose another path")
+        found = path.lstat()
     except OSError:
         return  # Nothing is there, or `bind` will say what is wrong with it.
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # One that is stopped, with a full queue, would never answer.
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
-            _unlink(path)
+            _unlink(path, found)
+        except BlockingIOError:
+            raise _in_use(path) from None
         except OSError as error:
             raise _unusable(path, error) from error
         else:
-            raise UsageError(f"--unix {path} is in use: stop what listens there, or choose another")
+            raise _in_use(path)
 
 
-def _unlink(path: Path) -> None:
+def _unlink(path: Path, found: os.stat_result) -> None:
+    """Remove what was found at a path, if nothing else has taken its place meanwhile."""
     try:
+        if not os.path.samestat(path.lstat(), found):
+            raise _in_use(path)
         path.unlink()
+    except FileNotFoundError:  # Somebody else was first.
+        return
     except OSError as error:
         raise _unusable(path, error) from error
+
+
+def _in_use(path: Path) -> UsageError:
+    return UsageError(f"--unix {path} is in use: stop what listens there, or choose another")
 
 
 def _unusable(path: Path, error: OSError) -> UsageError:
@@ -112,8 +193,8 @@ def _unusable(path: Path, error: OSError) -> UsageError:
     )
 
 
-def take_over(descriptor: int) -> socket.socket:
-    """Use an inherited listening socket.
+def take_over(descriptor: int, backlog: int | None = None) -> socket.socket:
+    """Use an inherited listening socket, whose backlog becomes `backlog`; `None`: stays.
 
     Raises:
         UsageError: the descriptor is none.
@@ -131,6 +212,8 @@ def take_over(descriptor: int) -> socket.socket:
         raise UsageError(
             f"--fd {descriptor} is no listening stream socket: call listen() on it before"
         )
+    if backlog is not None:
+        sock.listen(backlog)
     return sock
 
 
@@ -168,15 +251,6 @@ _DROP_FIRST_SEGMENTS: Final = b"".join(
     )
 )
 """A classic BPF program (RFC 9293 §3.1 has the header)."""
-
-
-def accept_queued(sock: socket.socket) -> list[socket.socket]:
-    """The connections that wait at a listening socket, which does not block."""
-    accepted: list[socket.socket] = []
-    with suppress(OSError):  # BlockingIOError: no more; another: no more can be had.
-        while True:
-            accepted.append(sock.accept()[0])
-    return accepted
 
 
 def address_of(sock: socket.socket) -> str:

@@ -12,12 +12,13 @@ from typing import Any, Final, Protocol
 
 import uvloop
 
-from gateway.accepting import Counts, SharedListener
+from gateway.accepting import Counts, Listener
+from gateway.descriptors import identity_of
 from gateway.forked import leave_to_parent
 from gateway.http.admission import Admission
 from gateway.http.deadlines import DeadlineSweep
 from gateway.http.site import Application, Site
-from gateway.listening import accept_queued, refuse_new
+from gateway.liveness import LOOKS, Liveness
 from gateway.loggers import logger
 
 log = logger("gateway.server")
@@ -27,7 +28,18 @@ _DRAIN_POLL: Final = 0.02
 
 _DRAIN_GRACE: Final = 0.25
 """Seconds in which connections without a request are left open: one may be on its way.  Those that
-never had one have `site.FIRST_REQUEST`."""
+never had one have `site.FIRST_REQUEST`, those that have just been answered `site.NEXT_REQUEST`."""
+
+_HANDSHAKE: Final = 0.05
+"""Seconds that the listener stays open at least: a client sees its connection open before the last
+segment of the handshake has arrived here, and a closed listener would reset it."""
+
+
+_LOOK_INTERVAL: Final = 1.0
+"""Seconds between two looks whether new connections can be served, without a supervisor."""
+
+_LOOKS_ALONE: Final = 10
+"""In a row that have to fail then: it is worse to end than to be replaced."""
 
 
 class ServedApplication(Application, Protocol):
@@ -51,13 +63,6 @@ class ServedApplication(Application, Protocol):
         """No more exchanges will come."""
 
 
-class Listener(Protocol):
-    """What accepts connections."""
-
-    def close(self) -> None:
-        """Accept no more."""
-
-
 class Server:
     """Serves a site on a listening socket until it is told to stop."""
 
@@ -68,29 +73,35 @@ class Server:
         sweep: DeadlineSweep,
         admission: Admission,
         *,
-        backlog: int,
         drain_timeout: float,
+        trial: Site,
+        is_alone: bool = False,
         counts: Counts | None = None,
-        owns_socket: bool = False,
+        stop_listening: Callable[[], None] | None = None,
         on_closed: Callable[[], None] | None = None,
         farewell: Callable[[], Coroutine[Any, Any, object]] | None = None,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
+        `trial` is the site of the connections by which it looks whether it can serve new ones.
+        `is_alone`: nobody replaces it when it cannot, so it ends.
         `counts` are those of the workers that share the socket, where there are several.
-        `backlog` is how many connections the system holds until they are accepted.
-        `owns_socket`: no other process accepts connections from the listening socket, now or later.
+        `stop_listening` is called before it drains: it may keep new connections away, where no
+        other process accepts any from the socket, now or later.
         `on_closed` is called, perhaps several times, when it drains and takes no more requests.
         `farewell` runs behind the last request, unless the end is to be at once; it has an end of
         its own.
         """
-        self._owns_socket = owns_socket
-        self._backlog = backlog
+        self._stop_listening = stop_listening or (lambda: None)
         self._site = site
         self._application = application
         self._sweep = sweep
         self._drain_timeout = drain_timeout
         self._admission = admission
+        self._trial = trial
+        self._is_alone = is_alone
+        self._liveness: Liveness | None = None
+        self._look_at = 0.0
         self._counts = counts
         self._on_closed = on_closed or (lambda: None)
         self._farewell = farewell
@@ -98,6 +109,8 @@ class Server:
         self._at_once = asyncio.Event()
         self._has_had_signal = False
         self._takes_queue = True
+        self.has_failed = False
+        """Whether it ends because it cannot serve new connections."""
         self.time_left = drain_timeout
         """Seconds of the drain timeout that were not needed, once `run` has ended."""
 
@@ -110,9 +123,19 @@ class Server:
         for number in signals:
             loop.add_signal_handler(number, self._on_signal, number)
         # Not undone at the end: there is one server to a process.
-        os.register_at_fork(after_in_child=partial(leave_to_parent, self._site.connections, sock))
+        identity = identity_of(sock.fileno())
+        os.register_at_fork(
+            after_in_child=partial(leave_to_parent, self._site.connections, identity)
+        )
         self._application.start()
-        listener = await self._listen(loop, sock)
+        listener = Listener(
+            loop, sock, self._admission, self._site.connections.__len__, self._counts
+        )
+        self._admission.arriving = listener.arriving
+        self._liveness = Liveness(self._trial, listener, is_full=self._admission.is_full)
+        self._sweep.add(listener.check)
+        if self._is_alone:
+            self._sweep.add(self._check_liveness)
         self._sweep.start()
         on_ready()
         await self._stop.wait()
@@ -120,22 +143,8 @@ class Server:
         if self._farewell is not None and not self._at_once.is_set():
             await self._say_farewell(self._farewell)
         self._sweep.stop()
+        self._liveness.close()
         self._application.stop()
-
-    async def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> Listener:
-        if self._counts is not None:
-            count = self._site.connections.__len__
-            return SharedListener(loop, sock, self._admission, self._counts, count)
-        if sock.family != socket.AF_UNIX:
-            return await loop.create_server(self._admission, sock=sock, backlog=self._backlog)
-        # The loop would remove the path, on CPython 3.13 and newer; but an inherited socket is
-        # the parent's, who may hand it on.  What the gateway has made itself, app.py removes.
-        return await loop.create_unix_server(
-            self._admission,
-            sock=sock,
-            backlog=self._backlog,
-            cleanup_socket=False,  # type: ignore[call-arg]  # uvloop has it on every version
-        )
 
     def _on_signal(self, number: int) -> None:
         name = signal.Signals(number).name
@@ -143,6 +152,20 @@ class Server:
             self.end_at_once(f"{name} again")
         self._has_had_signal = True
         self.drain(name)
+
+    def can_serve_new(self, looks: int = LOOKS) -> bool:
+        """Whether new connections can be served, or are not to be; see `Liveness.look`."""
+        if self._liveness is None or self._stop.is_set():
+            return True
+        return self._liveness.look(looks)
+
+    def _check_liveness(self, now: float) -> None:
+        """Called by the sweep where there is no supervisor."""
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_INTERVAL
+            if not self.can_serve_new(_LOOKS_ALONE):
+                self.has_failed = True
+                self.drain("without new connections there is no use", level=logging.CRITICAL)
 
     def drain(self, reason: str, *, takes_queue: bool = True, level: int = logging.INFO) -> None:
         """Let what is under way end; `takes_queue`: and what waits at the listening socket.
@@ -166,16 +189,18 @@ class Server:
         site = self._site
         loop = asyncio.get_running_loop()
         site.is_draining = True
-        if self._owns_socket:
-            refuse_new(sock)
-        # The end of the last listener would reset them.
-        queued = accept_queued(sock) if self._takes_queue else []
-        listener.close()
-        for accepted in queued:
-            await loop.connect_accepted_socket(self._admission.admit, accepted)
+        self._stop_listening()
+        if not self._takes_queue or sock.family == socket.AF_UNIX:
+            self._close(listener)
         started = loop.time()
-        while site.connections or not self._application.is_idle:
+        while True:
             spent = loop.time() - started
+            is_quiet = not self._is_under_way(listener)
+            if listener.is_open and spent > (_HANDSHAKE if is_quiet else _DRAIN_GRACE):
+                self._close(listener)
+                continue
+            if is_quiet and not listener.is_open:
+                break
             if spent > _DRAIN_GRACE and not await self._close_idle():
                 self._on_closed()
             if spent > self._drain_timeout:
@@ -187,11 +212,22 @@ class Server:
                 )
                 break
             await asyncio.sleep(_DRAIN_POLL)
+        listener.close()
         for connection in list(site.connections):
             connection.cut()
         self._on_closed()
         await asyncio.sleep(0)
         self.time_left = max(0.0, self._drain_timeout - (loop.time() - started))
+
+    def _is_under_way(self, listener: Listener) -> bool:
+        """Whether there are connections, those that are just being accepted too, or requests."""
+        return bool(listener.arriving() or self._site.connections or not self._application.is_idle)
+
+    def _close(self, listener: Listener) -> None:
+        """Close it, and before take what waits there: the end of the last listener resets that."""
+        if self._takes_queue:
+            listener.take_queued()
+        listener.close()
 
     async def _say_farewell(self, farewell: Callable[[], Coroutine[Any, Any, object]]) -> None:
         tasks = [asyncio.ensure_future(each) for each in (farewell(), self._at_once.wait())]

@@ -8,13 +8,21 @@ import os
 import socket
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from gateway.config import Config
 from gateway.descriptors import occupy_standard
 from gateway.errors import CodeError, UsageError
-from gateway.listening import address_of, listen_on_path, listen_on_port, refuse_new, take_over
+from gateway.listening import (
+    BoundPath,
+    address_of,
+    listen_on_path,
+    listen_on_port,
+    refuse_new,
+    take_over,
+)
 from gateway.loggers import say, speak
 from gateway.observe.error_log import ErrorLog
 from gateway.outlet import standard_error
@@ -59,28 +67,27 @@ def _serve(config: Config, own_log: ErrorLog) -> int:
     if config.reload:
         config = replace(config, chdir=_code_folder(config.chdir))
     sock = _listen(config)
-    # Loading the handler changes the current folder.
-    socket_path = None if config.unix is None else config.unix.absolute()
+    bound = None if config.unix is None else BoundPath(config.unix)
     address = address_of(sock)
     shared = _share(config)
     outcome: int | Link | WatcherLink | None = None
     try:
-        outcome = _supervise(config, sock, address) if config.workers else None
+        outcome = _supervise(config, sock, bound, address) if config.workers else None
         if isinstance(outcome, int):
             return outcome
         if isinstance(outcome, WatcherLink):
             sock.close()
             return _watch(config, outcome, shared)
-        return _work(config, sock, address, outcome, shared, own_log)
+        return _work(config, sock, address, outcome, shared, bound=bound, own_log=own_log)
     finally:
+        if bound is not None:
+            bound.remove()  # Unless that is done, and not in a child.
         sock.close()
-        if socket_path is not None and not isinstance(outcome, Link | WatcherLink):
-            socket_path.unlink(missing_ok=True)
 
 
 def _listen(config: Config) -> socket.socket:
     if config.fd is not None:
-        return take_over(config.fd)
+        return take_over(config.fd, config.backlog)
     if config.unix is not None:
         return listen_on_path(config.unix, config.backlog, config.unix_mode)
     return listen_on_port(config.host, config.port, config.backlog)
@@ -121,14 +128,16 @@ def _log_lock(config: Config) -> int | None:
     return os.memfd_create("gateway-log")
 
 
-def _supervise(config: Config, sock: socket.socket, address: str) -> int | Link | WatcherLink:
+def _supervise(
+    config: Config, sock: socket.socket, bound: BoundPath | None, address: str
+) -> int | Link | WatcherLink:
     """The exit status; in each worker and in the watcher its link to the supervisor."""
     supervisor = Supervisor(
         config.workers,
         worker_timeout=config.worker_timeout,
         drain_timeout=leaving_time(config),
         on_ready=lambda: _announce(config, address),
-        stop_listening=lambda: _stop_listening(config, sock),
+        stop_listening=lambda: _stop_listening(config, sock, bound),
         watches=config.reload,
     )
     return supervisor.run()
@@ -139,11 +148,18 @@ def leaving_time(config: Config) -> float:
     return config.drain_timeout + (config.pre_stop_timeout if config.pre_stop else 0.0)
 
 
-def _stop_listening(config: Config, sock: socket.socket) -> None:
+def _stop_listening(config: Config, sock: socket.socket, bound: BoundPath | None) -> None:
     """Before the workers take what waits, and none is left to accept more."""
+    _keep_out_new(config, sock, bound)
+    sock.close()
+
+
+def _keep_out_new(config: Config, sock: socket.socket, bound: BoundPath | None) -> None:
+    """Let nobody come any more; the path is free for whoever listens there next."""
+    if bound is not None:
+        bound.remove()
     if config.fd is None:
         refuse_new(sock)
-    sock.close()
 
 
 def _watch(config: Config, link: WatcherLink, shared: _Shared) -> int:
@@ -169,6 +185,8 @@ def _work(
     address: str,
     link: Link | None,
     shared: _Shared,
+    *,
+    bound: BoundPath | None,
     own_log: ErrorLog,
 ) -> int:
     # Not before there is a worker.
@@ -178,18 +196,17 @@ def _work(
         # To what does not block: who crashes must not wait for a reader.
         faulthandler.enable(own_log.descriptor)
     if link is None:
-        work(config, Post(sock, lambda: _announce(config, address)))
-        return 0
+        stop_listening = partial(_keep_out_new, config, sock, bound)
+        return work(config, Post(sock, lambda: _announce(config, address), stop_listening))
     if config.reload:
         from gateway.development.code_loading import load_from_source  # noqa: PLC0415
 
         load_from_source(str(config.chdir), shared.files_told)
     try:
-        work(config, Post(sock, link.tell_ready, link, shared.log_lock))
+        return work(config, Post(sock, link.tell_ready, None, link, shared.log_lock))
     except UsageError as error:
         link.tell_explained(is_code_at_fault=isinstance(error, CodeError))
         raise
-    return 0
 
 
 def _announce(config: Config, address: str) -> None:

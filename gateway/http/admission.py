@@ -40,6 +40,8 @@ class Admission:
         self._new_connection = new_connection
         self._waiting: list[tuple[float, Client]] = []
         """Who can make room, and since when, the longest-waiting last."""
+        self.arriving: Callable[[], int] = lambda: 0
+        """How many connections have been let in that are not among the site's yet."""
         self._is_fresh = False
         """Whether `_waiting` is of the present sweep: nobody new can be found before the next."""
         self._turned_away = 0
@@ -47,11 +49,15 @@ class Admission:
 
     def __call__(self) -> asyncio.Protocol:
         """The protocol of one more connection."""
-        room = self._max_connections - len(self._site.connections)
+        room = self._max_connections - len(self._site.connections) - self.arriving()
         if room > 0 or self._make_room():
             return self.admit()
         self._turned_away += 1
         return TurnedAway(self._site, may_speak=room > -self._max_turned_away)
+
+    def is_full(self) -> bool:
+        """Whether connections hold half of what they may, and so most of the open files."""
+        return 2 * len(self._site.connections) >= self._max_connections
 
     def _make_room(self) -> bool:
         """Close the connection that has had nothing under way the longest, if there is one."""

@@ -38,7 +38,7 @@ from gateway.http.lingering import Lingering
 from gateway.http.parser import HeadParser
 from gateway.http.reception import Reception
 from gateway.http.response import CONTINUE
-from gateway.http.site import FIRST_REQUEST, Site
+from gateway.http.site import FIRST_REQUEST, NEXT_REQUEST, Site
 from gateway.http.socket_writer import SocketWriter
 from gateway.loggers import logger
 
@@ -197,7 +197,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._parser.close()
         self.is_lost = True
-        self.site.connections.remove(self)
+        self.site.connections.discard(self)  # `connection_made` may have failed.
         exchange = self._exchange
         if exchange is None or not self._disconnect(exchange):
             self._forget()
@@ -254,8 +254,6 @@ class Connection(asyncio.Protocol):
                 self._refuse(MalformedRequest("the request head ended early"))
             else:
                 self._close()
-        elif self.site.is_draining and not self._parser.is_open:
-            self._close()
         if self._flow.reasons and len(self._pending) <= _MAX_PENDING:
             self._flow.resume(flow.PIPELINE)
 
@@ -520,7 +518,19 @@ class Connection(asyncio.Protocol):
             return True
         if exchange is None or exchange.is_done:
             self.resume()
+            self._close_idle()
         return False
+
+    def _close_idle(self) -> None:
+        """Close if nothing has been under way for a while."""
+        has_more = self._pending or self._parser.is_open or self._blockage is not None
+        if self._exchange is not None or has_more or self._wait == _OVER:
+            return
+        now = self.site.loop.time()
+        if self._is_ready and self._wait != _REQUEST:
+            self._check_request(now)
+        elif not self._is_ready or now > self._since + NEXT_REQUEST:
+            self.make_room()
 
     def confirm_delivery(self, exchange: Exchange) -> None:
         """Have the record of `exchange` made once it is known whether its answer was taken."""

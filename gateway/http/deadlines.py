@@ -1,13 +1,24 @@
 """The sweep: one timer that looks at all deadlines, instead of one timer for each."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from gateway.http.site import Site, Timeouts
+from gateway.loggers import logger
+from gateway.timers import call_later
 
 _LONGEST: Final = 0.25
 _SHORTEST: Final = 0.02
+
+_LEAST_DEPTH: Final = 100
+"""A limit of recursion under which requests cannot be served.  Handlers set it for all threads."""
+_DEPTH: Final = 1000
+"""The interpreter's own."""
+
+log = logger("gateway.server")
 
 
 def sweep_interval(timeouts: Timeouts, *others: float) -> float:
@@ -26,12 +37,16 @@ class DeadlineSweep:
         """`checks` take the loop's time, in seconds."""
         self._site = site
         self._interval = interval
-        self._checks = checks
+        self._checks = list(checks)
         self._handle: asyncio.Handle | None = None
+
+    def add(self, check: Callable[[float], None]) -> None:
+        """Have one more check made."""
+        self._checks.append(check)
 
     def start(self) -> None:
         """Sweep from now on."""
-        self._handle = self._site.loop.call_later(self._interval, self._sweep)
+        self._handle = call_later(self._site.loop, self._interval, self._sweep)
 
     def stop(self) -> None:
         """Sweep no more."""
@@ -39,13 +54,42 @@ class DeadlineSweep:
             self._handle.cancel()
 
     def _sweep(self) -> None:
-        self.start()  # First: a check that fails must not be the end of all deadlines.
-        now = self._site.loop.time()
-        self._site.refresh_date()
-        for connection in list(self._site.connections):
-            connection.check_deadline(now)
-        self._site.budget.settle()
-        self._site.unsent.check()
-        self._site.blocks.trim()
-        for check in self._checks:
-            check(now)
+        # Nothing is called here that could be spared: a handler may have left no more depth.
+        site = self._site
+        # First: a check that fails must not be the end of all deadlines.
+        try:
+            self._handle = site.loop.call_later(self._interval, self._sweep)
+        except MemoryError:
+            self.start()
+        if sys.getrecursionlimit() < _LEAST_DEPTH:
+            sys.setrecursionlimit(_DEPTH)
+            self._tell_depth()
+        now = site.loop.time()
+        checks = [connection.check_deadline for connection in site.connections]
+        for check in (*checks, self._settle, *self._checks):
+            # What one raises must not keep the others from being made.
+            try:
+                check(now)
+            except Exception as error:  # Memory may run out anywhere.
+                self._report(error)
+
+    def _tell_depth(self) -> None:
+        with suppress(Exception):
+            log.error(
+                "a handler has set the limit of recursion below %d: it is %d again",
+                _LEAST_DEPTH,
+                _DEPTH,
+            )
+
+    def _settle(self, now: float) -> None:  # noqa: ARG002
+        site = self._site
+        site.refresh_date()
+        site.budget.settle()
+        site.unsent.check()
+        site.blocks.trim()
+
+    def _report(self, error: Exception) -> None:
+        with suppress(Exception):
+            self._site.loop.call_exception_handler(
+                {"message": "a check of the sweep has failed", "exception": error}
+            )

@@ -38,6 +38,11 @@ FIRST_REQUEST: Final = 1.0
 that has just connected has something to say, and may be far away or slow to run."""
 
 
+NEXT_REQUEST: Final = 0.25
+"""Seconds that a connection has for one more request, where the worker ends just behind an answer
+that did not say so."""
+
+
 class Client(Protocol):
     """Who is connected, in whatever state: what the sweep, the cap on connections and the end of
     the worker need of it."""

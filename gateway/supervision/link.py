@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.supervision.load_board import LoadBoard
+from gateway.timers import call_later
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -36,6 +37,8 @@ DRAIN: Final = ord("d")
 END: Final = ord("n")
 """End at once."""
 
+_MOST_UNTOLD: Final = 5
+"""Beats in a row at which a worker cannot tell how it is."""
 
 _NO_SIGNAL: Final[int] = getattr(socket, "MSG_NOSIGNAL", 0)
 """Where the system has it; the interpreter ignores SIGPIPE besides."""
@@ -110,12 +113,24 @@ class Link:
     ) -> None:
         """Beat every `interval` seconds, and pass on to `server` what the supervisor says.
 
-        `is_worn` tells whether this worker should be replaced.
+        `is_worn` tells whether this worker should be replaced.  One that cannot even tell, for some
+        beats in a row, should be, too.
         """
+        untold = 0
 
         def beat() -> None:
-            loop.call_later(interval, beat)
-            say(self._socket, WORN if is_worn() else BEAT)
+            nonlocal untold
+            try:
+                loop.call_later(interval, beat)
+            except MemoryError:
+                call_later(loop, interval, beat)
+            try:
+                should_go = is_worn()
+                untold = 0
+            except Exception:  # Memory, or the depth of recursion that is left.
+                untold += 1
+                should_go = untold >= _MOST_UNTOLD
+            say(self._socket, WORN if should_go else BEAT)
 
         def listen() -> None:
             words = b""
@@ -133,4 +148,4 @@ class Link:
                     server.drain(reason, takes_queue=word == DRAIN, level=level)
 
         loop.add_reader(self._socket.fileno(), listen)
-        loop.call_later(interval, beat)
+        call_later(loop, interval, beat)

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from gateway.timers import call_later
+
 _TICK: Final = 0.05
 """Seconds between two looks."""
 
@@ -51,8 +53,8 @@ class SwitchWatch:
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look now and then, for as long as the loop runs."""
+        call_later(loop, _TICK, lambda: self.start(loop))
         self.look()
-        loop.call_later(_TICK, self.start, loop)
 
     def look(self) -> None:
         """Set the interval for what the threads do."""

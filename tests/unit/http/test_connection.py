@@ -853,14 +853,43 @@ def test_a_client_that_takes_nothing(wire, application, site, records):
 # --- draining ----------------------------------------------------------------------------------
 
 
-def test_draining_closes_what_is_idle(wire, application, site):
+@pytest.mark.parametrize(("age", "is_left"), [(0.24, True), (0.25, True), (0.26, False)])
+@pytest.mark.parametrize("is_swept", [False, True])
+def test_draining_closes_what_is_idle_for_a_moment(wire, application, site, age, is_left, is_swept):
+    """Its last answer may not have told that the connection ends, so one more may be coming."""
     wire.send(GET)
     answer(application[0])
     wire.loop.run()
     site.is_draining = True
+    if is_swept:
+        wire.connection.check_deadline(wire.loop.now)
+    assert not wire.connection.drain()
+    wire.loop.now += age
     assert not wire.connection.drain()
     wire.loop.run()
-    assert wire.transport.is_lost
+    assert wire.transport.is_lost != is_left
+    if is_left:
+        wire.take()
+        wire.send(GET)
+        answer(application[-1])
+        wire.loop.run()
+        (one,) = read_answers(wire.take(), is_closed=wire.is_closed)
+        assert one.closes
+
+
+def test_draining_does_not_close_behind_an_answer_that_has_not_said_so(wire, application, site):
+    wire.send(GET)
+    answer(application[0])
+    site.is_draining = True
+    wire.loop.run()
+    (one,) = read_answers(wire.take(), is_closed=False)
+    assert not one.closes
+    assert not wire.is_closed
+    wire.send(GET)
+    answer(application[1])
+    wire.loop.run()
+    (other,) = read_answers(wire.take(), is_closed=wire.is_closed)
+    assert other.closes
 
 
 @pytest.mark.parametrize(("age", "is_left"), [(0, True), (0.99, True), (1, False), (1.01, False)])

@@ -69,11 +69,34 @@ def test_a_check_that_fails_is_not_the_end_of_all_deadlines(site, loop):
     def fail(_):
         raise BrokenPipeError
 
-    site.connections.add(watched := Watched(site))
+    checked = []
+    site.connections |= {watched := Watched(site), broken := Watched(site), Watched(site)}
     watched.times.append(0)
-    DeadlineSweep(site, 1.0, [fail]).start()
-    with pytest.raises(BrokenPipeError):
-        loop.advance(1)
-    with pytest.raises(BrokenPipeError):
-        loop.advance(1)
+    broken.check_deadline = fail
+    sweep = DeadlineSweep(site, 1.0, [fail, checked.append])
+    sweep.add(fail)
+    sweep.add(checked.append)
+    sweep.start()
+    loop.advance(1)
+    loop.advance(1)
     assert watched.times == [0, 1001.0, 1002.0]
+    assert checked == [1001.0, 1001.0, 1002.0, 1002.0]
+    assert len(loop.reported) == 6, "each is told"
+
+
+def test_memory_for_its_timer_is_waited_for(site, loop, monkeypatch):
+    checked, refused = [], []
+    DeadlineSweep(site, 1.0, [checked.append]).start()
+    plain = loop.call_later
+
+    def call_later(*arguments):
+        if len(refused) < 3:
+            refused.append(1)
+            raise MemoryError
+        return plain(*arguments)
+
+    monkeypatch.setattr(loop, "call_later", call_later)
+    loop.advance(1)
+    loop.advance(1)
+    assert checked == [1001.0, 1002.0]
+    assert len(refused) == 3

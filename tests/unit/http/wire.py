@@ -43,6 +43,10 @@ class ManualLoop:
         self.now = 1000.0
         self._ready: deque[Callable[[], None]] = deque()
         self._timers: list[ManualHandle] = []
+        self.reported: list[dict[str, Any]] = []
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.reported.append(context)
 
     def time(self) -> float:
         return self.now
