@@ -11,6 +11,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gateway.accepting import Counts
 from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
 from gateway.config import Config
@@ -30,9 +31,11 @@ from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
 from gateway.limits import Limits
 from gateway.loading import Interface, check_interface, detect_interface, load, naming
-from gateway.server import ServedApplication, Server, run_loop
+from gateway.main_thread import MainThread
+from gateway.server import Server, run_loop
 from gateway.supervision.link import Link
 from gateway.supervision.pulse import beat_interval
+from gateway.wiring.announcement import DEMO_TARGET, counted
 from gateway.wiring.answering import error_style, exchange_type, is_container, metadata, request_ids
 from gateway.wiring.entrance import new_connection, proxies, trigger
 from gateway.wiring.instance import Instance
@@ -46,8 +49,8 @@ if TYPE_CHECKING:
     from gateway.observe.invocation_profile import InvocationProfile
     from gateway.triggers.trigger import Trigger
 
-DEMO_TARGET = "gateway.demo:handler"
-"""What is served when nothing is named."""
+_REQUEST = 1 << 20
+"""Connections that a request counts for, in a worker that runs one at a time."""
 
 _LEAST_LEAVE = 1.0
 """Seconds for what is registered with `atexit`, when draining has taken all its time."""
@@ -60,6 +63,10 @@ class Post(NamedTuple):
     """Where connections come."""
     on_ready: Callable[[], None]
     """Called once requests are served."""
+    on_found: Callable[[str, Callable[..., Any]], None]
+    """Called before, with the interface and the handler that speaks it."""
+    fail: Callable[[BaseException], None]
+    """Ends the process because of an error, without waiting for any thread."""
     link: Link | None = None
     """To the supervisor, if there is one."""
     log_lock: int | None = None
@@ -77,6 +84,7 @@ def work(config: Config, post: Post) -> None:
     logs = Logs(config, _contexts(config).function.name, post.log_lock)
     try:
         handler, interface = _load(config, port_of(post.sock))
+        post.on_found(interface, handler)
         instance = _instance(config, logs.attend)
         _run_worker(config, handler, interface, instance, post, logs, gate=gate)
     except BaseException:
@@ -95,10 +103,10 @@ def check(config: Config) -> str:
     trigger(config)
     handler, interface = _load(config, None if config.unix else config.port)
     name = getattr(handler, "__qualname__", type(handler).__qualname__)
+    threads = counted(config.threads, "thread")
     return (
         f"{_target(config)}: {KINDS[interface]} {name} of {getattr(handler, '__module__', '?')}; "
-        f"{config.threads} threads, queue of {config.queue}, body up to {config.max_body} bytes"
-        f"{_instance(config)}"
+        f"{threads}, queue of {config.queue}, body up to {config.max_body} bytes{_instance(config)}"
     )
 
 
@@ -185,29 +193,59 @@ def _run_worker(
     gate: "Trigger | None",
 ) -> None:
     profile = _profile(config, interface)
+    # A terminal sends SIGINT to all processes: it is the supervisor's.
+    signals = (signal.SIGTERM,) if post.link else (signal.SIGTERM, signal.SIGINT)
+    main_thread = None if interface == "asgi" or config.threads > 1 else MainThread(signals)
+
+    serve = partial(
+        _serve, config, instance, logs, profile, post,
+        gate=gate, signals=signals, main_thread=main_thread,
+    )  # fmt: skip
 
     async def main() -> None:
         if interface != "asgi":
             function = bridged(config, handler, interface)
-            bridge = _bridge(config, function, instance, logs.function, profile)
+            bridge = _bridge(config, function, instance, logs.function, profile, main_thread)
             SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
-            leave_within(await _serve(config, bridge, instance, logs, profile, post, gate=gate))
+            if main_thread is not None:
+                main_thread.attend_signals(asyncio.get_running_loop())
+                instance.run_hooks_by(bridge.begin_hook)
+            try:
+                left = await serve(bridge)
+            finally:
+                bridge.stop()
+            leave_within(left)
             return
         lifespan = Lifespan(handler)
         await lifespan.startup()
         try:
             application = _asgi_application(config, handler, lifespan, instance, logs.function)
-            left = await _serve(config, application, instance, logs, None, post, gate=gate)
+            left = await serve(application)
         finally:
             await lifespan.shutdown()
         leave_within(left)
 
-    try:
-        run_loop(main)
-    finally:
-        if profile is not None and config.profile_invocations != "off":
-            # Not what stands there for the handler.
-            print(profile.report(config.profile_invocations), end="", file=sys.__stderr__)
+    def run() -> None:
+        try:
+            run_loop(main)
+        finally:
+            if profile is not None and config.profile_invocations != "off":
+                # Not what stands there for the handler.
+                print(profile.report(config.profile_invocations), end="", file=sys.__stderr__)
+
+    def run_beside() -> None:
+        try:
+            run()
+        except BaseException:
+            logs.withdraw()
+            raise
+        finally:
+            logs.close()  # The main thread may never come to that.
+
+    if main_thread is None:
+        run()
+    else:
+        main_thread.run_beside(run_beside, post.fail)
 
 
 def _profile(config: Config, interface: str) -> "InvocationProfile | None":
@@ -225,13 +263,15 @@ def _profile(config: Config, interface: str) -> "InvocationProfile | None":
 
 async def _serve(
     config: Config,
-    function: ServedApplication,
     instance: Instance,
     logs: Logs,
     profile: "InvocationProfile | None",
     post: Post,
+    function: WsgiBridge | AsgiApplication,
     *,
     gate: "Trigger | None",
+    signals: tuple[int, ...],
+    main_thread: MainThread | None,
 ) -> float:
     """Initialise, and serve until told to stop; in how many seconds the process should then have
     ended.
@@ -284,6 +324,11 @@ async def _serve(
         lambda _: occupy_standard(),
         lambda _: logs.flush(),
     ]
+    counts = None if post.link is None else post.link.counts
+    load = None
+    if main_thread is not None and isinstance(function, WsgiBridge):
+        load = _load_of(site, function, counts)
+        checks.append(_refusing_at_the_end(site, function))
     sweep = DeadlineSweep(
         site, sweep_interval(timeouts, config.handler_timeout, config.queue_timeout), checks
     )
@@ -294,7 +339,8 @@ async def _serve(
         admission,
         backlog=config.backlog,
         drain_timeout=config.drain_timeout,
-        counts=None if post.link is None else post.link.counts,
+        counts=counts,
+        load=load,
         # Workers share theirs, and others may come after them.
         owns_socket=config.fd is None and post.link is None,
         on_closed=None if post.link is None else post.link.tell_closed,
@@ -305,12 +351,38 @@ async def _serve(
         post.link.attend(site.loop, server, lambda: application.is_worn, interval)
     else:
         instance.life.on_failure = partial(server.drain, "the initializer has failed")
-    # A terminal sends SIGINT to all processes: it is the supervisor's.
-    signals = (signal.SIGTERM,) if post.link else (signal.SIGTERM, signal.SIGINT)
+    if main_thread is not None:
+        main_thread.on_signal = server.on_signal
+        signals = ()
     await server.run(post.sock, post.on_ready, signals)
     if post.link is None:
         instance.require_no_failure()
     return max(_LEAST_LEAVE, server.time_left)
+
+
+def _load_of(site: Site, bridge: WsgiBridge, counts: Counts | None) -> Callable[[], int]:
+    """What a worker that runs one request at a time has to do, as the others see it.
+
+    One that is at work leaves new connections to those that are not.
+    """
+
+    def load() -> int:
+        return len(site.connections) + _REQUEST * bridge.load
+
+    if counts is not None:
+        note = counts.note
+        bridge.on_work = lambda: note(load())
+    return load
+
+
+def _refusing_at_the_end(site: Site, bridge: WsgiBridge) -> Callable[[float], None]:
+    """Nobody waits for a handler that is past its time when its worker ends."""
+
+    def check(now: float) -> None:
+        if site.is_draining:
+            bridge.refuse_behind_overrun(now)
+
+    return check
 
 
 def _record(
@@ -339,6 +411,7 @@ def _bridge(
     instance: Instance,
     function_log: FunctionLog | None,
     profile: "InvocationProfile | None",
+    main_thread: MainThread | None,
 ) -> WsgiBridge:
     handler = function.handler
     return WsgiBridge(
@@ -355,6 +428,9 @@ def _bridge(
         metadata=instance.metadata,
         address_of=instance.address_of,
         function_log=function_log,
+        is_multiprocess=config.workers > 1,
+        lenient_start_response=config.lenient_start_response,
+        main_thread=main_thread,
     )
 
 

@@ -73,10 +73,12 @@ class Server:
         owns_socket: bool = False,
         on_closed: Callable[[], None] | None = None,
         farewell: Callable[[], Coroutine[Any, Any, object]] | None = None,
+        load: Callable[[], int] | None = None,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
-        `counts` are those of the workers that share the socket, where there are several.
+        `counts` are those of the workers that share the socket, where there are several; `load` is
+        what counts of this one, by default its connections.
         `backlog` is how many connections the system holds until they are accepted.
         `owns_socket`: no other process accepts connections from the listening socket, now or later.
         `on_closed` is called, perhaps several times, when it drains and takes no more requests.
@@ -91,6 +93,7 @@ class Server:
         self._drain_timeout = drain_timeout
         self._admission = admission
         self._counts = counts
+        self._load = load or site.connections.__len__
         self._on_closed = on_closed or (lambda: None)
         self._farewell = farewell
         self._stop = asyncio.Event()
@@ -103,11 +106,14 @@ class Server:
     async def run(
         self, sock: socket.socket, on_ready: Callable[[], None], signals: Iterable[int]
     ) -> None:
-        """Serve until one of the signals comes, then drain; a second one ends at once."""
+        """Serve until one of the signals comes, then drain; a second one ends at once.
+
+        Signals can be heard of so in the main thread only; elsewhere somebody calls `on_signal`.
+        """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_report)
         for number in signals:
-            loop.add_signal_handler(number, self._on_signal, number)
+            loop.add_signal_handler(number, self.on_signal, number)
         # Not undone at the end: there is one server to a process.
         os.register_at_fork(after_in_child=partial(leave_to_parent, self._site.connections, sock))
         self._application.start()
@@ -123,8 +129,7 @@ class Server:
 
     async def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> Listener:
         if self._counts is not None:
-            count = self._site.connections.__len__
-            return SharedListener(loop, sock, self._admission, self._counts, count)
+            return SharedListener(loop, sock, self._admission, self._counts, self._load)
         if sock.family != socket.AF_UNIX:
             return await loop.create_server(self._admission, sock=sock, backlog=self._backlog)
         # The loop would remove the path, on CPython 3.13 and newer; but an inherited socket is
@@ -136,7 +141,8 @@ class Server:
             cleanup_socket=False,  # type: ignore[call-arg]  # uvloop has it on every version
         )
 
-    def _on_signal(self, number: int) -> None:
+    def on_signal(self, number: int) -> None:
+        """Drain; end at once when it is not the first one.  On the loop."""
         name = signal.Signals(number).name
         if self._has_had_signal:
             self.end_at_once(f"{name} again")

@@ -8,8 +8,10 @@ import logging
 import os
 import socket
 import sys
+import traceback
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +23,8 @@ from gateway.printable import printable
 from gateway.supervision.link import Link
 from gateway.supervision.supervisor import Supervisor
 from gateway.supervision.watching import WatcherLink
+from gateway.wiring.announcement import Announcement
+from gateway.wiring.worker_count import worker_count
 
 
 class _Shared(NamedTuple):
@@ -48,17 +52,19 @@ def serve(config: Config) -> int:
     sock = _listen(config)
     # Loading the handler changes the current folder.
     socket_path = None if config.unix is None else config.unix.absolute()
-    address = address_of(sock)
+    workers = worker_count(config)
+    announcement = Announcement(config, workers, address_of(sock))
+    config = replace(config, workers=workers)
     shared = _share(config)
     outcome: int | Link | WatcherLink | None = None
     try:
-        outcome = _supervise(config, sock, address) if config.workers else None
+        outcome = _supervise(config, sock, announcement) if config.workers else None
         if isinstance(outcome, int):
             return outcome
         if isinstance(outcome, WatcherLink):
             sock.close()
             return _watch(config, outcome, shared)
-        return _work(config, sock, address, outcome, shared)
+        return _work(config, sock, announcement, outcome, shared)
     finally:
         sock.close()
         if socket_path is not None and not isinstance(outcome, Link | WatcherLink):
@@ -115,13 +121,15 @@ def _log_lock(config: Config) -> int | None:
     return os.memfd_create("gateway-log")
 
 
-def _supervise(config: Config, sock: socket.socket, address: str) -> int | Link | WatcherLink:
+def _supervise(
+    config: Config, sock: socket.socket, announcement: Announcement
+) -> int | Link | WatcherLink:
     """The exit status; in each worker and in the watcher its link to the supervisor."""
     supervisor = Supervisor(
         config.workers,
         worker_timeout=config.worker_timeout,
         drain_timeout=leaving_time(config),
-        on_ready=lambda: _announce(config, address),
+        on_ready=lambda: _announce(announcement),
         stop_listening=lambda: _stop_listening(config, sock),
         watches=config.reload,
     )
@@ -158,7 +166,11 @@ def _watch(config: Config, link: WatcherLink, shared: _Shared) -> int:
 
 
 def _work(
-    config: Config, sock: socket.socket, address: str, link: Link | None, shared: _Shared
+    config: Config,
+    sock: socket.socket,
+    announcement: Announcement,
+    link: Link | None,
+    shared: _Shared,
 ) -> int:
     # Not before there is a worker.
     from gateway.app import Post, work  # noqa: PLC0415
@@ -166,33 +178,43 @@ def _work(
     with suppress(OSError, ValueError, RuntimeError):  # Standard error is none to write to.
         faulthandler.enable()
     if link is None:
-        work(config, Post(sock, lambda: _announce(config, address)))
+        tell_ready = partial(_announce, announcement)
+        work(config, Post(sock, tell_ready, announcement.note, partial(_fail, link=None)))
         return 0
     if config.reload:
         from gateway.development.code_loading import load_from_source  # noqa: PLC0415
 
         load_from_source(str(config.chdir), shared.files_told)
     try:
-        work(config, Post(sock, link.tell_ready, link, shared.log_lock))
+        fail = partial(_fail, link=link)
+        post = Post(sock, link.tell_ready, announcement.note, fail, link, shared.log_lock)
+        work(config, post)
     except UsageError as error:
         link.tell_explained(is_code_at_fault=isinstance(error, CodeError))
         raise
     return 0
 
 
-def _announce(config: Config, address: str) -> None:
-    """Tell that the gateway is ready, where, and for the demonstration what to try."""
-    lines = [f"Listening on {address} (pid {os.getpid()})"]
-    if config.reload:
-        lines.append(f"Watching {config.chdir}: when its code changes it is loaded again")
-    if config.target is None and address.startswith("http"):
-        lines += [
-            "Try:",
-            f"  curl {address}/",
-            f"  curl -d 'hello' {address}/echo",
-            f"  curl {address}/context",
-        ]
+def _announce(announcement: Announcement) -> None:
+    """Tell that the gateway is ready, where, and what it serves."""
     # Not what stands in the place of standard error for the handler.
     # In one write: workers log to the same place, and without a buffer `print` makes two of it.
-    text = "".join(f"{printable(line)}\n" for line in lines)
+    text = "".join(f"{printable(line)}\n" for line in announcement.lines())
     print(text, end="", file=sys.__stderr__, flush=True)
+
+
+def _fail(error: BaseException, link: Link | None) -> None:
+    """End the process with the status that `error` means: a thread is stuck in the user's code."""
+    status = 1
+    if isinstance(error, UsageError):
+        status = 2
+        if link is not None:
+            link.tell_explained(is_code_at_fault=isinstance(error, CodeError))
+    try:
+        if status == 2:
+            text = printable(" ".join(str(error).splitlines()))
+            print(f"gateway: error: {text}", file=sys.__stderr__, flush=True)
+        else:
+            traceback.print_exception(error, file=sys.__stderr__)
+    finally:
+        os._exit(status)
