@@ -17,8 +17,7 @@ PROFILES: Final[dict[str, dict[str, str]]] = {
         "lenient_start_response": "true",
         "fc_headers": "full",
         "function_log": "text",
-        # A project whose component is fc3 says fc3.
-        "error_style": "fc2",
+        # Errors have the style of 2.0 by default; a project whose component is fc3 says fc3.
     },
     "custom-container": {
         # Function Compute connects from outside of the container.

@@ -155,16 +155,9 @@ class _Reading:
         self._add(key.option, name, found)
 
     def _set_concurrency(self) -> None:
-        """How many requests an instance runs at a time: one, unless the file says otherwise.
-
-        The built-in runtimes of 3.0 run one whatever it says.
-        """
+        """How many requests an instance runs at a time: one, unless the file says otherwise."""
         path = self._properties.prefixed("instanceConcurrency")
-        if self._function.component == "fc3" and self._is_python:
-            self._name_idle(path)
-            found = None
-        else:
-            found = None if "threads" in self._chosen else self._properties.find_text(path)
+        found = None if "threads" in self._chosen else self._properties.find_text(path)
         if found is None or not found.value:
             found = Text("1", self._place)
         self._require_whole("instanceConcurrency", found)

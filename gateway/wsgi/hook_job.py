@@ -7,9 +7,9 @@ class HookJob:
     """Calls a function in place of a handler; who submits it keeps its time and tells of it."""
 
     def __init__(self, work: Callable[[], None], time_limit: float) -> None:
-        """`work` must not raise; it may run for `time_limit` seconds."""
+        """`work` must not raise; it may run for `time_limit` seconds, whatever handlers may."""
         self._work = work
-        self.time_limit: float | None = time_limit
+        self.time_limit = time_limit
 
     def __str__(self) -> str:
         return "a hook"

@@ -88,7 +88,6 @@ class Invocation:
 
     __slots__ = ("_has_written", "_head", "_make_environ", "_rules", "exchange")
 
-    time_limit: float | None = None
     _attendance: Attendance | None = None
     """Who listens to it; `wsgi.attended` has the invocations with somebody."""
 

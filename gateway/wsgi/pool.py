@@ -30,6 +30,7 @@ from time import monotonic
 
 from gateway.main_thread import MainThread
 from gateway.thread_stack import stack_of
+from gateway.wsgi.hook_job import HookJob
 from gateway.wsgi.job_queue import JobQueue
 from gateway.wsgi.pool_thread import Job, MainPoolThread, PoolThread, current_pool_thread
 from gateway.wsgi.switch_watch import Running
@@ -149,7 +150,7 @@ class ThreadPool:
             if self._main is not None and self._on_work is not None:
                 self._on_work()
 
-    def begin(self, job: Job) -> PoolThread | None:
+    def begin(self, job: HookJob) -> PoolThread | None:
         """Have a thread run a job that is no request; the thread, `None` when none is free."""
         if not self.is_idle or self.busy == len(self._threads):
             return None
@@ -286,7 +287,7 @@ class ThreadPool:
             job = thread.job
             if job is None or job is thread.expired:
                 continue
-            limit = self.handler_timeout if job.time_limit is None else job.time_limit
+            limit = job.time_limit if isinstance(job, HookJob) else self.handler_timeout
             if limit and now - thread.started_at > limit:
                 thread.expired = job
                 found.append((thread, job))
@@ -305,8 +306,8 @@ class ThreadPool:
         return unasked
 
     def _tell_overdue(self, thread: PoolThread, job: Job) -> None:
-        if job.time_limit is not None:
-            return  # No handler: who has started it tells.
+        if isinstance(job, HookJob):
+            return  # Who has begun it tells.
         log.error(
             "%s: handler runs for more than %g s; its %s is given up%s",
             job,

@@ -13,9 +13,6 @@ from gateway.wsgi.job_queue import JobQueue
 class Job(Protocol):
     """What a thread runs."""
 
-    time_limit: float | None
-    """Seconds that it may run; 0: for ever, `None`: as long as the pool's handlers may."""
-
     def run(self, waited: float) -> None:
         """Do the work; `waited` is how long it stood in the queue, in seconds.  Must not raise."""
 
