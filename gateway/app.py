@@ -328,7 +328,6 @@ async def _serve(
     load = None
     if main_thread is not None and isinstance(function, WsgiBridge):
         load = _load_of(site, function, counts)
-        checks.append(_refusing_at_the_end(site, function))
     sweep = DeadlineSweep(
         site, sweep_interval(timeouts, config.handler_timeout, config.queue_timeout), checks
     )
@@ -354,6 +353,8 @@ async def _serve(
     if main_thread is not None:
         main_thread.on_signal = server.on_signal
         signals = ()
+        assert isinstance(function, WsgiBridge)
+        checks.append(_ending_behind_overrun(server, site, function, post.link))
     await server.run(post.sock, post.on_ready, signals)
     if post.link is None:
         instance.require_no_failure()
@@ -375,10 +376,19 @@ def _load_of(site: Site, bridge: WsgiBridge, counts: Counts | None) -> Callable[
     return load
 
 
-def _refusing_at_the_end(site: Site, bridge: WsgiBridge) -> Callable[[float], None]:
-    """Nobody waits for a handler that is past its time when its worker ends."""
+def _ending_behind_overrun(
+    server: Server, site: Site, bridge: WsgiBridge, link: Link | None
+) -> Callable[[float], None]:
+    """A worker whose only thread is stuck in a handler takes nothing more and is replaced, at once.
+
+    New connections wait to be accepted by another.  Where there is no supervisor they wait here: in
+    a debugger the handler goes on.
+    """
 
     def check(now: float) -> None:
+        if link is not None and bridge.is_worn and not site.is_draining:
+            link.tell_worn()
+            server.drain("a handler is past its time", takes_queue=False)
         if site.is_draining:
             bridge.refuse_behind_overrun(now)
 
