@@ -11,6 +11,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gateway.accepting import Counts
 from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
 from gateway.config import Config
@@ -33,9 +34,11 @@ from gateway.limits import Limits
 from gateway.liveness import Trial
 from gateway.loading import Interface, check_interface, detect_interface, load, naming
 from gateway.loggers import say
-from gateway.server import ServedApplication, Server, run_loop
+from gateway.main_thread import MainThread
+from gateway.server import Server, run_loop
 from gateway.supervision.link import Link
 from gateway.supervision.pulse import beat_interval
+from gateway.wiring.announcement import DEMO_TARGET, counted
 from gateway.wiring.answering import error_style, exchange_type, is_container, metadata, request_ids
 from gateway.wiring.entrance import new_connection, proxies, trigger
 from gateway.wiring.instance import Instance
@@ -49,8 +52,8 @@ if TYPE_CHECKING:
     from gateway.observe.invocation_profile import InvocationProfile
     from gateway.triggers.trigger import Trigger
 
-DEMO_TARGET = "gateway.demo:handler"
-"""What is served when nothing is named."""
+_REQUEST = 1 << 20
+"""Connections that a request counts for, in a worker that runs one at a time."""
 
 _LEAST_LEAVE = 1.0
 """Seconds for what is registered with `atexit`, when draining has taken all its time."""
@@ -63,6 +66,10 @@ class Post(NamedTuple):
     """Where connections come."""
     on_ready: Callable[[], None]
     """Called once requests are served."""
+    on_found: Callable[[str, Callable[..., Any]], None]
+    """Called before, with the interface and the handler that speaks it."""
+    fail: Callable[[BaseException], None]
+    """Ends the process because of an error, without waiting for any thread."""
     stop_listening: Callable[[], None] | None = None
     """Called before the last requests, where nobody else listens at the socket."""
     link: Link | None = None
@@ -83,6 +90,7 @@ def work(config: Config, post: Post) -> int:
     logs = Logs(config, _contexts(config).function.name, post.log_lock)
     try:
         handler, interface = _load(config, port_of(post.sock))
+        post.on_found(interface, handler)
         instance = _instance(config, logs.attend)
         return _run_worker(config, handler, interface, instance, post, logs, gate=gate)
     except BaseException:
@@ -101,10 +109,10 @@ def check(config: Config) -> str:
     trigger(config)
     handler, interface = _load(config, None if config.unix else config.port)
     name = getattr(handler, "__qualname__", type(handler).__qualname__)
+    threads = counted(config.threads, "thread")
     return (
         f"{_target(config)}: {KINDS[interface]} {name} of {getattr(handler, '__module__', '?')}; "
-        f"{config.threads} threads, queue of {config.queue}, body up to {config.max_body} bytes"
-        f"{_instance(config)}"
+        f"{threads}, queue of {config.queue}, body up to {config.max_body} bytes{_instance(config)}"
     )
 
 
@@ -192,30 +200,59 @@ def _run_worker(
 ) -> int:
     profile = _profile(config, interface)
     status = 0
+    # A terminal sends SIGINT to all processes: it is the supervisor's.
+    signals = (signal.SIGTERM,) if post.link else (signal.SIGTERM, signal.SIGINT)
+    main_thread = None if interface == "asgi" or config.threads > 1 else MainThread(signals)
+
+    serve = partial(
+        _serve, config, instance, logs, profile, post,
+        gate=gate, signals=signals, main_thread=main_thread,
+    )  # fmt: skip
 
     async def main() -> None:
         nonlocal status
         if interface != "asgi":
             function = bridged(config, handler, interface)
-            bridge = _bridge(config, function, instance, logs.function, profile)
+            bridge = _bridge(config, function, instance, logs.function, profile, main_thread)
             SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
-            left, status = await _serve(config, bridge, instance, logs, profile, post, gate=gate)
+            if main_thread is not None:
+                main_thread.attend_signals(asyncio.get_running_loop())
+                instance.run_hooks_by(bridge.begin_hook)
+            try:
+                left, status = await serve(bridge)
+            finally:
+                bridge.stop()
             leave_within(left, status)
             return
         lifespan = Lifespan(handler)
         await lifespan.startup()
         try:
             application = _asgi_application(config, handler, lifespan, instance, logs.function)
-            left, status = await _serve(config, application, instance, logs, None, post, gate=gate)
+            left, status = await serve(application)
         finally:
             await lifespan.shutdown()
         leave_within(left, status)
 
-    try:
-        run_loop(main)
-    finally:
-        if profile is not None and config.profile_invocations != "off":
-            say(profile.report(config.profile_invocations).removesuffix("\n"))
+    def run() -> None:
+        try:
+            run_loop(main)
+        finally:
+            if profile is not None and config.profile_invocations != "off":
+                say(profile.report(config.profile_invocations).removesuffix("\n"))
+
+    def run_beside() -> None:
+        try:
+            run()
+        except BaseException:
+            logs.withdraw()
+            raise
+        finally:
+            logs.close()  # The main thread may never come to that.
+
+    if main_thread is None:
+        run()
+    else:
+        main_thread.run_beside(run_beside, post.fail)
     return status
 
 
@@ -234,13 +271,15 @@ def _profile(config: Config, interface: str) -> "InvocationProfile | None":
 
 async def _serve(
     config: Config,
-    function: ServedApplication,
     instance: Instance,
     logs: Logs,
     profile: "InvocationProfile | None",
     post: Post,
+    function: WsgiBridge | AsgiApplication,
     *,
     gate: "Trigger | None",
+    signals: tuple[int, ...],
+    main_thread: MainThread | None,
 ) -> tuple[float, int]:
     """Initialise, and serve until told to stop; in how many seconds the process should then have
     ended, and with which status.
@@ -293,6 +332,10 @@ async def _serve(
         lambda _: occupy_standard(),
         lambda _: logs.flush(),
     ]
+    counts = None if post.link is None else post.link.counts
+    load = None
+    if main_thread is not None and isinstance(function, WsgiBridge):
+        load = _load_of(site, function, counts)
     sweep = DeadlineSweep(
         site, sweep_interval(timeouts, config.handler_timeout, config.queue_timeout), checks
     )
@@ -304,7 +347,8 @@ async def _serve(
         drain_timeout=config.drain_timeout,
         trial=_trial(config, timeouts),
         is_alone=post.link is None,
-        counts=None if post.link is None else post.link.counts,
+        counts=counts,
+        load=load,
         stop_listening=post.stop_listening,
         on_closed=None if post.link is None else post.link.tell_closed,
         farewell=None if instance.life.pre_stop is None else instance.end,
@@ -319,8 +363,11 @@ async def _serve(
         )
     else:
         instance.life.on_failure = partial(server.drain, "the initializer has failed")
-    # A terminal sends SIGINT to all processes: it is the supervisor's.
-    signals = (signal.SIGTERM,) if post.link else (signal.SIGTERM, signal.SIGINT)
+    if main_thread is not None:
+        main_thread.on_signal = server.on_signal
+        signals = ()
+        assert isinstance(function, WsgiBridge)
+        checks.append(_ending_behind_overrun(server, site, function, post.link))
     await server.run(post.sock, post.on_ready, signals)
     if post.link is None:
         instance.require_no_failure()
@@ -337,6 +384,40 @@ def _trial(config: Config, timeouts: Timeouts) -> Site:
         budget=BodyBudget(0),
         next_request_id=str,
     )
+
+
+def _load_of(site: Site, bridge: WsgiBridge, counts: Counts | None) -> Callable[[], int]:
+    """What a worker that runs one request at a time has to do, as the others see it.
+
+    One that is at work leaves new connections to those that are not.
+    """
+
+    def load() -> int:
+        return len(site.connections) + _REQUEST * bridge.load
+
+    if counts is not None:
+        note = counts.note
+        bridge.on_work = lambda: note(load())
+    return load
+
+
+def _ending_behind_overrun(
+    server: Server, site: Site, bridge: WsgiBridge, link: Link | None
+) -> Callable[[float], None]:
+    """A worker whose only thread is stuck in a handler takes nothing more and is replaced, at once.
+
+    New connections wait to be accepted by another.  Where there is no supervisor they wait here: in
+    a debugger the handler goes on.
+    """
+
+    def check(now: float) -> None:
+        if link is not None and bridge.is_worn and not site.is_draining:
+            link.tell_worn()
+            server.drain("a handler is past its time", takes_queue=False)
+        if site.is_draining:
+            bridge.refuse_behind_overrun(now)
+
+    return check
 
 
 def _record(
@@ -365,6 +446,7 @@ def _bridge(
     instance: Instance,
     function_log: FunctionLog | None,
     profile: "InvocationProfile | None",
+    main_thread: MainThread | None,
 ) -> WsgiBridge:
     handler = function.handler
     return WsgiBridge(
@@ -381,6 +463,9 @@ def _bridge(
         metadata=instance.metadata,
         address_of=instance.address_of,
         function_log=function_log,
+        is_multiprocess=config.workers > 1,
+        lenient_start_response=config.lenient_start_response,
+        main_thread=main_thread,
     )
 
 

@@ -80,12 +80,14 @@ class Server:
         stop_listening: Callable[[], None] | None = None,
         on_closed: Callable[[], None] | None = None,
         farewell: Callable[[], Coroutine[Any, Any, object]] | None = None,
+        load: Callable[[], int] | None = None,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
         `trial` is the site of the connections by which it looks whether it can serve new ones.
         `is_alone`: nobody replaces it when it cannot, so it ends.
-        `counts` are those of the workers that share the socket, where there are several.
+        `counts` are those of the workers that share the socket, where there are several; `load` is
+        what counts of this one, by default its connections.
         `stop_listening` is called before it drains: it may keep new connections away, where no
         other process accepts any from the socket, now or later.
         `on_closed` is called, perhaps several times, when it drains and takes no more requests.
@@ -103,6 +105,7 @@ class Server:
         self._liveness: Liveness | None = None
         self._look_at = 0.0
         self._counts = counts
+        self._load = load or site.connections.__len__
         self._on_closed = on_closed or (lambda: None)
         self._farewell = farewell
         self._stop = asyncio.Event()
@@ -117,20 +120,21 @@ class Server:
     async def run(
         self, sock: socket.socket, on_ready: Callable[[], None], signals: Iterable[int]
     ) -> None:
-        """Serve until one of the signals comes, then drain; a second one ends at once."""
+        """Serve until one of the signals comes, then drain; a second one ends at once.
+
+        Signals can be heard of so in the main thread only; elsewhere somebody calls `on_signal`.
+        """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_report)
         for number in signals:
-            loop.add_signal_handler(number, self._on_signal, number)
+            loop.add_signal_handler(number, self.on_signal, number)
         # Not undone at the end: there is one server to a process.
         identity = identity_of(sock.fileno())
         os.register_at_fork(
             after_in_child=partial(leave_to_parent, self._site.connections, identity)
         )
         self._application.start()
-        listener = Listener(
-            loop, sock, self._admission, self._site.connections.__len__, self._counts
-        )
+        listener = Listener(loop, sock, self._admission, self._load, self._counts)
         self._admission.arriving = listener.arriving
         self._liveness = Liveness(self._trial, listener, is_full=self._admission.is_full)
         self._sweep.add(listener.check)
@@ -146,7 +150,8 @@ class Server:
         self._liveness.close()
         self._application.stop()
 
-    def _on_signal(self, number: int) -> None:
+    def on_signal(self, number: int) -> None:
+        """Drain; end at once when it is not the first one.  On the loop."""
         name = signal.Signals(number).name
         if self._has_had_signal:
             self.end_at_once(f"{name} again")

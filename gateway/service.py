@@ -6,6 +6,7 @@ The supervisor must not import what workers run: it stays small, and has nothing
 import faulthandler
 import os
 import socket
+import traceback
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -30,6 +31,8 @@ from gateway.printable import printable
 from gateway.supervision.link import Link
 from gateway.supervision.supervisor import Supervisor
 from gateway.supervision.watching import WatcherLink
+from gateway.wiring.announcement import Announcement
+from gateway.wiring.worker_count import worker_count
 
 _CLOSE_SECONDS: Final = 1.0
 """In which a reader may take the end of the gateway's own log."""
@@ -68,17 +71,19 @@ def _serve(config: Config, own_log: ErrorLog) -> int:
         config = replace(config, chdir=_code_folder(config.chdir))
     sock = _listen(config)
     bound = None if config.unix is None else BoundPath(config.unix)
-    address = address_of(sock)
+    workers = worker_count(config)
+    announcement = Announcement(config, workers, address_of(sock))
+    config = replace(config, workers=workers)
     shared = _share(config)
     outcome: int | Link | WatcherLink | None = None
     try:
-        outcome = _supervise(config, sock, bound, address) if config.workers else None
+        outcome = _supervise(config, sock, bound, announcement) if config.workers else None
         if isinstance(outcome, int):
             return outcome
         if isinstance(outcome, WatcherLink):
             sock.close()
             return _watch(config, outcome, shared)
-        return _work(config, sock, address, outcome, shared, bound=bound, own_log=own_log)
+        return _work(config, sock, announcement, outcome, shared, bound=bound, own_log=own_log)
     finally:
         if bound is not None:
             bound.remove()  # Unless that is done, and not in a child.
@@ -129,14 +134,14 @@ def _log_lock(config: Config) -> int | None:
 
 
 def _supervise(
-    config: Config, sock: socket.socket, bound: BoundPath | None, address: str
+    config: Config, sock: socket.socket, bound: BoundPath | None, announcement: Announcement
 ) -> int | Link | WatcherLink:
     """The exit status; in each worker and in the watcher its link to the supervisor."""
     supervisor = Supervisor(
         config.workers,
         worker_timeout=config.worker_timeout,
         drain_timeout=leaving_time(config),
-        on_ready=lambda: _announce(config, address),
+        on_ready=lambda: _announce(announcement),
         stop_listening=lambda: _stop_listening(config, sock, bound),
         watches=config.reload,
     )
@@ -182,7 +187,7 @@ def _watch(config: Config, link: WatcherLink, shared: _Shared) -> int:
 def _work(
     config: Config,
     sock: socket.socket,
-    address: str,
+    announcement: Announcement,
     link: Link | None,
     shared: _Shared,
     *,
@@ -196,29 +201,42 @@ def _work(
         # To what does not block: who crashes must not wait for a reader.
         faulthandler.enable(own_log.descriptor)
     if link is None:
+        tell_ready = partial(_announce, announcement)
         stop_listening = partial(_keep_out_new, config, sock, bound)
-        return work(config, Post(sock, lambda: _announce(config, address), stop_listening))
+        fail = partial(_fail, link=None)
+        return work(config, Post(sock, tell_ready, announcement.note, fail, stop_listening))
     if config.reload:
         from gateway.development.code_loading import load_from_source  # noqa: PLC0415
 
         load_from_source(str(config.chdir), shared.files_told)
     try:
-        return work(config, Post(sock, link.tell_ready, None, link, shared.log_lock))
+        fail = partial(_fail, link=link)
+        post = Post(
+            sock, link.tell_ready, announcement.note, fail, link=link, log_lock=shared.log_lock
+        )
+        return work(config, post)
     except UsageError as error:
         link.tell_explained(is_code_at_fault=isinstance(error, CodeError))
         raise
 
 
-def _announce(config: Config, address: str) -> None:
-    """Tell that the gateway is ready, where, and for the demonstration what to try."""
-    lines = [f"Listening on {address} (pid {os.getpid()})"]
-    if config.reload:
-        lines.append(f"Watching {config.chdir}: when its code changes it is loaded again")
-    if config.target is None and address.startswith("http"):
-        lines += [
-            "Try:",
-            f"  curl {address}/",
-            f"  curl -d 'hello' {address}/echo",
-            f"  curl {address}/context",
-        ]
-    say("\n".join(map(printable, lines)))
+def _announce(announcement: Announcement) -> None:
+    """Tell that the gateway is ready, where, and what it serves."""
+    say("\n".join(map(printable, announcement.lines())))
+
+
+def _fail(error: BaseException, link: Link | None) -> None:
+    """End the process with the status that `error` means: a thread is stuck in the user's code."""
+    status = 1
+    if isinstance(error, UsageError):
+        status = 2
+        if link is not None:
+            link.tell_explained(is_code_at_fault=isinstance(error, CodeError))
+    try:
+        if status == 2:
+            text = printable(" ".join(str(error).splitlines()))
+            say(f"gateway: error: {text}")
+        else:
+            say("".join(traceback.format_exception(error)).removesuffix("\n"))
+    finally:
+        os._exit(status)

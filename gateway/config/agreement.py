@@ -89,7 +89,7 @@ def agree(settings: Settings) -> Config:
         for name, setting in settings.items()
         if setting.place and not setting.place.startswith(("--", "TARGET"))
     }
-    return Config(**values, places=places)
+    return Config(**values, chosen=frozenset(values), places=places)
 
 
 def _value(settings: Settings, name: str) -> Any:

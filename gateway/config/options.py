@@ -10,6 +10,7 @@ from typing import Literal
 
 from gateway.config.definition import Group, Option, option
 from gateway.config.values import (
+    AUTO,
     HEADER_VALUE,
     HOST,
     MEMORY,
@@ -26,6 +27,7 @@ from gateway.config.values import (
     duration,
     duration_or_zero,
     integer,
+    integer_or_auto,
     size,
     some_of,
 )
@@ -131,13 +133,14 @@ class Config:
         in_file=False,
         help="Which function of the project; not needed where it has one only.",
     )
-    profile: Literal["plain", "custom-container"] = option(
+    profile: Literal["plain", "function-compute", "custom-container"] = option(
         "plain",
-        kind=choice("plain", "custom-container"),
+        kind=choice("plain", "function-compute", "custom-container"),
         group=HANDLER,
-        help="Where the gateway runs: custom-container is inside a custom container or custom "
-        "runtime of Function Compute, whose calls and headers are then believed. It changes the "
-        "defaults of other options; see docs/custom-container.md.",
+        help="Defaults of other options: function-compute is as near to a built-in runtime of "
+        "Function Compute as it gets (docs/fc-compatibility.md). custom-container is for inside a "
+        "custom container or custom runtime of Function Compute, whose calls and headers are then "
+        "believed (docs/custom-container.md).",
     )
     interface: Literal["auto", "wsgi", "asgi", "fc-event"] = option(
         "auto",
@@ -152,6 +155,14 @@ class Config:
         group=HANDLER,
         help="Whether environ is Function Compute's also where that breaks frameworks or shows "
         "secrets (WSGI only); docs/exact-environ.md lists the differences.",
+    )
+    lenient_start_response: bool = option(
+        False,
+        kind=SWITCH,
+        group=HANDLER,
+        help="Whether a handler may call start_response again without exc_info, as long as nothing "
+        "has been sent: the last call counts. PEP 3333 forbids it; handlers written for Function "
+        "Compute do it in try and except.",
     )
     reload: bool = option(
         False,
@@ -211,10 +222,11 @@ class Config:
     )
     workers: int = option(
         1,
-        kind=integer(0, 256),
+        kind=integer_or_auto(0, 256),
         group=WORKERS,
         help="Worker processes. With 0 there is no supervisor: one process serves, and its end is "
-        "the end of the gateway.",
+        "the end of the gateway. With auto there are as many as cores; of workers with one thread "
+        "twice as many and one, at least 4, as far as memory has room for --function-memory each.",
     )
     worker_timeout: float = option(
         60.0,
@@ -364,7 +376,9 @@ class Config:
         8,
         kind=integer(1, 1024),
         group=POOL,
-        help="Handlers that may run at the same time in each worker.",
+        help="Handlers that may run at the same time in each worker. With 1 import, hooks and "
+        "handler run in one thread, the main one, and never two requests at a time, as in the "
+        "built-in runtimes of Function Compute.",
     )
     queue: int = option(
         1024,
@@ -609,6 +623,8 @@ class Config:
     """Variables for the process that runs the handler, which may be secrets."""
     notices: tuple[str, ...] = ()
     """Lines to tell the user before anything starts."""
+    chosen: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    """Options that have another value than by default, or were set to it."""
     places: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
     """Where options were set, but for those of the command line."""
 
@@ -616,6 +632,8 @@ class Config:
         """Where an option was set, as messages name it; else its flag."""
         return self.places.get(option, OPTIONS[option].flag)
 
+
+__all__ = ["AUTO", "OPTIONS", "Config", "grouped"]
 
 OPTIONS: dict[str, Option] = {
     made.name: Option(name=made.name, default=made.default, **made.metadata)

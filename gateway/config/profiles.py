@@ -9,6 +9,16 @@ from gateway.fc import names
 
 PROFILES: Final[dict[str, dict[str, str]]] = {
     "plain": {},
+    "function-compute": {
+        # One request at a time in an instance, and an instance for each that runs, nearly.
+        "threads": "1",
+        "workers": "auto",
+        "exact_environ": "true",
+        "lenient_start_response": "true",
+        "fc_headers": "full",
+        "function_log": "text",
+        # Errors have the style of 2.0 by default; a project whose component is fc3 says fc3.
+    },
     "custom-container": {
         # Function Compute connects from outside of the container.
         "host": "0.0.0.0",

@@ -113,7 +113,7 @@ def read_profile(environ: Mapping[str, str], chosen: Settings) -> Settings:
     """The defaults of the profile among the chosen settings."""
     profile = chosen["profile"] if "profile" in chosen else Setting(_DEFAULT_PROFILE, "")
     defaults = {name: (text, profile.place) for name, text in PROFILES[profile.value].items()}
-    if profile.value != _DEFAULT_PROFILE:
+    if profile.value == "custom-container":
         for variable in filter(environ.get, LISTEN_PORTS[::-1]):
             defaults["port"] = environ[variable], variable
     if "unix" in chosen or "fd" in chosen:

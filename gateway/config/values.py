@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from gateway.errors import UsageError
 from gateway.limits import KIB, MIB
@@ -71,6 +71,22 @@ class Kind(Generic[T]):
 def integer(minimum: int, maximum: int, metavar: str = "N") -> Kind[int]:
     """A whole number between the two, both included."""
     return Kind(metavar, partial(_read_integer, minimum, maximum), native=(int,))
+
+
+AUTO: Final = -1
+"""In place of a number: the gateway chooses one."""
+
+
+def integer_or_auto(minimum: int, maximum: int) -> Kind[int]:
+    """A whole number between the two, both included, or ``auto``."""
+
+    def read_either(text: str) -> int:
+        return AUTO if text.lower() == "auto" else _read_integer(minimum, maximum, text)
+
+    def show(value: int) -> str:
+        return "auto" if value == AUTO else str(value)
+
+    return Kind("N|auto", read_either, show, native=(int,))
 
 
 def size(minimum: int = 0) -> Kind[int]:

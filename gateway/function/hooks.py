@@ -3,15 +3,15 @@
 Function Compute calls three, each with the invocation context alone ("Lifecycle hooks for function
 instances"): the initializer, PreFreeze and PreStop.
 
-Theory of operation: a hook runs in a thread of its own, so that the loop turns and the supervisor
-hears its beat whatever the hook does.  A thread cannot be killed: a hook that is past its time is
-given up, and its thread, which does not keep the process, is left to itself.
+Theory of operation: a hook never runs on the loop, which turns, and lets the supervisor hear its
+beat, whatever the hook does.  It runs in a thread of its own; where handlers run one at a time, in
+their thread: there it may open what they use.  A thread cannot be killed: a hook that is past its
+time is given up, and its thread, which does not keep the process, is left to itself.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext, suppress
-from contextvars import Context
 from threading import Thread
 from typing import Any, Final, NamedTuple
 
@@ -35,6 +35,11 @@ _TIME_OUT: Final = {
 
 Attend = Callable[[str, str], Attendance]
 """Made with phase and request id, entered in the thread around the hook: marks, output."""
+
+
+Begin = Callable[[Callable[[], None], float], Thread | None]
+"""Has a thread call a function soon, which may take so many seconds, and gives the thread; `None`:
+it is occupied."""
 
 
 class HookTimeout(Exception):
@@ -74,6 +79,8 @@ class Hook:
         self.phase = phase
         self.name = name
         self.timeout = timeout
+        self.begin: Begin | None = None
+        """Gives it a thread that there is, in place of one of its own."""
         self._function = function
         self._attend = attend
 
@@ -95,9 +102,11 @@ class Hook:
             with suppress(RuntimeError):  # The loop is closed.
                 loop.call_soon_threadsafe(end, outcome)
 
-        thread = Thread(target=work, name=f"gateway-{self.phase}", daemon=True)
         try:
-            thread.start()
+            thread = self.begin and self.begin(work, self.timeout)
+            if thread is None:
+                thread = Thread(target=work, name=f"gateway-{self.phase}", daemon=True)
+                thread.start()
         except (RuntimeError, MemoryError) as error:  # The system has none to give.
             _tell("%s: %s cannot be run: %s", context.request_id, self.name, error)
             outcome = Outcome(error=error)
@@ -114,7 +123,8 @@ class Hook:
 
     def _call(self, context: FCContext, attendance: Attendance | None) -> Outcome:
         try:
-            return Outcome(Context().run(self._attended, context, attendance))
+            # In the context of the thread: handlers that run in the same one find what it sets.
+            return Outcome(self._attended(context, attendance))
         except BaseException as error:  # Also SystemExit: it must become an answer.
             return Outcome(error=error)
 

@@ -32,6 +32,12 @@ class LifeCycle:
         self._initializing: asyncio.Task[Outcome] | None = None
         self._stopping: asyncio.Task[Outcome] | None = None
 
+    @property
+    def hooks(self) -> list[Hook]:
+        """Those that there are."""
+        hooks = (self.initializer, self.pre_freeze, self.pre_stop)
+        return [hook for hook in hooks if hook is not None]
+
     def __repr__(self) -> str:
         state = "failed" if self.failure else "ready" if self.is_ready else "not initialised"
         return f"<LifeCycle {state}>"

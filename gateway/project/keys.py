@@ -25,6 +25,7 @@ _COMMAND: Final = (
     f"{_CUSTOM_ONLY}: of a command, or a script, that runs `gateway serve`, its target and options "
     "count, but for where it listens and `--profile`"
 )
+_CONCURRENCY: Final = "1 where it is absent, as on Function Compute"
 _LOG: Final = "`auto` sets nothing"
 _RUNTIME: Final = {
     "fc": "Python with an HTTP trigger is WSGI, without one `fc-event`",
@@ -43,7 +44,7 @@ FC: Final = (
     Key("function.codeUri", "chdir", "Relative to the file"),
     Key("function.timeout", "handler_timeout"),
     Key("function.memorySize", "function_memory"),
-    Key("function.instanceConcurrency", "threads"),
+    Key("function.instanceConcurrency", "threads", _CONCURRENCY),
     Key("function.environmentVariables", "", _ENVIRONMENT),
     Key("function.initializer", "initializer", _PYTHON_ONLY),
     Key("function.initializationTimeout", "initializer_timeout"),
@@ -71,7 +72,7 @@ FC3: Final = (
     Key("code", "chdir", "Relative to the file"),
     Key("timeout", "handler_timeout"),
     Key("memorySize", "function_memory"),
-    Key("instanceConcurrency", "threads"),
+    Key("instanceConcurrency", "threads", _CONCURRENCY),
     Key("environmentVariables", "", _ENVIRONMENT),
     Key("logConfig.project", "log_project", _LOG),
     Key("logConfig.logstore", "log_store", _LOG),

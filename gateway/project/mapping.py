@@ -21,7 +21,9 @@ _WHOLE: Final = frozenset(
 )  # fmt: skip
 """Options that a file gives a whole number for, 1 or more."""
 _HOOKS: Final = frozenset(("initializer", "pre_freeze", "pre_stop"))
-_SPECIAL: Final = frozenset(("target", "interface", "chdir", "methods", "jwks", "auth", ""))
+_SPECIAL: Final = frozenset(
+    ("target", "interface", "chdir", "methods", "jwks", "auth", "threads", "")
+)
 """Options of keys that take more than to read them."""
 _TRIGGER: Final = "triggers[]."
 
@@ -114,6 +116,7 @@ class _Reading:
                 self._name_idle(self._properties.prefixed(name))
         if trigger is not None:
             self._values += trigger_values(self._properties, trigger, self._chosen)
+        self._set_concurrency()
         if self._function.component == "fc3":
             self._set_error_style()
         self._notice.examine(self._root, self._function, trigger, self._variables)
@@ -150,6 +153,15 @@ class _Reading:
         if key.option in _WHOLE:
             self._require_whole(name, found)
         self._add(key.option, name, found)
+
+    def _set_concurrency(self) -> None:
+        """How many requests an instance runs at a time: one, unless the file says otherwise."""
+        path = self._properties.prefixed("instanceConcurrency")
+        found = None if "threads" in self._chosen else self._properties.find_text(path)
+        if found is None or not found.value:
+            found = Text("1", self._place)
+        self._require_whole("instanceConcurrency", found)
+        self._add("threads", "instanceConcurrency", found)
 
     def _is_own_port(self, path: str) -> bool:
         """Whether a port is of the kind of custom runtime that the function has."""

@@ -100,6 +100,10 @@ class Link:
         """This worker ends, for a reason that its user has been told."""
         say(self._socket, FAULTY if is_code_at_fault else EXPLAINED)
 
+    def tell_worn(self) -> None:
+        """This worker is to be replaced, without waiting for its next beat."""
+        say(self._socket, WORN)
+
     def tell_closed(self) -> None:
         """This worker takes no more requests, also from who is connected to it."""
         say(self._socket, CLOSED)

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 
@@ -17,7 +17,15 @@ class SignalInbox:
         os.set_blocking(self._sender, False)
         signal.set_wakeup_fd(self._sender, warn_on_full_buffer=False)
         for number in self.numbers:
-            signal.signal(number, _ignore)
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, _: object) -> None:
+        """Note the signal where that has not been done: other code has taken the descriptor."""
+        taken = signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(taken, warn_on_full_buffer=False)
+        if taken != self._sender:
+            with suppress(OSError):  # It is full: there is enough to read.
+                os.write(self._sender, bytes([number]))
 
     def read(self) -> bytes:
         """The numbers of the signals that have come, in their order."""

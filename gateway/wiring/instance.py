@@ -11,7 +11,14 @@ from gateway.container.platform_context import PlatformContexts
 from gateway.fc.context import ContextTemplate, FCContext
 from gateway.fc.metadata import InvocationMetadata
 from gateway.fc.proxy_path import address
-from gateway.function.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, Attend, Hook
+from gateway.function.hooks import (
+    INITIALIZE,
+    PRE_FREEZE,
+    PRE_STOP,
+    Attend,
+    Begin,
+    Hook,
+)
 from gateway.function.initialized_first import InitializedFirst
 from gateway.function.life_cycle import LifeCycle
 from gateway.http.error_style import ErrorStyle, FunctionCompute2
@@ -65,12 +72,14 @@ class Instance:
         )
 
     def __str__(self) -> str:
-        hooks = (self.life.initializer, self.life.pre_freeze, self.life.pre_stop)
         return "".join(
-            f"; {hook.phase} by {hook.name} within {hook.timeout:g} s"
-            for hook in hooks
-            if hook is not None
+            f"; {hook.phase} by {hook.name} within {hook.timeout:g} s" for hook in self.life.hooks
         )
+
+    def run_hooks_by(self, begin: Begin) -> None:
+        """Have `begin` give hooks their thread, in place of one each."""
+        for hook in self.life.hooks:
+            hook.begin = begin
 
     @property
     def address_of(self) -> Callable[[RequestHead, str], tuple[str, FCContext]] | None:

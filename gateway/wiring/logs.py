@@ -25,6 +25,7 @@ class Logs:
         Raises:
             UsageError: there is no standard output.
         """
+        self._is_closed = False
         self.access = open_access_log(config, lock)
         self.function: FunctionLog | None = None
         self._writer: LineWriter | None = None if self.access is None else self.access.writer
@@ -76,7 +77,10 @@ class Logs:
             self.function.withdraw()
 
     def close(self) -> None:
-        """Write what is queued; what comes later goes out directly."""
+        """Write what is queued; what comes later goes out directly.  A second time: nothing."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         if self.function is not None:
             self.function.leave()
         if self._writer is not None:

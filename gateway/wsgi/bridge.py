@@ -28,13 +28,16 @@ from gateway.http.fields import FieldNames
 from gateway.http.site import is_withheld
 from gateway.limits import Limits
 from gateway.loggers import logger
+from gateway.main_thread import MainThread
 from gateway.wsgi.attended import AttendedInvocation, invocation
 from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 from gateway.wsgi.exact_environ import exact_environ as make_exact_environ
 from gateway.wsgi.exact_environ import exact_head_environ
+from gateway.wsgi.hook_job import HookJob
 from gateway.wsgi.hosted import HostedExchange, HostedRequest, read_body
 from gateway.wsgi.invocation import Invocation, Rules
 from gateway.wsgi.pool import ThreadPool
+from gateway.wsgi.pool_thread import PoolThread
 from gateway.wsgi.switch_watch import Running
 
 if TYPE_CHECKING:
@@ -85,6 +88,9 @@ class WsgiBridge:
         has_fc_fields: bool = True,
         next_request_id: Callable[[], str] | None = None,
         function_log: FunctionLog | None = None,
+        is_multiprocess: bool = False,
+        lenient_start_response: bool = False,
+        main_thread: MainThread | None = None,
     ) -> None:
         """Of a handler that is called in up to `threads` threads at once.
 
@@ -98,6 +104,12 @@ class WsgiBridge:
         With `exact_environ` environ is Function Compute's, also where that breaks frameworks;
         with `metadata` answers tell of their invocations.
         `function_log` listens to what handlers print and log.
+        `is_multiprocess` is `wsgi.multiprocess`: whether other processes may call the same handler
+        at the same time; only who starts them knows.
+        With `lenient_start_response` handlers may call it again without `exc_info`, as long as
+        nothing has been sent.
+
+        For the gateway's own server: with `main_thread`, and `threads` 1, handlers run in that one.
 
         Of use under other servers only, whose requests no `Site` has seen: `has_fc_fields` is
         whether answers have fields `X-Fc-*`, `next_request_id` what gives requests their ids.
@@ -110,14 +122,19 @@ class WsgiBridge:
             error_style=error_style,
             style_of=style_of,
             function_log=function_log,
+            is_lenient=lenient_start_response,
         )
         self._contexts = contexts or _default_contexts(handler, handler_timeout)
         self._address_of = address_of
         self._threads = threads
         self._limit_queue = limit_queue
         self._limits = limits
+        self._main_thread = main_thread
+        self.on_work: Callable[[], object] | None = None
+        """Called on the loop when requests have been handed to the main thread."""
         self._pool = self._new_pool()
         self._is_running = False
+        self._is_multiprocess = is_multiprocess
         self._metadata = metadata
         self._has_fc_fields = has_fc_fields
         # Of requests that ask for nothing more.
@@ -166,7 +183,30 @@ class WsgiBridge:
             self._limit_queue,
             handler_timeout=self._rules.handler_timeout,
             queue_timeout=self._rules.queue_timeout,
+            main_thread=self._main_thread,
+            on_work=self._tell_work,
         )
+
+    def _tell_work(self) -> None:
+        if self.on_work is not None:
+            self.on_work()
+
+    @property
+    def load(self) -> int:
+        """How many requests wait for a thread or have one."""
+        return self._pool.load
+
+    def begin_hook(self, work: Callable[[], None], seconds: float) -> PoolThread | None:
+        """Have the thread that runs handlers call `work`; `None` when it is occupied.
+
+        `seconds` is how long `work` may take.
+        """
+        self.start()
+        return self._pool.begin(HookJob(work, seconds))
+
+    def refuse_behind_overrun(self, now: float) -> None:
+        """As the process ends: answer for what waits for a handler that is past its time."""
+        self._pool.refuse_behind_overrun(now)
 
     def check_deadlines(self, now: float) -> None:
         """Give up handlers that are past their time; `now` is `time.monotonic()`."""
@@ -254,6 +294,8 @@ class WsgiBridge:
                 client=connection.peer if origin is None else origin.client,
                 host="" if origin is None else origin.host,
                 handler=context.function.handler,
+                is_multithread=self._pool.size > 1,
+                is_multiprocess=self._is_multiprocess,
             )
         return make_exact_environ(os.environ, of_head, exchange.body, context)
 
@@ -275,6 +317,7 @@ class WsgiBridge:
                 connection.peer,
                 scheme="http",
                 is_multithread=self._pool.size > 1,
+                is_multiprocess=self._is_multiprocess,
             )
         return head_environ(shared, head, path=path)
 
@@ -285,6 +328,7 @@ class WsgiBridge:
             origin.client,
             scheme=origin.scheme,
             is_multithread=self._pool.size > 1,
+            is_multiprocess=self._is_multiprocess,
         )
         environ = head_environ(shared, head, path=path)
         if origin.host:
@@ -367,6 +411,7 @@ class WsgiBridge:
                 body=body,
                 context=context,
                 is_multithread=self._pool.size > 1,
+                is_multiprocess=self._is_multiprocess,
                 variables=os.environ if self._is_exact else None,
             )
             answers_to.begin_invocation(context.service)

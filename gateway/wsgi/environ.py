@@ -21,6 +21,7 @@ def connection_environ(
     *,
     scheme: str,
     is_multithread: bool,
+    is_multiprocess: bool,
 ) -> dict[str, Any]:
     """The part that all requests of a connection share.
 
@@ -41,7 +42,7 @@ def connection_environ(
         "wsgi.url_scheme": scheme,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": is_multithread,
-        "wsgi.multiprocess": False,
+        "wsgi.multiprocess": is_multiprocess,
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
         "wsgi.file_wrapper": FileWrapper,

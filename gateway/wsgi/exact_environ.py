@@ -27,8 +27,6 @@ _CONSTANTS: Final[dict[str, Any]] = {
     "SERVER_SOFTWARE": "FCRUNTIME/1.0",
     "wsgi.version": (1, 0),
     "wsgi.url_scheme": "http",
-    "wsgi.multithread": False,
-    "wsgi.multiprocess": False,
     "wsgi.run_once": False,
 }
 
@@ -36,12 +34,20 @@ _HANDLER: Final = "HTTP_X_FC_FUNCTION_HANDLER"
 
 
 def exact_head_environ(
-    head: RequestHead, *, path: str, client: tuple[str, int] | None, host: str, handler: str
+    head: RequestHead,
+    *,
+    path: str,
+    client: tuple[str, int] | None,
+    host: str,
+    handler: str,
+    is_multithread: bool,
+    is_multiprocess: bool,
 ) -> dict[str, Any]:
     """What is the same for equal requests of a connection.
 
     `path` is what becomes PATH_INFO, percent-encoded; `host` replaces the head's where it is not
-    empty; `handler` is the function's.
+    empty; `handler` is the function's.  What is told of threads and processes is true here, too:
+    code that believed to run alone, and did not, would give users one another's data.
     """
     environ = head_environ(_CONSTANTS, head, path=path)
     for key, value in environ.items():
@@ -57,6 +63,8 @@ def exact_head_environ(
     if host:
         environ["HTTP_HOST"] = host
     environ[_HANDLER] = handler
+    environ["wsgi.multithread"] = is_multithread
+    environ["wsgi.multiprocess"] = is_multiprocess
     return environ
 
 

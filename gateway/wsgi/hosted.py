@@ -103,6 +103,7 @@ class HostedRequest:
         body: BodyBuffer,
         context: FCContext,
         is_multithread: bool,
+        is_multiprocess: bool,
         variables: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """PEP 3333's environ; `path` is what becomes PATH_INFO, percent-encoded.
@@ -118,6 +119,8 @@ class HostedRequest:
                 client=(peer[0], peer[1]) if peer else None,
                 host="",
                 handler=context.function.handler,
+                is_multithread=is_multithread,
+                is_multiprocess=is_multiprocess,
             )
             return exact_environ(variables, of_head, body, context)
         shared = connection_environ(
@@ -126,6 +129,7 @@ class HostedRequest:
             (peer[0], peer[1]) if peer else None,
             scheme=scope.get("scheme", "http"),
             is_multithread=is_multithread,
+            is_multiprocess=is_multiprocess,
         )
         shared["SCRIPT_NAME"] = self.root
         of_head = head_environ(shared, self.head, path=path)

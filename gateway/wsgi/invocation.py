@@ -8,8 +8,7 @@ settled into a head, and leave with it.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from contextvars import Context
-from threading import current_thread
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from gateway.http.error_style import Answer, ErrorStyle
 from gateway.http.head import RequestHead
 from gateway.http.response_head import ResponseHead, response_header_too_large
 from gateway.loggers import logger
+from gateway.wsgi.pool_thread import current_pool_thread
 from gateway.wsgi.responder import ExchangeT, Responder
 from gateway.wsgi.result import response_head
 
@@ -44,6 +44,7 @@ class Rules:
         "function_log",
         "handler",
         "handler_timeout",
+        "is_lenient",
         "max_response_header_bytes",
         "prompt",
         "queue_timeout",
@@ -61,8 +62,11 @@ class Rules:
         error_style: ErrorStyle,
         style_of: Callable[[RequestHead | None], ErrorStyle] | None = None,
         function_log: FunctionLog | None = None,
+        is_lenient: bool = False,
     ) -> None:
+        """`is_lenient`: whether `start_response` may be called again without `exc_info`."""
         self.handler = handler
+        self.is_lenient = is_lenient
         self.queue_timeout = queue_timeout
         self.prompt = min(queue_timeout, _PROMPT)
         self.handler_timeout = handler_timeout
@@ -112,7 +116,9 @@ class Invocation:
                 return  # The client left while it waited.
             if waited > self._rules.prompt and self._is_too_late(waited):
                 return
-            Context().run(self._invoke)
+            # The thread's own is empty, but for the main one's: there it has what the handler's
+            # module and its initializer have set.
+            copy_context().run(self._invoke)
         except BaseException as error:
             self._tell(logging.ERROR, "fault of the gateway", error)
             self._refuse_after_fault()
@@ -182,7 +188,8 @@ class Invocation:
 
         Raises:
             TypeError, ValueError: status or headers are not what PEP 3333 allows.
-            RuntimeError: called twice without `exc_info`.
+            RuntimeError: called twice without `exc_info`; where that is allowed, when the head has
+                been sent.
             BaseException: the exception of `exc_info`, when the head has been sent.
         """
         if exc_info is not None:
@@ -191,7 +198,7 @@ class Invocation:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None  # PEP 3333: avoid a circular reference through the traceback.
-        elif self._head is not None:
+        elif self._head is not None and (self._has_written or not self._rules.is_lenient):
             raise RuntimeError("start_response was called a second time without exc_info")
         self._head = response_head(status, response_headers)
         return self._write
@@ -295,7 +302,8 @@ class Invocation:
             RuntimeError: another thread calls it: one that did so while the answer ends could write
                 into the next answer of the connection.
         """
-        if getattr(current_thread(), "job", None) is not self:
+        thread = current_pool_thread()
+        if thread is None or thread.job is not self:
             raise RuntimeError("write was called outside of the thread that runs the handler")
         data = self._as_bytes(data)
         if not self._has_written:

@@ -13,18 +13,26 @@ an answer: else as many such clients as there are threads would stop them all.
 Nor can a thread be made to last: exceptions can be thrown into it from outside, at any of its steps
 (`PyThreadState_SetAsyncExc`, by which libraries for timeouts interrupt a handler, and sometimes
 come too late).  So the watch also replaces threads that have ended, and answers for their jobs.
+
+A pool whose only thread is the main one never runs two jobs at a time, whatever happens: its
+handlers count on that, with requests in globals and connections that are no thread's but theirs.
+So there a job that is past its time is answered for, and who waits goes on waiting until it returns
+or the process, which asks to be replaced, ends.  (Another thread beside it could give users one
+another's data; Function Compute ends the instance.)
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from threading import Lock, current_thread
+from threading import Lock
 from time import monotonic
 
 from gateway.loggers import logger
+from gateway.main_thread import MainThread
 from gateway.thread_stack import stack_of
+from gateway.wsgi.hook_job import HookJob
 from gateway.wsgi.job_queue import JobQueue
-from gateway.wsgi.pool_thread import Job, PoolThread
+from gateway.wsgi.pool_thread import Job, MainPoolThread, PoolThread, current_pool_thread
 from gateway.wsgi.switch_watch import Running
 
 log = logger("gateway.pool")
@@ -43,9 +51,19 @@ class ThreadPool:
         *,
         handler_timeout: float = 0.0,
         queue_timeout: float = 0.0,
+        main_thread: MainThread | None = None,
+        on_work: Callable[[], object] | None = None,
     ) -> None:
-        """`handler_timeout` and `queue_timeout` in seconds; 0: none."""
+        """`handler_timeout` and `queue_timeout` in seconds; 0: none.
+
+        `main_thread`: runs the jobs, one at a time; `threads` is 1 then, and `on_work` is called on
+        the loop when jobs have been handed over.
+        """
         self.size = threads
+        self._main = main_thread
+        self._on_work = on_work
+        self._has_overrun = False
+        """Whether a job of the main thread has ever been past its time."""
         self.queue: JobQueue[tuple[Job | None, float]] = JobQueue()
         self._batch: list[Job] = []
         self._plan: Callable[[], object] = self._hand_over
@@ -89,7 +107,11 @@ class ThreadPool:
                 self._start_thread()
 
     def _start_thread(self) -> None:
-        thread = PoolThread(self.queue, self._started + 1)
+        number = self._started + 1
+        if self._main is None:
+            thread = PoolThread(self.queue, number)
+        else:
+            thread = MainPoolThread(self._main, self.queue, number)
         thread.start()
         self._started += 1
         self._threads.append(thread)
@@ -125,6 +147,21 @@ class ThreadPool:
             batch.clear()  # Behind what fails without memory: the watch then tries again.
             self._submitted += len(jobs)
             self.queue.put(jobs)
+            if self._main is not None and self._on_work is not None:
+                self._on_work()
+
+    def begin(self, job: HookJob) -> PoolThread | None:
+        """Have a thread run a job that is no request; the thread, `None` when none is free."""
+        if not self.is_idle or self.busy == len(self._threads):
+            return None
+        self._submitted += 1
+        self.queue.put([(job, monotonic())])
+        return self._threads[0]
+
+    @property
+    def load(self) -> int:
+        """How many jobs are queued or running."""
+        return self.busy + len(self.queue) + len(self._batch)
 
     @property
     def is_idle(self) -> bool:
@@ -135,7 +172,9 @@ class ThreadPool:
         with self._roster:
             working = [*self._threads, *self._held_up]
             taken = sum([thread.taken for thread in (*working, *self.written_off)])
-            is_busy = any(thread.job is not None for thread in working)
+            is_busy = any(
+                thread.job is not None and not self._is_overrun(thread) for thread in working
+            )
             done = taken + self._taken_by_gone
             return done == self._submitted and not (is_busy or self._batch)
 
@@ -145,7 +184,27 @@ class ThreadPool:
 
         Early enough that a new one can be ready before the capacity of this one shrinks.
         """
-        return len(self.written_off) > self.size * _WORN_WRITTEN_OFF
+        return self._has_overrun or len(self.written_off) > self.size * _WORN_WRITTEN_OFF
+
+    def _is_overrun(self, thread: PoolThread) -> bool:
+        """Whether it is the main thread, and its job has been answered for."""
+        job = thread.job
+        return self._main is not None and job is not None and job is thread.expired
+
+    def refuse_behind_overrun(self, now: float) -> None:
+        """Answer for what waits for a job that is past its time: the process ends.
+
+        `now` is `time.monotonic()`.
+        """
+        if not any(self._is_overrun(thread) for thread in self._threads):
+            return
+        self._hand_over()
+        with suppress(IndexError):
+            while True:
+                job, since = self.queue.popleft()
+                if job is not None:
+                    self._taken_by_gone += 1
+                    job.refuse(now - since)
 
     def running(self) -> list[Running]:
         """The threads at work whose CPU time can be told."""
@@ -162,8 +221,8 @@ class ThreadPool:
 
         A pool of one stays one: its handler counts on running alone.
         """
-        thread = current_thread()
-        if not isinstance(thread, PoolThread):
+        thread = current_pool_thread()
+        if thread is None:
             return  # One of the handler's own.
         with self._roster:
             has_room = self.size > 1 and len(self._held_up) < self.size * _MAX_HELD_UP
@@ -189,9 +248,11 @@ class ThreadPool:
         if self.queue_timeout:
             self._refuse_overdue(now)
         with self._roster:
-            overdue = self._overdue(now - self.handler_timeout) if self.handler_timeout else []
+            overdue = self._overdue(now)
             for thread, _ in overdue:
-                if thread not in self.written_off:
+                if self._main is not None:
+                    self._has_overrun = True
+                elif thread not in self.written_off:
                     self._replace(thread, self.written_off)
             lost = self._forget_ended()
             while len(self._threads) < self.size and self._may_replace:
@@ -219,12 +280,15 @@ class ThreadPool:
                 self._taken_by_gone += 1
                 job.refuse(now - since)
 
-    def _overdue(self, latest: float) -> list[tuple[PoolThread, Job]]:
-        """Threads with jobs begun before `latest`, each job once."""
+    def _overdue(self, now: float) -> list[tuple[PoolThread, Job]]:
+        """Threads with jobs that are past their time, each job once."""
         found = []
         for thread in (*self._threads, *self._held_up, *self.written_off):
             job = thread.job
-            if job is not None and job is not thread.expired and thread.started_at < latest:
+            if job is None or job is thread.expired:
+                continue
+            limit = job.time_limit if isinstance(job, HookJob) else self.handler_timeout
+            if limit and now - thread.started_at > limit:
                 thread.expired = job
                 found.append((thread, job))
         return found
@@ -242,10 +306,13 @@ class ThreadPool:
         return unasked
 
     def _tell_overdue(self, thread: PoolThread, job: Job) -> None:
+        if isinstance(job, HookJob):
+            return  # Who has begun it tells.
         log.error(
-            "%s: handler runs for more than %g s; its thread is given up%s",
+            "%s: handler runs for more than %g s; its %s is given up%s",
             job,
             self.handler_timeout,
+            "thread" if self._main is None else "worker",
             stack_of(thread),
         )
         if not self._may_replace:

@@ -2,10 +2,11 @@
 
 import os
 import time
-from threading import Lock, Thread, current_thread, get_ident
+from threading import Lock, Thread, get_ident, local
 from time import monotonic
 from typing import Protocol
 
+from gateway.main_thread import MainThread
 from gateway.wsgi.job_queue import JobQueue
 
 
@@ -46,6 +47,7 @@ class PoolThread(Thread):
         self.lock.acquire()
 
     def run(self) -> None:
+        _here.thread = self
         if hasattr(time, "pthread_getcpuclockid"):  # Not on macOS.
             self.clock = time.pthread_getcpuclockid(get_ident())
         get = self._queue.get
@@ -64,9 +66,53 @@ class PoolThread(Thread):
             del job
 
 
+class MainPoolThread(PoolThread):
+    """The main thread in its place: jobs run where the handler has been imported.
+
+    It counts as ended when an exception has ended its loop; another one may then take over, in the
+    same thread.
+    """
+
+    def __init__(
+        self, main: MainThread, queue: "JobQueue[tuple[Job | None, float]]", number: int
+    ) -> None:
+        super().__init__(queue, number)
+        self._main = main
+        self._has_ended = False
+
+    def start(self) -> None:
+        """Have the main thread run jobs."""
+        self._main.start(self.run)
+
+    def run(self) -> None:
+        try:
+            super().run()
+        finally:
+            _here.thread = None
+            self._has_ended = True
+
+    @property
+    def ident(self) -> int:
+        """The main thread's."""
+        return self._main.ident
+
+    def is_alive(self) -> bool:
+        """Whether it runs jobs, or will."""
+        return not self._has_ended
+
+
+_here = local()
+
+
+def current_pool_thread() -> PoolThread | None:
+    """The calling thread, if it is one of a pool."""
+    thread: PoolThread | None = getattr(_here, "thread", None)
+    return thread
+
+
 def _retire_in_child() -> None:
-    thread = current_thread()
-    if isinstance(thread, PoolThread):
+    thread = current_pool_thread()
+    if thread is not None:
         thread.is_replaced = True
 
 
@@ -77,6 +123,6 @@ if hasattr(os, "register_at_fork"):
 
 def job_times() -> tuple[float, float]:
     """When the job of the calling pool thread was queued and picked up (`time.monotonic()`)."""
-    thread = current_thread()
-    assert isinstance(thread, PoolThread)
+    thread = current_pool_thread()
+    assert thread is not None
     return thread.queued_at, thread.started_at

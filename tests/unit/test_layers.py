@@ -61,6 +61,7 @@ FEATURES = {"wsgi", "asgi", "container", "events", "observe", "triggers", "devel
 
 WIRING = {
     "gateway.__main__",
+    "gateway.wiring.announcement",
     "gateway.wiring.answering",
     "gateway.app",
     "gateway.cli",
@@ -69,6 +70,7 @@ WIRING = {
     "gateway.wiring.interfaces",
     "gateway.wiring.logs",
     "gateway.wiring.request_log",
+    "gateway.wiring.worker_count",
     "gateway.service",
 }
 """What may see the settings, besides their own folder."""

@@ -12,7 +12,7 @@ CONTAINER = ["--profile", "custom-container"]
 
 
 def test_every_profile_has_defaults_of_options() -> None:
-    assert set(PROFILES) == {"plain", "custom-container"}
+    assert set(PROFILES) == {"plain", "function-compute", "custom-container"}
     for name, defaults in PROFILES.items():
         OPTIONS["profile"].kind.read(name)
         for option, text in defaults.items():

@@ -1,9 +1,24 @@
 """What an invocation answers to, in memory: notes each call in its order."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+
 from gateway.errors import ClientDisconnected
 from gateway.http.head import RequestHead
 from gateway.http.response import Status
 from gateway.http.response_head import ResponseHead
+from gateway.wsgi import pool_thread
+
+
+@contextmanager
+def in_pool_thread(job: object) -> Iterator[None]:
+    """Have the calling thread be one of a pool, which runs `job`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool_thread._here, "thread", SimpleNamespace(job=job), raising=False)
+        yield
 
 
 class RecordingResponder:

@@ -3,10 +3,10 @@
 import io
 import sys
 from base64 import b64decode
-from threading import current_thread
+from contextlib import ExitStack
 
 import pytest
-from unit.wsgi.responder import RecordingResponder
+from unit.wsgi.responder import RecordingResponder, in_pool_thread
 
 from gateway.fc import names
 from gateway.function.line_forms import TextForm
@@ -55,11 +55,11 @@ def rig(monkeypatch, lines):
             function_log=log,
         )
         job = new_invocation(rules, responder, lambda exchange: {"exchange": exchange})
-        current_thread().job = job
+        stack.enter_context(in_pool_thread(job))
         return job
 
-    yield start
-    del current_thread().job
+    with ExitStack() as stack:
+        yield start
 
 
 class Result:

@@ -24,13 +24,20 @@ def context():
     return FCContext("request-1", template)
 
 
+ALONE = {"is_multithread": False, "is_multiprocess": False}
+
+
 @pytest.fixture
 def make_environ(context):
     def make(data=b"", first=b"GET / HTTP/1.1", *, path=None, content_length=0, body=b""):
         parser = HeadParser(FieldNames(lambda _: False), Limits())
         head = parser.feed(first + b"\r\nHost: a\r\n" + data + b"\r\n")
         shared = connection_environ(
-            ("192.0.2.1", 8000), ("203.0.113.9", 50123), scheme="http", is_multithread=True
+            ("192.0.2.1", 8000),
+            ("203.0.113.9", 50123),
+            scheme="http",
+            is_multithread=True,
+            is_multiprocess=False,
         )
         of_head = head_environ(shared, head, path=head.path if path is None else path)
         return request_environ(of_head, BytesIO(body), content_length, context)
@@ -151,7 +158,7 @@ def test_a_path_of_the_caller_s_choice(make_environ):
 
 def test_http_1_0_without_host(context):
     head = HeadParser(FieldNames(lambda _: False), Limits()).feed(b"GET / HTTP/1.0\r\n\r\n")
-    shared = connection_environ(None, None, scheme="http", is_multithread=False)
+    shared = connection_environ(None, None, scheme="http", **ALONE)
     environ = request_environ(head_environ(shared, head, path="/"), BytesIO(), 0, context)
     assert environ["SERVER_PROTOCOL"] == "HTTP/1.0"
     assert "HTTP_HOST" not in environ
@@ -161,7 +168,7 @@ def test_http_1_0_without_host(context):
     ("host", "url"), [("::1", "http://[::1]:8000/"), ("192.0.2.1", "http://192.0.2.1:8000/")]
 )
 def test_a_url_can_be_made_of_the_server_s_name(host, url):
-    environ = connection_environ((host, 8000), None, scheme="http", is_multithread=False)
+    environ = connection_environ((host, 8000), None, scheme="http", **ALONE)
     assert application_uri(environ) == url
 
 
@@ -169,7 +176,7 @@ def test_requests_of_a_connection_do_not_share_their_environ(make_environ, conte
     head = HeadParser(FieldNames(lambda _: False), Limits()).feed(
         b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\r\n"
     )
-    shared = connection_environ(None, None, scheme="http", is_multithread=False)
+    shared = connection_environ(None, None, scheme="http", **ALONE)
     before = dict(shared)
     of_head = head_environ(shared, head, path="/")
     first = request_environ(of_head, BytesIO(), 0, context)
@@ -183,7 +190,7 @@ def test_requests_of_a_connection_do_not_share_their_environ(make_environ, conte
 
 @pytest.mark.parametrize(("scheme", "port"), [("http", "80"), ("https", "443")])
 def test_a_unix_socket_has_no_addresses(scheme, port):
-    environ = connection_environ(None, None, scheme=scheme, is_multithread=False)
+    environ = connection_environ(None, None, scheme=scheme, **ALONE)
     assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == ("localhost", port)
     assert environ["REMOTE_ADDR"] == ""
     assert "REMOTE_PORT" not in environ

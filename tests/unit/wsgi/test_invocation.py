@@ -4,10 +4,9 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from threading import current_thread
 
 import pytest
-from unit.wsgi.responder import RecordingResponder
+from unit.wsgi.responder import RecordingResponder, in_pool_thread
 
 from gateway.errors import BadResponse, ClientDisconnected
 from gateway.http.error_style import FunctionCompute2
@@ -33,10 +32,8 @@ def run(handler, responder=None, waited=0.0, **changes):
     responder = responder or RecordingResponder()
     invocation = Invocation(rules_of(handler, **changes), responder, lambda _: {"a": "b"})
     assert str(invocation) == "request-1"
-    thread = current_thread()
-    thread.job = invocation  # As in a `PoolThread`.
-    invocation.run(waited)
-    del thread.job
+    with in_pool_thread(invocation):
+        invocation.run(waited)
     assert responder.times_released == 1
     return responder
 
@@ -639,9 +636,8 @@ def test_an_answer_that_was_begun_is_given_up_with_its_thread():
     responder = RecordingResponder()
     responder.abandon = lambda: kept.append("abandoned")
     invocation = Invocation(rules_of(handler), responder, lambda _: {})
-    current_thread().job = invocation
-    invocation.run(0.0)
-    del current_thread().job
+    with in_pool_thread(invocation):
+        invocation.run(0.0)
     invocation.exchange.times_released = 0
     invocation.lose()
     assert kept == ["abandoned", "abandoned"]
@@ -652,10 +648,11 @@ def test_write_is_for_the_thread_that_runs_the_handler(job):
     responder = RecordingResponder()
     invocation = Invocation(rules_of(None), responder, lambda _: {})
     write = invocation.start_response("200 OK", TEXT)
-    current_thread().job = job
-    with pytest.raises(RuntimeError, match="outside of the thread"):
+    with (
+        in_pool_thread(job),
+        pytest.raises(RuntimeError, match="outside of the thread"),
+    ):
         write(b"evil")
-    del current_thread().job
     assert responder.calls == []
 
 
