@@ -4,6 +4,8 @@ A test module (or test) says `pytest.mark.family("slow-clients")` and its tests 
 fixture `tally` what they saw: `tally(refused=1)`, `tally(served=3)`, `tally(faults=1)`.  With
 `--tally=FILE` the counts are written there as JSON, unless a test failed.  `--family=NAME` runs
 the tests of a family and no others.
+
+What the tests take from where they are run is decided in `surroundings`.
 """
 
 import json
@@ -14,8 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from surroundings import settle
 
 from bench.environment import revision
+
+settle()  # Before any test is imported, and before other processes of the runner are started.
 
 OUTCOMES = ("refused", "served", "faults", "lost")
 """Requests answered with a refusal, as the rule says; served, as the rule says; faults injected
