@@ -1,31 +1,52 @@
 # The front door: `make run` serves, `make test` tests; both need only git, make and Python >= 3.11.
+# `make` and `make help` list the rest.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PORT ?=
+TARGET ?=
 
-.PHONY: run test check docs bench reliability fuzz soak clean
+# Who names a Python means it: an environment of another one is made again.
+ifneq ($(filter command% environment%,$(origin PYTHON)),)
+EXACTLY := --exactly
+endif
+ENVIRONMENT := $(PYTHON) tools/environment.py $(EXACTLY) $(VENV)
 
-run: $(VENV)/.installed
-	$(BIN)/gateway serve
+.DEFAULT_GOAL := help
+.PHONY: help run test test-pythons check docs bench reliability fuzz soak clean \
+	environment environment-dev environment-fuzz
+
+help: ## List these targets
+	@echo "Targets of make:"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | \
+		while IFS='|' read -r name about; do printf '  %-14s %s\n' $$name "$$about"; done
+	@echo "Variables: PORT=9000 and TARGET=module:handler for run, PYTHON=python3.12 and VENV=.venv for all"
+
+run: environment ## Serve the built-in load target; PORT=8000 and TARGET=module:handler choose others
+	@$(BIN)/gateway serve $(if $(PORT),--port '$(PORT)') $(TARGET) || { status=$$?; \
+		test $$status -ne 2 || echo 'make: to listen elsewhere: make run PORT=9001' >&2; exit $$status; }
 
 # Many tests wait for deadlines: three processes take 2 min 25 s on two cores, and one 5 min 53 s.
 SIDE_BY_SIDE := -n 3 --dist loadscope
 
-test: $(VENV)/.installed-dev
+test: environment-dev ## Run every test
 	$(BIN)/python -m bench.debian nginx haproxy
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
-check: $(VENV)/.installed-dev
+test-pythons: environment-dev ## Run the unit tests on the other Pythons that are here
+	$(BIN)/python tools/pythons.py $(VENV)
+
+check: environment-dev ## Lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(VENV)/.installed-dev
+docs: environment-dev ## Render the generated pages
 	$(BIN)/python -m docs.generate
 
 # Ten minutes on two cores. The full suite: `$(BIN)/python -m bench run --suite full`.
-bench: $(VENV)/.installed-dev
+bench: environment-dev ## Measure beside other servers: ten minutes
 	$(BIN)/python -m bench install
 	$(BIN)/python -m bench run --suite short --overhead --page docs/benchmarks.md
 
@@ -34,38 +55,31 @@ FUZZ_INPUTS ?= 10000000
 FUZZ_MINUTES ?= 90
 FUZZ_JOBS ?= 2
 MINUTES ?= 30
+# A shorter run does not replace the result of a longer one, but with REPLACE=--replace.
+REPLACE ?=
 INSIDE := PYTHONPATH=.:tests
 
-reliability: $(VENV)/.installed-dev
+reliability: environment-dev ## Run the tests of hostile peers and render what they tried
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m family --tally=docs/reliability/tally.json
 	$(BIN)/python -m docs.generate
 
-fuzz: $(VENV)/.installed-fuzz
+fuzz: environment-fuzz ## Fuzz, coverage-guided; FUZZ_INPUTS=200000 for a short run
 	$(INSIDE) $(BIN)/python -m fuzz --inputs $(FUZZ_INPUTS) --minutes $(FUZZ_MINUTES) --jobs $(FUZZ_JOBS) \
-		--result docs/reliability/fuzz.json
+		--result docs/reliability/fuzz.json $(REPLACE)
 	$(BIN)/python -m docs.generate
 
-soak: $(VENV)/.installed-dev
-	$(INSIDE) $(BIN)/python -m soak --minutes $(MINUTES) --result docs/reliability/soak.json
+soak: environment-dev ## Mixed traffic with faults; MINUTES=2 for a short run
+	$(INSIDE) $(BIN)/python -m soak --minutes $(MINUTES) --result docs/reliability/soak.json $(REPLACE)
 	$(BIN)/python -m docs.generate
 
-clean:
-	rm -rf $(VENV) build dist *.egg-info
+clean: ## Remove what was made
+	rm -rf $(VENV) $(VENV)-3.* build dist *.egg-info
 
-$(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 run" >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+environment:
+	@$(ENVIRONMENT)
 
-$(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
-	touch $@
+environment-dev:
+	@$(ENVIRONMENT) dev
 
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable . --group dev
-	touch $@ $(VENV)/.installed
-
-$(VENV)/.installed-fuzz: $(VENV)/.installed-dev
-	$(BIN)/pip install --quiet --disable-pip-version-check --group fuzz
-	touch $@
+environment-fuzz:
+	@$(ENVIRONMENT) dev fuzz

@@ -54,7 +54,9 @@ Component `fc3` also chooses `--error-style fc3`. Of several HTTP triggers the o
   stands for the code folder. What the interpreter reads at its start only does not, such as
   `PYTHONOPTIMIZE`.
 - **`authType: function`** needs the keys that may sign: `--auth-keys`, or `--auth anonymous` to do
-  without.
+  without. An HTTP trigger without `authType` means `function`, as on Function Compute. Where a
+  function has no HTTP trigger, the file says nothing on who may call, and everybody who reaches the
+  gateway may, unless `--auth function` is given.
 
 ## Expressions
 

@@ -4,6 +4,8 @@ A test module (or test) says `pytest.mark.family("slow-clients")` and its tests 
 fixture `tally` what they saw: `tally(refused=1)`, `tally(served=3)`, `tally(faults=1)`.  With
 `--tally=FILE` the counts are written there as JSON, unless a test failed.  `--family=NAME` runs
 the tests of a family and no others.
+
+What the tests take from where they are run is decided in `surroundings`.
 """
 
 import json
@@ -14,8 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from surroundings import settle
 
 from bench.environment import revision
+from bench.published import publish
+
+settle()  # Before any test is imported, and before other processes of the runner are started.
 
 OUTCOMES = ("refused", "served", "faults", "lost")
 """Requests answered with a refusal, as the rule says; served, as the rule says; faults injected
@@ -28,6 +34,9 @@ _TOTALS = pytest.StashKey[dict[str, Counter[str]]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--tally", metavar="FILE", help="write what each family of tests has tried")
+    parser.addoption(
+        "--replace-tally", action="store_true", help="write it over one of more families, too"
+    )
     parser.addoption(
         "--family", metavar="NAME", action="append", help="run the tests of this family only"
     )
@@ -107,5 +116,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             "versions": {"python": platform.python_version()},
             "families": {family: dict(totals[family]) for family in sorted(totals)},
         }
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        # Tests come and go; a selection of them leaves out families.
+        publish(
+            Path(path), json.dumps(content, indent=1) + "\n", lambda one: len(one["families"]),
+            "families", replace=session.config.getoption("--replace-tally"),
+        )  # fmt: skip

@@ -11,6 +11,10 @@ from gateway.project.properties import Properties, Value, sort_of
 _MOST_PARTS = 10_000
 """Values in a JSON Web Key Set."""
 
+_DEFAULT_AUTH = "function"
+"""What an HTTP trigger without `authType` asks for.  Source: HTTPTriggerConfig of FC 3.0; for 2.0,
+whose files have to say it, whoever forgets it is not left with a function open to everybody."""
+
 
 def http_trigger(properties: Properties, notice: Notice) -> Table | None:
     """The HTTP trigger of the newest version, else the first; the others are named."""
@@ -46,7 +50,8 @@ def http_trigger(properties: Properties, notice: Notice) -> Table | None:
 def trigger_values(properties: Properties, trigger: Table, chosen: Container[str]) -> list[Value]:
     """The settings in an HTTP trigger but for those `chosen` elsewhere.
 
-    Claims, and places of tokens other than the usual one, are not among them.
+    Claims, and places of tokens other than the usual one, are not among them.  What is missing
+    never lets more callers in than Function Compute does.
     """
     folder = "config" if properties.function.component == "fc" else "triggerConfig"
     values = []
@@ -56,8 +61,12 @@ def trigger_values(properties: Properties, trigger: Table, chosen: Container[str
     methods = None if "methods" in chosen else properties.find(f"{folder}.methods", trigger)
     if methods is not None:
         values.append(_methods(properties, *methods))
-    kind = None if "auth" in chosen else properties.find_text(f"{folder}.authType", trigger)
+    if "auth" in chosen:
+        return values
+    kind = properties.find_text(f"{folder}.authType", trigger)
     if kind is None:
+        place = f"{trigger.place}: authType, which is missing (anonymous would let everybody call)"
+        values.append(Value("auth", _DEFAULT_AUTH, place, _DEFAULT_AUTH))
         return values
     values.append(_value("auth", "authType", kind))
     key_set = properties.find(f"{folder}.authConfig.jwks", trigger)
@@ -79,6 +88,10 @@ def _methods(properties: Properties, entry: Entry, value: Node) -> Value:
         if not isinstance(method, Text):
             raise ProjectError(f"{entry.place}: methods: holds a {sort_of(method)}; give names")
         texts.append(method)
+    if not any(text.value.strip() for text in texts):
+        raise ProjectError(
+            f"{entry.place}: methods: has none, so nobody may call; name some, or remove the key"
+        )
     shown = ",".join(text.written or text.value for text in texts)
     return Value("methods", ",".join(t.value for t in texts), f"{entry.place}: methods", shown)
 

@@ -72,7 +72,7 @@ def run(
             "and --interface asgi gives (scope, receive, send)",
         ),
         (
-            "serve --interface fc-event",
+            "serve --port 0 --interface fc-event",
             {},
             "--interface fc-event needs a handler; name it, as in index.handler",
         ),

@@ -274,6 +274,12 @@ def test_a_custom_runtime_needs_a_target_and_keeps_the_rest(tmp_path: Path) -> N
             "FC_ACCESS_KEYS to id:secret",
         ),
         (
+            PROJECT.replace("authType: anonymous, ", ""),
+            ("--function", "orders", "--workers=0"),
+            "s.yaml:31: authType, which is missing (anonymous would let everybody call): function "
+            "needs keys; name their file with --auth-keys, or set FC_ACCESS_KEYS to id:secret",
+        ),
+        (
             PROJECT.replace("authType: anonymous", "authType: jwt, authConfig: {jwks: {keys: []}}"),
             ("--function", "orders", "--workers=0"),
             "s.yaml:33: jwks: the key set has no key that can be used; mend it",
@@ -284,7 +290,7 @@ def test_a_mistake_is_one_line_and_status_2(
     project: str, arguments: tuple[str, ...], line: str, tmp_path: Path
 ) -> None:
     folder = lay_out(tmp_path, project)
-    ended = run_command("serve", "--project", "s.yaml", *arguments, folder=folder)
+    ended = run_command("serve", "--project", "s.yaml", "--port=0", *arguments, folder=folder)
     said = [each for each in ended.stderr.splitlines() if "gateway: warning: " not in each]
     assert (said, ended.stdout) == ([f"gateway: error: {line}"], "")
     assert ended.returncode == 2

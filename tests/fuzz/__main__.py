@@ -19,6 +19,7 @@ from pathlib import Path
 from fuzz.targets import FOLDER, ROOT, TARGETS, Target
 
 from bench.environment import revision
+from bench.published import publish
 
 INPUTS = 10_000_000
 MINUTES = 60.0
@@ -129,8 +130,10 @@ def main() -> int:
         "--result",
         type=Path,
         metavar="FILE",
-        help="write the outcome as JSON; a result of other targets is completed",
+        help="write the outcome as JSON; a result of other targets is completed, and one of more "
+        "inputs stays",
     )
+    parser.add_argument("--replace", action="store_true", help="write it all the same")
     options = parser.parse_args()
     targets = [TARGETS[name] for name in options.target or TARGETS]
     if options.replay is not None:
@@ -164,8 +167,13 @@ def main() -> int:
             },
             "targets": with_others(options.result, outcomes),
         }
-        options.result.parent.mkdir(parents=True, exist_ok=True)
-        options.result.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        publish(
+            options.result,
+            json.dumps(result, indent=1) + "\n",
+            lambda one: sum(each["inputs"] for each in one["targets"]),
+            "inputs",
+            replace=options.replace,
+        )
     findings = sum(outcome.findings for outcome in outcomes)
     if findings:
         print(f"findings are in {FINDINGS}", file=sys.stderr)

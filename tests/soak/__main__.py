@@ -9,6 +9,8 @@ from typing import Any
 from soak.run import soak
 from soak.users import Times
 
+from bench.published import publish
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
@@ -16,7 +18,9 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=5.0, help="seconds between two samples")
     parser.add_argument("--kill-every", type=float, default=0.0, help="minutes between two ends "
                         "of a worker, which needs a gateway that starts another")  # fmt: skip
-    parser.add_argument("--result", type=Path, metavar="FILE", help="write the outcome as JSON")
+    parser.add_argument("--result", type=Path, metavar="FILE", help="write the outcome as JSON; "
+                        "one of a longer run stays")  # fmt: skip
+    parser.add_argument("--replace", action="store_true", help="write it all the same")
     parser.add_argument("options", nargs="*", help="for the gateway, behind --")
     options = parser.parse_args()
     result = soak(
@@ -27,8 +31,13 @@ def main() -> int:
         options=tuple(options.options),
     )
     if options.result is not None:
-        options.result.parent.mkdir(parents=True, exist_ok=True)
-        options.result.write_text(written(result), "utf-8")
+        publish(
+            options.result,
+            written(result),
+            lambda one: round(one["seconds"] / 60),  # Whole: no run ends to the second.
+            "minutes",
+            replace=options.replace,
+        )
     print(summary(result))
     return 1 if result["violations"] else 0
 

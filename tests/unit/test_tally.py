@@ -66,3 +66,12 @@ def test_a_family_that_is_not(tmp_path: Path) -> None:
 def test_a_failure_leaves_no_tally(tmp_path: Path) -> None:
     status, output, found = run(tmp_path, passes=False)
     assert (status, found) == (1, {}), output
+
+
+def test_a_selection_replaces_no_tally_of_more(tmp_path: Path) -> None:
+    run(tmp_path)
+    status, output, found = run(tmp_path, "--family", "limits")
+    assert status == 0, output
+    assert "stays as it is: it is of 2 families and this run of 1" in output
+    assert found.keys() == {"limits", "splits"}
+    assert run(tmp_path, "--family", "limits", "--replace-tally")[2].keys() == {"limits"}

@@ -684,6 +684,50 @@ def test_a_function_of_fc_without_an_http_trigger_takes_events(write: Write) -> 
     assert (config.interface, config.auth, config.methods) == ("fc-event", "anonymous", ())
 
 
+AUTH = {"fc": (FC, "            authType: function\n"), "fc3": (FC3, "            authType: anonymous\n")}
+
+
+@pytest.mark.parametrize("component", AUTH)
+@pytest.mark.parametrize("written", ["", "            authType:\n", "            authType: null\n"])
+def test_a_trigger_without_auth_type_asks_for_signatures(
+    component: str, written: str, write: Write
+) -> None:
+    """Function Compute's own default; never everybody's."""
+    text, auth_type = AUTH[component]
+    path = write(text, (auth_type, written))
+    config = load(["--project", str(path)], {})
+    assert config.auth == "function"
+    trigger = line_of("- name: http" if component == "fc" else "- triggerName", path)
+    assert config.places["auth"] == (
+        f"{path}:{trigger}: authType, which is missing (anonymous would let everybody call)"
+    )
+    assert load(["--project", str(path), "--auth", "anonymous"], {}).auth == "anonymous"
+
+
+@pytest.mark.parametrize("config", ["            x: y\n", ""])
+def test_a_trigger_without_a_configuration_asks_for_signatures(config: str, write: Write) -> None:
+    start = FC3.index("          triggerConfig:")
+    written = f"          triggerConfig:\n{config}" if config else ""
+    assert load(["--project", str(write(FC3[:start] + written))], {}).auth == "function"
+
+
+@pytest.mark.parametrize(
+    "auth_type", ["''", "anonymously", "none", "false", "auto", "0", "[anonymous]", "{}"]
+)
+def test_no_other_auth_type_lets_anybody_in(auth_type: str, write: Write) -> None:
+    path = write(FC3, ("authType: anonymous", f"authType: {auth_type}"))
+    assert "authType: " in refused(path)
+
+
+@pytest.mark.parametrize("methods", ["[]", "''", "['']"])
+def test_no_methods_are_not_all_methods(methods: str, write: Write) -> None:
+    path = write(FC, ("methods: [GET, POST]", f"methods: {methods}"))
+    assert refused(path) == (
+        f"s.yaml:{line_of('methods', path)}: methods: has none, so nobody may call; name some, "
+        "or remove the key"
+    )
+
+
 # -- Custom runtimes -------------------------------------------------------------------------------
 
 

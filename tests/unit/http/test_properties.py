@@ -74,6 +74,7 @@ requests = st.sampled_from(TEMPLATES) | mutated() | with_field() | st.binary(max
 conversations = st.lists(requests, min_size=1, max_size=4).map(b"".join)
 
 
+@pytest.mark.timeout(300)  # Not about time: a busy machine takes more than the usual minute.
 @settings(max_examples=1500)
 @given(
     conversations, st.sets(st.integers(1, 400), max_size=6), st.sampled_from(WAYS), st.booleans()
@@ -85,6 +86,7 @@ def test_the_outcome_does_not_depend_on_the_split(data, places, way, ends):
     assert converse([bytes([byte]) for byte in data], way, ends=ends) == whole
 
 
+@pytest.mark.timeout(300)
 @settings(max_examples=700)
 @given(
     conversations,

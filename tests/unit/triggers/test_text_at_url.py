@@ -3,6 +3,7 @@
 import socket
 import ssl
 import time
+from contextlib import suppress
 
 import pytest
 from unit.triggers.issuer import answered, key_set, public_jwk, server
@@ -76,5 +77,6 @@ def test_a_cut_does_not_take_tls_away():
     ):
         theirs.sendall(ONE)
         shut_down(tls)
-        assert tls.recv(9) == b""
+        with suppress(OSError):  # By version: an end, or that no handshake can be sent any more.
+            assert tls.recv(9) == b""
     shut_down(tls)  # What is closed is shut down.
