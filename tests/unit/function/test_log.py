@@ -40,7 +40,7 @@ class Rig:
         setattr_(sys, "stderr", io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace"))
         setattr_(logging.root, "handlers", [])
         setattr_(logging.root, "level", logging.INFO)
-        log = FunctionLog(self._form, self.put, memory=256)
+        log = FunctionLog(self._form, self.put, memory=256, tail_readers="everybody")
         log.install()
         return log
 
@@ -186,7 +186,7 @@ def test_leftovers_reach_no_tail(rig):
 
 
 def test_without_tails_none_is_made():
-    log = FunctionLog(None, lambda _: None, memory=1, has_tail=False)
+    log = FunctionLog(None, lambda _: None, memory=1, tail_readers="nobody")
     with log.attend("Invoke", "id", True) as attendance:
         assert not attendance.wants_tail
     assert attendance.take_tail() == ""
