@@ -1,6 +1,7 @@
 """The composition root: settings become a worker.  The only module that wires others together."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -28,8 +29,9 @@ from gateway.http.connection import Connection
 from gateway.http.deadlines import DeadlineSweep, sweep_interval
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
+from gateway.interface import Interface, check_interface, detect_interface, doubt, is_in_doubt
 from gateway.limits import Limits
-from gateway.loading import Interface, check_interface, detect_interface, load, naming
+from gateway.loading import load, naming
 from gateway.server import ServedApplication, Server, run_loop
 from gateway.supervision.link import Link
 from gateway.supervision.pulse import beat_interval
@@ -45,6 +47,8 @@ from gateway.wsgi.switch_watch import SwitchWatch
 if TYPE_CHECKING:
     from gateway.observe.invocation_profile import InvocationProfile
     from gateway.triggers.trigger import Trigger
+
+log = logging.getLogger("gateway")
 
 DEMO_TARGET = "gateway.demo:handler"
 """What is served when nothing is named."""
@@ -127,6 +131,8 @@ def _load(config: Config, port: int | None) -> tuple[Callable[..., Any], Interfa
     with naming(config.places.get("target")):
         handler = load(_target(config))
         if config.interface == "auto":
+            if is_in_doubt(handler):
+                log.warning("%s: %s", _target(config), doubt(handler))
             return handler, detect_interface(handler)
         if config.interface == "fc-event" and config.target is None:
             raise UsageError("--interface fc-event needs a handler; name it, as in index.handler")

@@ -9,7 +9,7 @@ from gateway.events.handler import EventHandler
 from gateway.fc.invocation_url import parse_container_call
 from gateway.http.error_style import ErrorStyle
 from gateway.http.head import RequestHead
-from gateway.loading import Interface
+from gateway.interface import Interface
 from gateway.wiring.answering import error_style
 
 KINDS: Final[dict[Interface, str]] = {
