@@ -30,10 +30,11 @@ from gateway.http.connection import Connection
 from gateway.http.deadlines import DeadlineSweep, sweep_interval
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
+from gateway.interface import Interface, check_interface, detect_interface, doubt, is_in_doubt
 from gateway.limits import Limits
 from gateway.liveness import Trial
-from gateway.loading import Interface, check_interface, detect_interface, load, naming
-from gateway.loggers import say
+from gateway.loading import load, naming
+from gateway.loggers import logger, say
 from gateway.main_thread import MainThread
 from gateway.server import Server, run_loop
 from gateway.supervision.link import Link
@@ -51,6 +52,8 @@ from gateway.wsgi.switch_watch import SwitchWatch
 if TYPE_CHECKING:
     from gateway.observe.invocation_profile import InvocationProfile
     from gateway.triggers.trigger import Trigger
+
+log = logger("gateway")
 
 _REQUEST = 1 << 20
 """Connections that a request counts for, in a worker that runs one at a time."""
@@ -141,6 +144,8 @@ def _load(config: Config, port: int | None) -> tuple[Callable[..., Any], Interfa
     with naming(config.places.get("target")):
         handler = load(_target(config))
         if config.interface == "auto":
+            if is_in_doubt(handler):
+                log.warning("%s: %s", _target(config), doubt(handler))
             return handler, detect_interface(handler)
         if config.interface == "fc-event" and config.target is None:
             raise UsageError("--interface fc-event needs a handler; name it, as in index.handler")

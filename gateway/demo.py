@@ -23,8 +23,9 @@ MAX_CHUNKS = 1_000_000
 # Zeroes that the kernel need not even back with memory until they are sent.
 _BLOCK = bytes(1 << 20)
 
-# Parts of environ names whose values do not belong on a page.
-_SECRET = ("AUTHORIZATION", "COOKIE", "SECRET", "TOKEN", "KEY")
+# Parts of environ names whose values do not belong on a page.  What Function Compute tells a
+# container in its own fields is not the client's.
+_HIDDEN = ("AUTHORIZATION", "COOKIE", "SECRET", "TOKEN", "KEY", "HTTP_X_FC_")
 
 _PLAIN = "text/plain; charset=utf-8"
 _BINARY = "application/octet-stream"
@@ -149,7 +150,7 @@ def _headers(
     environ: "WSGIEnvironment", start_response: "StartResponse", _: list[str]
 ) -> Iterable[bytes]:
     content = {
-        name: "(hidden)" if any(part in name for part in _SECRET) else value
+        name: "(hidden)" if any(part in name for part in _HIDDEN) else value
         for name, value in sorted(environ.items())
         if name.startswith(("HTTP_", "CONTENT_", "REMOTE_", "REQUEST_METHOD", "SERVER_"))
         or name in ("PATH_INFO", "QUERY_STRING", "SCRIPT_NAME", "fc.request_uri")
@@ -164,7 +165,11 @@ def _context(
     if context is None:
         return _json(start_response, {"error": f"this server gives no {ENVIRON_CONTEXT}"})
     content = json.loads(context.to_json())
-    del content["credentials"]
+    # Whoever asks is a stranger: names of the function are for him, whose account it is is not.
+    for key in ("credentials", "accountId", "tracing"):
+        del content[key]
+    for key in ("logProject", "logStore"):
+        del content["service"][key]
     return _json(start_response, content)
 
 
@@ -203,7 +208,9 @@ _ROUTES = {
         _Route("/stream/<chunks>/<size>", "/stream/10/1024", "chunks without a length", _stream),
         _Route("/status/<code>", "/status/404", "an answer with this status", _status),
         _Route("/headers", "/headers", "what the handler is told about the request", _headers),
-        _Route("/context", "/context", "Function Compute's context, without its keys", _context),
+        _Route(
+            "/context", "/context", "Function Compute's context, without keys and account", _context
+        ),
     )
 }
 

@@ -10,17 +10,16 @@ What goes wrong is a `LoadError` with Function Compute's name and words for it, 
 the mend.  The user's own exception stays reachable as `__cause__`.
 """
 
-import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 from gateway.load_errors import (
     LoadError,
@@ -32,20 +31,9 @@ from gateway.load_errors import (
     missing_handler,
     user_code_failure,
 )
+from gateway.signatures import Handler, accepts, called, shown, signature
 
-__all__ = [
-    "Handler",
-    "Interface",
-    "LoadError",
-    "check_interface",
-    "detect_interface",
-    "load",
-    "load_hook",
-    "naming",
-]
-
-Handler = Callable[..., Any]
-Interface = Literal["wsgi", "asgi", "fc-event"]
+__all__ = ["LoadError", "load", "load_hook", "naming"]
 
 
 class _Target(NamedTuple):
@@ -85,84 +73,15 @@ def load_hook(target: str, place: str) -> Handler:
     """
     with naming(place):
         hook = load(target)
-        call = _called(hook)
+        call = called(hook)
         if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
             raise invalid_handler(target, "it is async, and a hook is a plain function")
         if inspect.isgeneratorfunction(call):
             raise invalid_handler(target, "it is a generator, and a hook is a plain function")
-        signature = _signature(hook, follow_wrapped=False)
-        if not _accepts(signature, 1):
-            raise invalid_handler(target, f"it takes {_shown(signature)}, not (context)")
+        taken = signature(hook)
+        if not accepts(taken, 1):
+            raise invalid_handler(target, f"it takes {shown(taken)}, not (context)")
     return hook
-
-
-def detect_interface(handler: Handler) -> Interface:
-    """Which of the interfaces `handler` speaks.
-
-    ASGI 3 ("Applications") is a coroutine function of scope, receive and send, however it is
-    wrapped.  An event handler is known by the names that FC gives its parameters, event and
-    context; everything else is taken for WSGI (PEP 3333).  Raises LoadError for what fits none,
-    such as an application factory, so that the start fails and not each request.
-    """
-    call = _called(handler)
-    own = _signature(handler, follow_wrapped=False)
-    if inspect.isasyncgenfunction(call):
-        raise _misfit(handler, "it is an async generator, which neither WSGI nor ASGI knows")
-    if inspect.iscoroutinefunction(call):
-        if not _accepts(own, 3):
-            raise _misfit(
-                handler,
-                f"it is async but takes {_shown(own)}: ASGI is (scope, receive, send), "
-                "and a WSGI handler is a plain function",
-            )
-        return "asgi"
-    # A decorator may hide an async application behind `*args`; functools.wraps leaves the trace.
-    declared = _signature(handler, follow_wrapped=True)
-    if _is_asgi(own) or (_accepts(own, 3) and _is_asgi(declared)):
-        return "asgi"
-    if own is not None and [*own.parameters] == ["event", "context"]:
-        _check_event_handler(handler, own)
-        return "fc-event"
-    if not _accepts(own, 2):
-        raise _misfit(
-            handler,
-            f"it takes {_shown(own)}, not (environ, start_response); "
-            "if it makes the application, let the module call it and name the result",
-        )
-    return "wsgi"
-
-
-def check_interface(handler: Handler, interface: Interface) -> None:
-    """Refuse an `interface` that its user has chosen, and that `handler` certainly does not speak.
-
-    Raises LoadError.  What `detect_interface` would only guess is left to the user.
-    """
-    own = _signature(handler, follow_wrapped=False)
-    if interface == "fc-event":
-        _check_event_handler(handler, own)
-    elif interface == "wsgi":
-        if inspect.iscoroutinefunction(_called(handler)):
-            raise _misfit(handler, "it is async, and --interface wsgi wants a plain function")
-        if not _accepts(own, 2):
-            cause = f"it takes {_shown(own)}, and --interface wsgi gives (environ, start_response)"
-            raise _misfit(handler, cause)
-    # ASGI 2 takes the scope alone.
-    elif not (_accepts(own, 3) or _accepts(own, 1)):
-        cause = f"it takes {_shown(own)}, and --interface asgi gives (scope, receive, send)"
-        raise _misfit(handler, cause)
-
-
-def _check_event_handler(handler: Handler, own: inspect.Signature | None) -> None:
-    call = _called(handler)
-    if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
-        raise _misfit(handler, "it is async, and --interface fc-event wants a plain function")
-    if inspect.isgeneratorfunction(call) or inspect.isclass(call):
-        kind = "a class" if inspect.isclass(call) else "a generator"
-        cause = f"it is {kind}, and --interface fc-event wants a function that returns its result"
-        raise _misfit(handler, cause)
-    if not _accepts(own, 2):
-        cause = f"it takes {_shown(own)}, and --interface fc-event gives (event, context)"
-        raise _misfit(handler, cause)
 
 
 def _parse(target: str) -> _Target:
@@ -252,43 +171,3 @@ def _find(module_path: str, attribute: str, module: ModuleType) -> object:
         except Exception as exc:
             raise user_code_failure(exc) from exc
     return owner
-
-
-def _called(handler: Handler) -> Handler:
-    """The function that runs when `handler` is called; a class stays what it is."""
-    while isinstance(handler, functools.partial):
-        handler = handler.func
-    if inspect.isroutine(handler) or inspect.isclass(handler):
-        return handler
-    call: Handler = handler.__call__  # type: ignore[operator]  # what is callable has it
-    return call
-
-
-def _signature(handler: Handler, *, follow_wrapped: bool) -> inspect.Signature | None:
-    try:
-        return inspect.signature(handler, follow_wrapped=follow_wrapped)
-    except (TypeError, ValueError):
-        return None  # written in C: it tells nothing about itself
-
-
-def _accepts(signature: inspect.Signature | None, count: int) -> bool:
-    if signature is None:
-        return True
-    try:
-        signature.bind(*range(count))
-    except TypeError:
-        return False
-    return True
-
-
-def _is_asgi(signature: inspect.Signature | None) -> bool:
-    return signature is not None and [*signature.parameters] == ["scope", "receive", "send"]
-
-
-def _shown(signature: inspect.Signature | None) -> str:
-    return f"({', '.join(signature.parameters)})" if signature is not None else "(…)"
-
-
-def _misfit(handler: Handler, cause: str) -> LoadError:
-    name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
-    return invalid_handler(name, cause)

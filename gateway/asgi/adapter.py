@@ -20,7 +20,7 @@ from gateway.errors import BadResponse, ClientDisconnected, QueueFull, Refusal
 from gateway.fc.context import ContextSource, FCContext
 from gateway.fc.proxy_path import address
 from gateway.http import fields as roles
-from gateway.http.attendance import CANCELED, INVOKE, Attendance, FunctionLog, add_tail
+from gateway.http.attendance import CANCELED, INVOKE, Attendance, FunctionLog, add_tail, wants_tail
 from gateway.http.body_stream import BodyStream
 from gateway.http.detached import ACCEPTED, DetachedExchange
 from gateway.http.error_style import Answer, ErrorStyle, FunctionCompute2
@@ -232,13 +232,15 @@ class _Run:
             self._changed.set()
 
     async def _run(self) -> None:
-        application, head = self._application, self._exchange.head
-        function_log = application.function_log
-        wants_tail = head is not None and head.awaits_log
-        if function_log is None or not (function_log.is_on or wants_tail):
+        function_log, exchange = self._application.function_log, self._exchange
+        if function_log is None:
             await self._call()
             return
-        self._attendance = function_log.attend(INVOKE, self._exchange.request_id, wants_tail)
+        has_tail = wants_tail(exchange, function_log)
+        if not (function_log.is_on or has_tail):
+            await self._call()
+            return
+        self._attendance = function_log.attend(INVOKE, exchange.request_id, has_tail)
         with self._attendance:
             await self._call()
         self._let_go()

@@ -9,6 +9,7 @@ DEVELOPMENT: Final[Settings] = {
     for name, value in {
         "reload": True,
         "tracebacks": True,
+        "log_tail": True,
         "access_log": "short",
         # What hangs should not keep old code, nor its developer who ends it.
         "drain_timeout": 5.0,

@@ -538,12 +538,13 @@ class Config:
         "the start and the end of each invocation, on standard output; off leaves their output "
         "alone. See docs/logs.md.",
     )
-    log_tail: bool = option(
-        True,
+    log_tail: bool | None = option(
+        None,
         kind=SWITCH,
         group=LOGS,
         help="Whether a request with X-Fc-Log-Type: Tail is answered with the last 4 KB of its "
-        "log: what its handler printed. By default not with --error-style plain.",
+        "log: what its handler printed. By default only to callers that --auth has authenticated, "
+        "and to nobody with --error-style plain; gateway dev answers everybody.",
     )
     access_log: Literal["off", "text", "json", "short"] = option(
         "off",

@@ -35,7 +35,7 @@ _HTTP_INVOKE: Final = b"/http-invoke"
 
 def told_fields(head: RequestHead) -> Fields:
     """What the platform tells in a request; of a field that is there twice, the last."""
-    return {name.lower: value for name, value in head.withheld or ()}
+    return {name.lower: value for name, value in head.told or ()}
 
 
 def told_request_id(fields: Fields) -> str | None:
@@ -87,29 +87,28 @@ class PlatformContexts:
             told = fields.get(_key(name), b"")
             return int(told) if _COUNT.fullmatch(told) else instead
 
-        credentials, function = context.credentials, context.function
-        service, tracing = context.service, context.tracing
-        if fields.get(_key(names.ACCESS_KEY_ID)):
-            # Together: a token of other keys would be of no use.
-            context.credentials = Credentials(
+        function, service, tracing = context.function, context.service, context.tracing
+        context.credentials = better_credentials(
+            Credentials(
                 text(names.ACCESS_KEY_ID, ""),
                 text(names.ACCESS_KEY_SECRET, ""),
                 text(names.SECURITY_TOKEN, ""),
-            )
-        else:
-            context.credentials = credentials
-        context.function = Function(
-            text(names.FUNCTION_NAME, function.name),
-            text(names.FUNCTION_HANDLER, function.handler),
-            count(names.FUNCTION_MEMORY, function.memory),
-            count(names.FUNCTION_TIMEOUT, function.timeout),
+            ),
+            context.credentials,
         )
-        context.service = Service(
+        context.service = told_service = Service(
             text(names.SERVICE_NAME, service.name),
             text(names.SERVICE_LOGPROJECT, service.log_project),
             text(names.SERVICE_LOGSTORE, service.log_store),
             text(names.QUALIFIER, service.qualifier),
             text(names.VERSION_ID, service.version_id),
+        )
+        context.function = Function.of_service(
+            text(names.FUNCTION_NAME, function.name),
+            text(names.FUNCTION_HANDLER, function.handler),
+            count(names.FUNCTION_MEMORY, function.memory),
+            count(names.FUNCTION_TIMEOUT, function.timeout),
+            told_service,
         )
         context.region = text(names.REGION, context.region)
         context.account_id = text(names.ACCOUNT_ID, context.account_id)
@@ -119,6 +118,25 @@ class PlatformContexts:
             text(names.JAEGER_ENDPOINT, tracing.jaeger_endpoint),
             _baggages(fields.get(_key(names.SPAN_BAGGAGES), b"")) or tracing.baggages,
         )
+
+
+def better_credentials(told: Credentials, known: Credentials) -> Credentials:
+    """Those of one source: a token is of no use with the keys of another.
+
+    `told` with the invocation are the fresher ones, for those of the process, which are `known`,
+    stay what they were at its start.  But not all runtimes are told the token (`custom.debian11`
+    is not any more).  So `told` counts where it is complete, by itself or because it is the key
+    that is known; else `known` where that is; else whatever has a key and its secret.
+    """
+    if told.access_key_id and told.access_key_id == known.access_key_id:
+        told = Credentials(
+            told.access_key_id,
+            told.access_key_secret or known.access_key_secret,
+            told.security_token or known.security_token,
+        )
+    if told.is_complete or known.is_complete:
+        return told if told.is_complete else known
+    return told if told.access_key_id and told.access_key_secret else known
 
 
 def _baggages(told: bytes) -> tuple[tuple[str, str], ...]:

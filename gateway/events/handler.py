@@ -27,10 +27,16 @@ class EventHandler:
         self,
         handler: Callable[[bytes, Any], object],
         recognise: Recognise = parse_invocation_url,
+        *,
+        is_behind_platform: bool = False,
     ) -> None:
-        """`recognise` says which requests have an event for body."""
+        """`recognise` says which requests have an event for body.
+
+        `is_behind_platform`: whether `X-Fc-*` fields are Function Compute's and no client's.
+        """
         self._handler = handler
         self._recognise = recognise
+        self._has_fc_headers = not is_behind_platform
 
     def __repr__(self) -> str:
         return f"<EventHandler {self._handler!r}>"
@@ -48,9 +54,8 @@ class EventHandler:
         # Else a client of an HTTP trigger could make up events, by the path that it asks for.
         if url is not None and not context.is_passed_through:
             return self._invoke(body, url, environ, start_response)
-        status, headers, content = http_answer(
-            self._handler(http_event(environ, body, time()), context)
-        )
+        event = http_event(environ, body, time(), has_fc_headers=self._has_fc_headers)
+        status, headers, content = http_answer(self._handler(event, context))
         try:
             start_response(status, headers)
         except (TypeError, ValueError) as error:

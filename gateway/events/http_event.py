@@ -24,18 +24,24 @@ _BINARY_TYPE: Final = re.compile(
 )
 """Media types whose bodies are base64 even where they happen to be text."""
 
+_FC_KEYS: Final = "HTTP_" + names.HEADER_PREFIX.upper().replace("-", "_")
+
 _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 """What RFC 3986 §3.3 lets stand in a path, besides letters, digits and `-._`."""
 
 
-def http_event(environ: dict[str, Any], body: bytes, now: float) -> bytes:
+def http_event(
+    environ: dict[str, Any], body: bytes, now: float, *, has_fc_headers: bool = True
+) -> bytes:
     """The event, as JSON, of a request with `body`; `now` is in seconds since 1970.
 
-    `environ` is PEP 3333's, with `fc.context` and `fc.request_uri`.
+    `environ` is PEP 3333's, with `fc.context` and `fc.request_uri`.  `has_fc_headers`: whether
+    `X-Fc-*` in it are the client's.  Those of the platform are no part of an event, which handlers
+    print; what they say is in the context.
     """
     text = _text(body, environ.get("CONTENT_TYPE", ""))
     context: FCContext = environ[names.ENVIRON_CONTEXT]
-    headers = _headers(environ, len(body))
+    headers = _headers(environ, len(body), has_fc_headers=has_fc_headers)
     domain = _domain(environ.get("HTTP_HOST", ""))
     event = {
         "version": "v1",
@@ -73,7 +79,7 @@ def _text(body: bytes, content_type: str) -> str | None:
         return None
 
 
-def _headers(environ: dict[str, Any], length: int) -> dict[str, str]:
+def _headers(environ: dict[str, Any], length: int, *, has_fc_headers: bool) -> dict[str, str]:
     """The request's header fields; repeated ones are joined in environ already.
 
     The way back from environ's keys is unique: names with `_` never come there.
@@ -81,7 +87,7 @@ def _headers(environ: dict[str, Any], length: int) -> dict[str, str]:
     headers = {
         _header_name(key): _header_text(value)
         for key, value in environ.items()
-        if key.startswith("HTTP_")
+        if key.startswith("HTTP_") and (has_fc_headers or not key.startswith(_FC_KEYS))
     }
     if environ.get("CONTENT_TYPE"):
         headers["Content-Type"] = _header_text(environ["CONTENT_TYPE"])

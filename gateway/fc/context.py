@@ -5,13 +5,16 @@ and its parts are shared: they are frozen, which keeps one request from changing
 the `FCContext` itself belongs to its request.
 
 Attribute names, aliases and the keys of `to_json()` are those of Function Compute's Python
-runtime ("Context" in FC's developer reference).
+runtime ("Context" in FC's developer reference).  The runtimes of FC 3.0, which has no services,
+have qualifier, version and log store at `context.function`; those of 2.0 at `context.service`.
+Here they are at both, so that a handler of either finds them.
 """
 
 import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, ClassVar, Protocol
 
 from gateway.fc import names
@@ -42,6 +45,11 @@ LOGGER = _function_logger()
 """Its output is configured where logging is."""
 
 
+def _alias(name: str) -> Any:
+    """Another spelling of the attribute `name`: FC's camelCase."""
+    return property(attrgetter(name), doc=f"Alias of `{name}`.")
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
     """Temporary keys of the function's role; each "" when there is none."""
@@ -50,34 +58,18 @@ class Credentials:
     access_key_secret: str = ""
     security_token: str = ""
 
-    @property
-    def accessKeyId(self) -> str:  # noqa: N802 - FC's spelling
-        """Alias of `access_key_id`."""
-        return self.access_key_id
+    accessKeyId = _alias("access_key_id")  # noqa: N815
+    accessKeySecret = _alias("access_key_secret")  # noqa: N815
+    securityToken = _alias("security_token")  # noqa: N815
 
     @property
-    def accessKeySecret(self) -> str:  # noqa: N802 - FC's spelling
-        """Alias of `access_key_secret`."""
-        return self.access_key_secret
-
-    @property
-    def securityToken(self) -> str:  # noqa: N802 - FC's spelling
-        """Alias of `security_token`."""
-        return self.security_token
+    def is_complete(self) -> bool:
+        """Whether they are what a role's keys consist of: all three."""
+        return bool(self.access_key_id and self.access_key_secret and self.security_token)
 
     def __repr__(self) -> str:
         given = self.access_key_id or self.access_key_secret or self.security_token
         return f"Credentials({'hidden' if given else 'none'})"
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """The function that is invoked: `memory` in MB, `timeout` in seconds."""
-
-    name: str
-    handler: str
-    memory: int
-    timeout: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +82,47 @@ class Service:
     qualifier: str = names.LATEST
     version_id: str = ""
 
+    logProject = _alias("log_project")  # noqa: N815
+    logStore = _alias("log_store")  # noqa: N815
+    versionId = _alias("version_id")  # noqa: N815
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """The function that is invoked: `memory` in MB, `timeout` in seconds.
+
+    The rest is its service's, where FC 3.0 has none.
+    """
+
+    name: str
+    handler: str
+    memory: int
+    timeout: int
+    log_project: str = ""
+    log_store: str = ""
+    qualifier: str = names.LATEST
+    version_id: str = ""
+
+    logProject = _alias("log_project")  # noqa: N815
+    logStore = _alias("log_store")  # noqa: N815
+    versionId = _alias("version_id")  # noqa: N815
+
+    @classmethod
+    def of_service(
+        cls, name: str, handler: str, memory: int, timeout: int, service: Service
+    ) -> "Function":
+        """One that tells what its service does."""
+        return cls(
+            name,
+            handler,
+            memory,
+            timeout,
+            service.log_project,
+            service.log_store,
+            service.qualifier,
+            service.version_id,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
@@ -98,6 +131,10 @@ class Tracing:
     span_context: str = ""
     jaeger_endpoint: str = ""
     baggages: tuple[tuple[str, str], ...] = ()
+
+    spanContext = openTracingSpanContext = _alias("span_context")  # noqa: N815
+    jaegerEndpoint = _alias("jaeger_endpoint")  # noqa: N815
+    spanBaggages = openTracingSpanBaggages = _alias("span_baggages")  # noqa: N815
 
     @property
     def span_baggages(self) -> dict[str, str]:
@@ -142,10 +179,9 @@ class FCContext:
             return getattr(self._template, name)
         raise AttributeError(f"fc.context has no attribute {name!r}", name=name, obj=self)
 
-    @property
-    def requestId(self) -> str:  # noqa: N802 - FC's spelling
-        """Alias of `request_id`."""
-        return self.request_id
+    requestId = _alias("request_id")  # noqa: N815
+    accountId = _alias("account_id")  # noqa: N815
+    retryCount = _alias("retry_count")  # noqa: N815
 
     @property
     def logger(self) -> logging.Logger:
@@ -242,14 +278,16 @@ class ContextTemplate:
 def address(context: FCContext, service: str, qualifier: str, function: str) -> None:
     """Have `context` tell what a URL names; where that is "", it stays as it is."""
     mine, told = context.service, context.function
-    context.service = Service(
+    context.service = addressed = Service(
         service or mine.name,
         mine.log_project,
         mine.log_store,
         qualifier or mine.qualifier,
         mine.version_id,
     )
-    context.function = Function(function or told.name, told.handler, told.memory, told.timeout)
+    context.function = Function.of_service(
+        function or told.name, told.handler, told.memory, told.timeout, addressed
+    )
 
 
 def context_template(
@@ -272,9 +310,10 @@ def context_template(
     are given them: ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and
     ALIBABA_CLOUD_SECURITY_TOKEN.
     """
+    service = Service(service_name, log_project, log_store, qualifier)
     return ContextTemplate(
-        function=Function(function_name, handler, memory, timeout),
-        service=Service(service_name, log_project, log_store, qualifier),
+        function=Function.of_service(function_name, handler, memory, timeout, service),
+        service=service,
         credentials=Credentials(
             environ.get(names.ALIBABA_CLOUD_ACCESS_KEY_ID, ""),
             environ.get(names.ALIBABA_CLOUD_ACCESS_KEY_SECRET, ""),

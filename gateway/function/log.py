@@ -22,6 +22,7 @@ from gateway.function.line_forms import STDERR, STDOUT, Form, Stamps
 from gateway.function.output import LoggedStream, OutputStream, OverheardStream
 from gateway.function.peak_memory import peak_memory
 from gateway.function.records import RecordHandler
+from gateway.http.attendance import Readers
 from gateway.limits import MIB
 
 
@@ -35,17 +36,17 @@ class FunctionLog:
         *,
         memory: int,
         shows_stack: bool = False,
-        has_tail: bool = True,
+        tail_readers: Readers = "nobody",
     ) -> None:
         """`put` takes lines in `form`, which has them written; `None`: nothing is.
 
-        `memory` is the function's, in MB.  `has_tail`: whether clients may ask for one, and
+        `memory` is the function's, in MB.  `tail_readers`: which clients may ask for a tail, and
         `shows_stack`: whether they see there where a handler failed.
         """
         self.form = form
         self.is_on = form is not None
         self.put = put
-        self.has_tail = has_tail
+        self.tail_readers = tail_readers
         self.shows_stack = shows_stack
         self.stamp = Stamps()
         self._memory = memory
@@ -69,7 +70,9 @@ class FunctionLog:
         inside belongs to `request_id`, and marks for the start and the end stand around it.  What
         escapes makes the end a failure; its traceback is logged by who catches it, inside.
         """
-        return Attendance(self, phase, request_id, wants_tail=wants_tail and self.has_tail)
+        return Attendance(
+            self, phase, request_id, wants_tail=wants_tail and self.tail_readers != "nobody"
+        )
 
     # Where words come in.
 

@@ -1,9 +1,10 @@
 """What those who run invocations know of the function log."""
 
 from types import TracebackType
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from gateway.fc import names
+from gateway.http.head import RequestHead
 
 INVOKE: Final = "Invoke"
 """What an invocation is called in the log, beside the phases of hooks."""
@@ -44,14 +45,41 @@ class Attendance(Protocol):
         """The tail as it is now, in base64; "" when nobody wants it, or it has been taken."""
 
 
+Readers = Literal["nobody", "authenticated", "everybody"]
+"""Which clients may ask for the tail of the log."""
+
+
 class FunctionLog(Protocol):
     """Listens to what is printed and logged."""
 
     is_on: bool
     """Whether every invocation is attended, and not only those whose client asks for a tail."""
+    tail_readers: Readers
 
     def attend(self, phase: str, request_id: str, wants_tail: bool = False) -> Attendance:
         """What to run an invocation in."""
+
+
+class Asking(Protocol):
+    """An exchange whose client may ask for the tail of the log."""
+
+    is_authenticated: bool
+
+    @property
+    def head(self) -> RequestHead | None: ...
+
+
+def wants_tail(exchange: Asking, log: FunctionLog) -> bool:
+    """Whether the answer of `exchange` is to show the log: its client asks, and may read it.
+
+    On Function Compute whoever asks has been authenticated.  So the caller of this very request
+    has to be, unless the operator has opened the log to everybody.
+    """
+    head = exchange.head
+    if head is None or not head.awaits_log:
+        return False
+    readers = log.tail_readers
+    return readers == "everybody" or (readers == "authenticated" and exchange.is_authenticated)
 
 
 class Answering(Protocol):

@@ -37,7 +37,7 @@ class DetachedExchange:
         self._request = request
         self.request_id = request.request_id
         self.extra_fields = self.error = ""
-        self.is_done = False
+        self.is_done = self.is_authenticated = False  # Nobody reads its log.
 
     @property
     def head(self) -> RequestHead | None:

@@ -62,6 +62,7 @@ class Exchange:
         "extra_fields",
         "finished_at",
         "head",
+        "is_authenticated",
         "is_dispatched",
         "is_done",
         "keep_alive",
@@ -77,6 +78,8 @@ class Exchange:
     """The code of the refusal that it was answered with, for its record; else empty."""
     extra_fields: str
     """Ready-made field lines of the response besides the constant ones, each behind a line end."""
+    is_authenticated: bool
+    """Whether a gate has found out who calls."""
     is_done: bool
     """Whether the response is complete, or never will be."""
     on_disconnect: Callable[[], None] | None
@@ -91,6 +94,7 @@ class Exchange:
         self.received_at = now
         self.keep_alive = head is not None and head.keep_alive
         self.is_done = self.is_dispatched = self._is_in_thread = self._is_given_up = False
+        self.is_authenticated = False
         self.body = self.on_disconnect = None
         self.status = self.bytes_sent = 0
         self.extra_fields = self.error = ""

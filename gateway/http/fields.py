@@ -20,6 +20,8 @@ TRANSFER_ENCODING: Final = 5
 EXPECT: Final = 6
 INVOCATION_TYPE: Final = 7
 LOG_TYPE: Final = 9
+TOLD: Final = 10
+"""Handed on, and kept apart as well: the words of the platform in front."""
 
 _ROLES: Final = {
     b"host": HOST,
@@ -54,20 +56,31 @@ class FieldNames(dict[bytes, FieldName]):
     """Field names by their spelling on the wire: non-empty tokens of RFC 9110 §5.6.2, any case.
 
     Names with `_` are dropped: in environ they would pass for the name with `-`, which a proxy
-    in front may have set or checked (RFC 3875 §4.1.18 maps both to one).  `is_withheld` names,
-    in lower case, those that the application must not see for other reasons.
+    in front may have set or checked (RFC 3875 §4.1.18 maps both to one).  `is_withheld` says of
+    a name, in lower case, whether the application must not see it for other reasons; `is_told`,
+    whether it is the platform's, whose words the gateway reads and hands on.
     """
 
-    __slots__ = ("_is_withheld",)
+    __slots__ = ("_is_told", "_is_withheld")
 
-    def __init__(self, is_withheld: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self,
+        is_withheld: Callable[[bytes], bool],
+        is_told: Callable[[bytes], bool] | None = None,
+    ) -> None:
         super().__init__()
         self._is_withheld = is_withheld
+        self._is_told = is_told
 
     def __missing__(self, spelling: bytes) -> FieldName:
         lower = spelling.lower()
-        is_dropped = b"_" in lower or self._is_withheld(lower)
-        name = FieldName(lower, DROPPED if is_dropped else _ROLES.get(lower, ORDINARY))
+        if b"_" in lower or (self._is_told is None and self._is_withheld(lower)):
+            role = DROPPED
+        elif self._is_told is not None and self._is_told(lower):
+            role = TOLD
+        else:
+            role = _ROLES.get(lower, ORDINARY)
+        name = FieldName(lower, role)
         if len(self) < _MOST_REMEMBERED:
             self[spelling] = name
         return name

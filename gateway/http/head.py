@@ -57,6 +57,7 @@ class RequestHead:
         "path",
         "query",
         "target",
+        "told",
         "wants_tail",
         "withheld",
     )
@@ -90,6 +91,8 @@ class RequestHead:
     """What the access log keeps for them: the client's address, and its words on both."""
     origin: "Origin | None"
     """What `trust.forwarded` keeps for them: whom trusted proxies name."""
+    told: list[tuple[FieldName, bytes]] | None
+    """Those of the field lines that are the platform's words; `None`: there are none."""
     withheld: list[tuple[FieldName, bytes]] | None
     """The dropped field lines; `None`: there are none."""
 
@@ -100,7 +103,7 @@ class RequestHead:
         self.content_length = 0
         self.expects_continue = False
         self.has_controls = self.is_async = self.wants_tail = False
-        self.environ = self.log_parts = self.origin = self.withheld = None
+        self.environ = self.log_parts = self.origin = self.told = self.withheld = None
 
     def __repr__(self) -> str:
         version = "1.0" if self.is_http_1_0 else "1.1"
@@ -140,7 +143,7 @@ class RequestHead:
         """
         host: str | None = None
         coding: bytes | None = None
-        has_type = has_dropped = False
+        has_type = has_apart = False
         fields = self.fields = []
         for spelling, value in lines:
             name = names[spelling]
@@ -167,15 +170,21 @@ class RequestHead:
             elif role in _CONTROLS:
                 self._set_control(role, value)
             else:
-                has_dropped = True
+                has_apart = True
         if coding is not None:
             self._set_coding(coding)
-        if has_dropped:
-            self.fields = [field for field in fields if field[0].role != roles.DROPPED]
-            self.withheld = [field for field in fields if field[0].role == roles.DROPPED]
+        if has_apart:
+            self._keep_apart(fields)
         if host is None and not self.is_http_1_0:
             raise MalformedRequest("an HTTP/1.1 request needs a Host field")
         self.host = authority or host or ""
+
+    def _keep_apart(self, fields: list[tuple[FieldName, bytes]]) -> None:
+        """Have the words of the platform apart as well, and those dropped only there."""
+        self.told = [field for field in fields if field[0].role == roles.TOLD]
+        self.withheld = [field for field in fields if field[0].role == roles.DROPPED]
+        if self.withheld:
+            self.fields = [field for field in fields if field[0].role != roles.DROPPED]
 
     def _set_control(self, role: int, value: bytes) -> None:
         """Take what the client asks of Function Compute; what it does not know is nothing asked."""

@@ -150,7 +150,8 @@ class Site:
         `proxies`: whose words on the client are believed; `None`: nobody's.
         `gate` lets requests in, `None`: all of them; `cross_origin` adds to answers.
         `believes_platform`: whether only Function Compute can connect, whose words all `X-Fc-*`
-        fields are then, the controls of clients too.
+        fields are then, the controls of clients too.  The application sees them, as behind
+        Function Compute itself.
         """
         self.loop = loop
         self.application = application
@@ -165,7 +166,7 @@ class Site:
         self.proxies = proxies
         self.gate = gate
         self.cross_origin = cross_origin
-        self.names = FieldNames(is_platform if believes_platform else is_withheld)
+        self.names = FieldNames(is_withheld, is_platform if believes_platform else None)
         self.blocks = BlockPool()
         self.unsent = UnsentAnswers(max_unsent)
         self.connections: set[Client] = set()
@@ -195,8 +196,8 @@ def is_withheld(name: bytes) -> bool:
 
 
 def is_platform(name: bytes) -> bool:
-    """Whether Function Compute itself says this, where it is in front: some of the names that
-    clients may use have its secrets then, and the others are for it."""
+    """Whether Function Compute itself says this, where it is in front: also where clients may use
+    the name, for what such a field asks is its business then."""
     return name.startswith(_PLATFORM_PREFIX)
 
 

@@ -64,4 +64,6 @@ class Trigger:
             )
         if self._authentication is None:
             return None
-        return self._authentication.check(head, may_defer=may_defer)
+        deferral = self._authentication.check(head, may_defer=may_defer)
+        exchange.is_authenticated = deferral is None
+        return deferral

@@ -9,7 +9,7 @@ from gateway.events.handler import EventHandler
 from gateway.fc.invocation_url import parse_container_call
 from gateway.http.error_style import ErrorStyle
 from gateway.http.head import RequestHead
-from gateway.loading import Interface
+from gateway.interface import Interface
 from gateway.wiring.answering import error_style
 
 KINDS: Final[dict[Interface, str]] = {
@@ -34,6 +34,6 @@ def bridged(config: Config, handler: Callable[..., Any], interface: Interface) -
     if interface == "wsgi":
         return Bridged(handler, has_exact_environ=config.exact_environ)
     if config.profile == "custom-container":
-        return Bridged(EventHandler(handler, parse_container_call))
+        return Bridged(EventHandler(handler, parse_container_call, is_behind_platform=True))
     errors = EventErrors(error_style(config), shows_stack=config.tracebacks)
     return Bridged(EventHandler(handler), errors.of)

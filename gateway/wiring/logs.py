@@ -8,6 +8,7 @@ from gateway.function.hooks import Attend
 from gateway.function.line_forms import Form, JsonForm, TextForm
 from gateway.function.log import FunctionLog
 from gateway.function.records import ContextRecords
+from gateway.http.attendance import Readers
 from gateway.loggers import flush as flush_own_log
 from gateway.observe.line_writer import LineWriter
 from gateway.wiring.request_log import open_access_log, standard_output
@@ -29,7 +30,7 @@ class Logs:
         self.access = open_access_log(config, lock)
         self.function: FunctionLog | None = None
         self._writer: LineWriter | None = None if self.access is None else self.access.writer
-        if config.function_log != "off" or config.log_tail:
+        if config.function_log != "off" or tail_readers(config) != "nobody":
             self.function = self._function_log(config, function_name, lock)
             self.function.install()
         if config.function_log == "off":
@@ -49,7 +50,7 @@ class Logs:
             self._put,
             memory=config.function_memory,
             shows_stack=config.tracebacks,
-            has_tail=config.log_tail,
+            tail_readers=tail_readers(config),
         )
 
     def _put(self, line: str) -> None:
@@ -85,6 +86,13 @@ class Logs:
             self.function.leave()
         if self._writer is not None:
             self._writer.close(_CLOSE_SECONDS)
+
+
+def tail_readers(config: Config) -> Readers:
+    """Which clients may read what the handler prints for them."""
+    if config.log_tail is None:
+        return "nobody" if config.auth == "anonymous" else "authenticated"
+    return "everybody" if config.log_tail else "nobody"
 
 
 def _set_root_level(level: str) -> None:

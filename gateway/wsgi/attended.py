@@ -6,7 +6,7 @@ A type of their own, so that they cost the others nothing.
 from collections.abc import Callable
 from typing import Any
 
-from gateway.http.attendance import INVOKE, Attendance, add_tail
+from gateway.http.attendance import INVOKE, Attendance, add_tail, wants_tail
 from gateway.wsgi.held_answer import HeldAnswer
 from gateway.wsgi.invocation import Invocation, Rules
 from gateway.wsgi.responder import ExchangeT
@@ -15,10 +15,9 @@ from gateway.wsgi.responder import ExchangeT
 def invocation(
     rules: Rules, exchange: ExchangeT, make_environ: Callable[[ExchangeT], dict[str, Any]]
 ) -> Invocation:
-    """An invocation with somebody listening if there is a log, or the client wants its tail."""
-    function_log, head = rules.function_log, exchange.head
-    wants_tail = head is not None and head.awaits_log
-    if function_log is None or not (function_log.is_on or wants_tail):
+    """An invocation with somebody listening if there is a log, or the client may have its tail."""
+    function_log = rules.function_log
+    if function_log is None or not (function_log.is_on or wants_tail(exchange, function_log)):
         return Invocation(rules, exchange, make_environ)
     return AttendedInvocation(rules, exchange, make_environ)
 
@@ -43,9 +42,9 @@ class AttendedInvocation(Invocation):
         function_log = self._rules.function_log
         assert function_log is not None  # Or it would be a plain one.
         exchange, make_environ = self.exchange, self._make_environ
-        head = exchange.head
-        wants_tail = head is not None and head.awaits_log
-        attendance = function_log.attend(INVOKE, exchange.request_id, wants_tail)
+        attendance = function_log.attend(
+            INVOKE, exchange.request_id, wants_tail(exchange, function_log)
+        )
         self._attendance = attendance
         if not attendance.wants_tail:
             with attendance:

@@ -17,6 +17,7 @@ class HeldAnswer:
     def __init__(self, exchange: Responder, attendance: Attendance) -> None:
         """`attendance` is the invocation's."""
         self.request_id = exchange.request_id
+        self.is_authenticated = exchange.is_authenticated
         self.exchange = exchange
         self._attendance = attendance
         self._whole: tuple[ResponseHead, bytes, int] | None = None

@@ -223,6 +223,7 @@ class HostedExchange:
         "error",
         "extra_fields",
         "head",
+        "is_authenticated",
         "is_done",
         "request_id",
     )
@@ -256,6 +257,7 @@ class HostedExchange:
         self._service: Service | None = None
         self.head = None
         self.is_done = self._is_over = self._is_in_thread = self._is_bodiless = False
+        self.is_authenticated = False  # The server in front may have done that, and does not tell.
         self._loop = loop
         self._claim = [self]
         self._relieve = relieve

@@ -30,6 +30,11 @@ from gateway.wsgi.result import response_head
 
 log = logger("gateway.function")
 
+_NO_HEAD: Final = (
+    "A WSGI handler is called with (environ, start_response). For one that takes (event, context) "
+    "give --interface fc-event."
+)
+
 _PROMPT: Final = 0.25
 """Seconds in the queue, behind which it is asked whether to run the handler has still a use."""
 
@@ -318,7 +323,9 @@ class Invocation:
     def _settled_head(self) -> ResponseHead:
         head = self._head
         if head is None:
-            raise RuntimeError("the handler did not call start_response")
+            error = RuntimeError("the handler did not call start_response")
+            error.add_note(_NO_HEAD)  # For the log: clients are told the message.
+            raise error
         limit = self._rules.max_response_header_bytes
         if head.size > limit:
             raise response_header_too_large(limit)

@@ -12,6 +12,7 @@ class Responder(Protocol):
     request_id: str
     error: str
     extra_fields: str
+    is_authenticated: bool
 
     @property
     def head(self) -> RequestHead | None: ...

@@ -50,6 +50,71 @@ def invoke(client: WireClient, event: object, target: str = INVOKE, **fields: st
     return client.ask(target, "POST", fields=named, body=body)
 
 
+# What is taken for an event handler.
+
+DECORATED = """
+    import functools
+    import json
+
+    def logged(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            return function(*args, **kwargs)
+        return wrapper
+
+    def opaque(function):
+        def wrapper(*args, **kwargs):
+            return function(*args, **kwargs)
+        return wrapper
+
+    class Handlers:
+        @logged
+        def method(self, evt, ctx):
+            return [json.loads(evt), ctx.function.name]
+
+    @logged
+    @logged
+    def wrapped(event, context):
+        return [json.loads(event), context.function.name]
+
+    @logged
+    def renamed(evt, ctx):
+        return [json.loads(evt), ctx.function.name]
+
+    def configured(extra, event, context):
+        return [json.loads(event), context.function.name]
+
+    partial = functools.partial(configured, "extra")
+    method = Handlers().method
+    hidden = opaque(lambda event, context: {})
+"""
+
+
+@pytest.mark.parametrize("name", ["wrapped", "renamed", "partial", "method"])
+def test_decorated_handlers_are_known(start_gateway: StartGateway, name: str) -> None:
+    gateway = start_gateway(f"decorated.{name}", "--workers", "0", source=DECORATED)
+    with gateway.connect() as client:
+        assert invoke(client, 1).json() == [1, "fn"]
+    assert "--interface" not in gateway.errors
+
+
+def test_what_hides_its_parameters_is_told(start_gateway: StartGateway) -> None:
+    """At the start, and when it has failed; the client hears nothing of options."""
+    gateway = start_gateway("decorated.hidden", "--workers", "0", source=DECORATED)
+    assert "decorated.hidden: its parameters (*args, **kwargs) do not tell" in gateway.errors
+    with gateway.connect() as client:
+        failed = client.ask("/")
+    assert failed.json()["errorMessage"] == "the handler did not call start_response"
+    wait_until(lambda: "  | A WSGI handler is called with" in gateway.errors, "the hint")
+    gateway.stop()
+    chosen = start_gateway(
+        *("decorated.hidden", "--workers", "0", "--interface", "fc-event"), source=DECORATED
+    )
+    with chosen.connect() as client:
+        assert invoke(client, 1).json() == {}
+    assert "do not tell" not in chosen.errors
+
+
 # HTTP events.
 
 

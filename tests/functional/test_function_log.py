@@ -114,7 +114,8 @@ def test_fifty_side_by_side(start_gateway: StartGateway, form: str) -> None:
     """In two workers, each client some requests on its connection: each line has its own id."""
     more = ["--access-log", "text"] if form == "text" else []
     gateway = start_gateway(
-        "talking:handler", "--workers", "2", "--threads", "30", "--function-log", form, *more
+        *("talking:handler", "--workers", "2", "--threads", "30", "--log-tail"),
+        *("--function-log", form, *more),
     )
     together = threading.Barrier(CLIENTS)
 
@@ -152,14 +153,15 @@ def test_fifty_side_by_side(start_gateway: StartGateway, form: str) -> None:
 def logged(start_shared_gateway: StartGateway) -> Gateway:
     """With a log as text; stack traces are nobody else's business."""
     return start_shared_gateway(
-        "talking:handler", "--function-log", "text", "--no-tracebacks", "--threads", "4"
+        *("talking:handler", "--function-log", "text", "--no-tracebacks", "--threads", "4"),
+        "--log-tail",
     )
 
 
 @pytest.fixture(scope="module")
 def overheard(start_shared_gateway: StartGateway) -> Gateway:
-    """With default settings: no log, but tails."""
-    return start_shared_gateway("talking:handler", "--workers", "0", "--tracebacks")
+    """No log, but tails."""
+    return start_shared_gateway("talking:handler", "--workers", "0", "--tracebacks", "--log-tail")
 
 
 def ask(gateway: Gateway, target: str, method: str = "GET", **more: object) -> Response:
@@ -254,7 +256,7 @@ def test_the_tail_is_4_kb_at_the_most(logged: Gateway) -> None:
 
 
 def test_it_is_no_part_of_the_handler_s_headers(start_gateway: StartGateway) -> None:
-    gateway = start_gateway("talking:handler", "--max-response-header-bytes", "256")
+    gateway = start_gateway("talking:handler", "--log-tail", "--max-response-header-bytes", "256")
     assert ask(gateway, "/number?5000").status == 200
     assert len(b64decode(ask(gateway, "/number?5000")["X-Fc-Log-Result"])) == 4096
 
@@ -338,7 +340,8 @@ def test_what_else_is_done_to_streams(logged: Gateway, closes: str) -> None:
 
 def test_a_handler_past_its_time(start_gateway: StartGateway) -> None:
     gateway = start_gateway(
-        "talking:handler", "--function-log", "text", "--handler-timeout", "0.3", "--threads", "2"
+        *("talking:handler", "--function-log", "text", "--log-tail"),
+        *("--handler-timeout", "0.3", "--threads", "2"),
     )
     response = ask(gateway, "/slow?0.8")
     assert response.status == 502
@@ -358,7 +361,7 @@ def test_a_handler_past_its_time(start_gateway: StartGateway) -> None:
 def test_without_a_log_output_is_what_it_was(start_gateway: StartGateway) -> None:
     """Also while somebody is listened to."""
     plain = start_gateway("talking:handler", "--workers", "0", "--no-log-tail")
-    fresh = start_gateway("talking:handler", "--workers", "0")
+    fresh = start_gateway("talking:handler", "--workers", "0", "--log-tail")
     assert ask(plain, "/same").body == b"True True"
     for gateway in (plain, fresh):
         with gateway.connect() as client:
@@ -418,7 +421,9 @@ LOGGING_ITSELF = """
 @pytest.mark.parametrize("form", ["off", "text"])
 def test_a_function_that_configures_logging_itself(start_gateway: StartGateway, form: str) -> None:
     """It gets what it asked for, once, and whose it is is known."""
-    gateway = start_gateway("own_logging:handler", "--function-log", form, source=LOGGING_ITSELF)
+    gateway = start_gateway(
+        *("own_logging:handler", "--log-tail", "--function-log", form), source=LOGGING_ITSELF
+    )
     response = ask(gateway, "/")
     assert said(tail_of(response), response["X-Fc-Request-Id"]) == ["OWN WARNING loud"]
     failed = tail_of(ask(gateway, "/fail"))
@@ -432,7 +437,7 @@ def test_a_function_that_configures_logging_itself(start_gateway: StartGateway, 
 def test_asgi(start_gateway: StartGateway) -> None:
     gateway = start_gateway(
         *("talking:application", "--workers", "0", "--function-log", "text"),
-        *("--handler-timeout", "2", "--no-tracebacks"),
+        *("--handler-timeout", "2", "--no-tracebacks", "--log-tail"),
     )
     together = threading.Barrier(20)
 
@@ -491,7 +496,9 @@ def test_a_reader_that_stops_is_in_nobodys_way(
     start_gateway: StartGateway, pipe: tuple[int, int]
 ) -> None:
     reader, writer = pipe
-    gateway = start_gateway("talking:handler", "--function-log", "text", stdout=writer)
+    gateway = start_gateway(
+        "talking:handler", "--function-log", "text", "--log-tail", stdout=writer
+    )
     os.close(writer)
     with gateway.connect() as client:
         for _ in range(12):  # 12 MB

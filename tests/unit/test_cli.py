@@ -56,9 +56,10 @@ def test_dev_serves_with_defaults_of_its_own(
     environ = {"GATEWAY_DRAIN_TIMEOUT": "9"}
     assert cli.run(["dev", "app:h", "--access-log", "json"], environ) == 3
     assert cli.run(["dev"], {}) == 3
+    shown: dict[str, Any] = {"reload": True, "tracebacks": True, "log_tail": True}
     assert served == [
-        Config(target="app:h", reload=True, tracebacks=True, access_log="json", drain_timeout=9.0),
-        Config(reload=True, tracebacks=True, access_log="short", drain_timeout=5.0),
+        Config(target="app:h", access_log="json", drain_timeout=9.0, **shown),
+        Config(access_log="short", drain_timeout=5.0, **shown),
     ]
     line = "For development only; elsewhere use gateway serve.\n"
     assert capsys.readouterr() == ("", line * 2)

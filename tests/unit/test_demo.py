@@ -189,12 +189,16 @@ def test_context():
         memory=512,
         timeout=60,
         service_name="greetings",
+        account_id="1234567890",
+        log_project="a-project",
+        log_store="a-store",
     )
     _, _, content = call("/context", **{"fc.context": template.context("an-id")})
     told = json.loads(b"".join(content))
     assert told["requestId"] == "an-id"
     assert told["function"]["name"] == "hello"
-    assert "credentials" not in told
+    assert set(told) == {"requestId", "function", "service", "region", "retryCount"}
+    assert set(told["service"]) == {"name", "qualifier", "versionId"}
 
 
 def test_context_under_another_server():

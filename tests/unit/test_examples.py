@@ -14,7 +14,8 @@ from asgiref.testing import ApplicationCommunicator
 
 from gateway import EventHandler
 from gateway.fc.context import context_template
-from gateway.loading import detect_interface, load
+from gateway.interface import detect_interface
+from gateway.loading import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TEMPLATE = context_template(
@@ -94,7 +95,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from wsgiref.handlers import SimpleHandler
 from wsgiref.util import setup_testing_defaults
-from gateway.loading import detect_interface, load
+from gateway.interface import detect_interface
+from gateway.loading import load
 handler = load("index.handler")
 assert detect_interface(handler) == "wsgi"
 environ = {"HTTP_HOST": "localhost:9000", "QUERY_STRING": "query=1"}

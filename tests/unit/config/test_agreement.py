@@ -180,12 +180,13 @@ def test_a_config_tells_where_an_option_was_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "has_tail"),
     [
-        ([], True),
-        (["--error-style", "fc3"], True),
+        ([], None),
+        (["--error-style", "fc3"], None),
         (["--error-style", "plain"], False),
         (["--error-style", "plain", "--log-tail"], True),
         (["--no-log-tail"], False),
     ],
 )
-def test_plain_errors_go_with_no_tail(arguments: list[str], has_tail: bool) -> None:
+def test_plain_errors_go_with_no_tail(arguments: list[str], has_tail: bool | None) -> None:
+    """Without a word on it, it depends on who calls."""
     assert load(arguments, {}).log_tail is has_tail

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -67,8 +68,9 @@ def test_everything_that_is_told():
     context = context_of(ALL)
     assert context.request_id == "an-id", "it is the exchange's, which has it from the field"
     assert context.credentials == Credentials("STS.id", "secret", "token")
-    assert context.function == Function("orders", "app.handler", 1024, 120)
-    assert context.service == Service("service", "project", "store", "prod", "7")
+    service = Service("service", "project", "store", "prod", "7")
+    assert context.service == service
+    assert context.function == Function.of_service("orders", "app.handler", 1024, 120, service)
     assert context.region == "cn-hangzhou"
     assert context.account_id == "123456"
     assert context.retry_count == 3
@@ -89,15 +91,55 @@ def test_each_field_stands_alone(name):
     context = json.loads(context_of({name: ALL[name]}).to_json())
     rest = json.loads(TEMPLATE.context("an-id").to_json())
     changed = [key for key in rest if context[key] != rest[key]]
-    if name in (b"x-fc-access-key-secret", b"x-fc-security-token", b"x-fc-request-id"):
-        assert not changed, "a key's secret without the key is of no use"
+    if name in CREDENTIALS or name == b"x-fc-request-id":
+        assert not changed, "a part of a key is of no use"
     else:
         assert len(changed) == 1
 
 
-def test_keys_are_taken_together():
-    context = context_of({b"x-fc-access-key-id": b"STS.id"})
-    assert context.credentials == Credentials("STS.id", "", "")
+CREDENTIALS = (b"x-fc-access-key-id", b"x-fc-access-key-secret", b"x-fc-security-token")
+
+COMPLETE = ("own-id", "own-secret", "own-token")
+PAIR = ("own-id", "own-secret", "")
+NONE = ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("told", "known", "result"),
+    [
+        # All three are told: they are fresher than those of the start.
+        (("new-id", "new-secret", "new-token"), COMPLETE, ("new-id", "new-secret", "new-token")),
+        (("new-id", "new-secret", "new-token"), NONE, ("new-id", "new-secret", "new-token")),
+        (("own-id", "own-secret", "new-token"), COMPLETE, ("own-id", "own-secret", "new-token")),
+        # custom.debian11: without the token.
+        (("own-id", "own-secret", ""), COMPLETE, COMPLETE),
+        (("own-id", "", ""), COMPLETE, COMPLETE),
+        (("own-id", "", "new-token"), COMPLETE, ("own-id", "own-secret", "new-token")),
+        (("own-id", "", "new-token"), PAIR, ("own-id", "own-secret", "new-token")),
+        # Another key, and not all of it: never the one's token with the other's key.
+        (("new-id", "new-secret", ""), COMPLETE, COMPLETE),
+        (("new-id", "", "new-token"), COMPLETE, COMPLETE),
+        (("", "new-secret", "new-token"), COMPLETE, COMPLETE),
+        (("", "", "new-token"), PAIR, PAIR),
+        # Nobody has a token: keys of an account have none.
+        (("new-id", "new-secret", ""), PAIR, ("new-id", "new-secret", "")),
+        (("new-id", "new-secret", ""), NONE, ("new-id", "new-secret", "")),
+        (("new-id", "", ""), PAIR, PAIR),
+        (("new-id", "", ""), NONE, NONE),
+        (NONE, COMPLETE, COMPLETE),
+        (NONE, NONE, NONE),
+    ],
+)
+def test_credentials_are_of_one_source(told, known, result):
+    template = replace(TEMPLATE, credentials=Credentials(*known))
+    fields = dict(zip(CREDENTIALS, (part.encode() for part in told), strict=True))
+    context = PlatformContexts(template).address("/", "an-id", {b"x-fc-region": b"r", **fields})[1]
+    assert context.credentials == Credentials(*result)
+
+
+def test_a_token_that_is_no_text_is_none():
+    fields = {name: ALL[name] for name in CREDENTIALS} | {b"x-fc-security-token": b"\xff"}
+    assert context_of(fields).credentials == Credentials(*COMPLETE)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +242,7 @@ def test_what_the_platform_tells_goes_before_the_default_url():
 def test_fields_come_from_the_head():
     head = RequestHead("GET", is_http_1_0=False, keep_alive=True)
     head.set_target(b"/")
-    names = FieldNames(is_platform)
+    names = FieldNames(lambda _: False, is_platform)
     lines = [
         (b"Host", b"a"),
         (b"X-Fc-Request-Id", b"first"),
@@ -213,5 +255,7 @@ def test_fields_come_from_the_head():
     assert told_request_id(told) == "last"
     assert b"x-fc-region" not in told
     assert not head.is_async, "who waits for it is the platform"
-    assert [name.lower for name, _ in head.fields] == [b"host"]
+    assert [name.lower for name, _ in head.fields] == [
+        *(b"host", b"x-fc-request-id", b"x-fc-request-id", b"x-fc-invocation-type")
+    ]
     assert CONTEXTS.of_request(head, "an-id")[0] == "/"

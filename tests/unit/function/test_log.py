@@ -48,7 +48,7 @@ class Rig:
         setattr_(logging, "lastResort", logging.NullHandler())
         setattr_(loggers, "_voice", SILENT)  # As where the command has begun.
         self._monkeypatch.setitem(loggers._diverted, "gateway.function", None)
-        log = FunctionLog(self._form, self.put, memory=256)
+        log = FunctionLog(self._form, self.put, memory=256, tail_readers="everybody")
         log.install()
         return log
 
@@ -194,7 +194,7 @@ def test_leftovers_reach_no_tail(rig):
 
 
 def test_without_tails_none_is_made():
-    log = FunctionLog(None, lambda _: None, memory=1, has_tail=False)
+    log = FunctionLog(None, lambda _: None, memory=1, tail_readers="nobody")
     with log.attend("Invoke", "id", True) as attendance:
         assert not attendance.wants_tail
     assert attendance.take_tail() == ""

@@ -35,3 +35,19 @@ def test_no_server_field(make_site):
 )
 def test_what_a_client_may_not_say(site, name, is_dropped):
     assert (site.names[name].role == fields.DROPPED) == is_dropped
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        (b"X-Fc-Account-Id", fields.TOLD),
+        (b"X-FC-ANYTHING", fields.TOLD),
+        (b"X-Fc-Invocation-Type", fields.TOLD),
+        (b"X-Fc-Security-Token", fields.TOLD),
+        (b"X-Fc_Account-Id", fields.DROPPED),
+        (b"X-Fcx", fields.ORDINARY),
+        (b"Host", fields.HOST),
+    ],
+)
+def test_what_the_platform_says_is_handed_on(make_site, name, role):
+    assert make_site(believes_platform=True).names[name].role == role

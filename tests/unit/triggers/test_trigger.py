@@ -24,8 +24,15 @@ class Nobody:
         raise SignatureNotMatch("no")
 
 
+class Somebody(Nobody):
+    """Knows who calls, once it has looked twice."""
+
+    def check(self, head, *, may_defer):
+        return object() if may_defer else None
+
+
 def ask(trigger, method="GET", fields=()):
-    exchange = SimpleNamespace(head=head_of("/", method, list(fields)))
+    exchange = SimpleNamespace(head=head_of("/", method, list(fields)), is_authenticated=False)
     try:
         return trigger.check(exchange, may_defer=True)
     except (MethodNotAllowed, SignatureNotMatch) as refusal:
@@ -59,6 +66,17 @@ def test_a_preflight_comes_before_both():
 def test_a_preflight_is_the_handler_s_where_its_trigger_has_options():
     assert ask(Trigger(methods=("OPTIONS",), cors=Cors()), "OPTIONS", PREFLIGHT) is None
     assert ask(Trigger(cors=Cors()), "OPTIONS", PREFLIGHT) is not None
+
+
+def test_who_is_let_in_is_known_only_by_a_credential():
+    def is_known(trigger, *, may_defer=False, method="GET"):
+        exchange = SimpleNamespace(head=head_of("/", method), is_authenticated=False)
+        trigger.check(exchange, may_defer=may_defer)
+        return exchange.is_authenticated
+
+    assert is_known(Trigger(authentication=Somebody()))
+    assert not is_known(Trigger(authentication=Somebody()), may_defer=True)  # Not yet.
+    assert not is_known(Trigger(methods=("GET",), cors=Cors()))
 
 
 @pytest.mark.parametrize("authentication", [None, Nobody()])

@@ -28,7 +28,7 @@ class RecordingResponder:
 
     def __init__(self, method: str = "GET") -> None:
         self.head = RequestHead(method, is_http_1_0=False, keep_alive=True)
-        self.is_done = False
+        self.is_done = self.is_authenticated = False
         self.calls: list[str] = []
         self.status: Status | None = None
         self.fields: dict[str, str] = {}

@@ -43,7 +43,7 @@ def rig(monkeypatch, lines):
     """Runs a handler for a responder, with a log that is written."""
 
     def start(handler, responder, form=TEXT_FORM):
-        log = FunctionLog(form, lines.append, memory=1)
+        log = FunctionLog(form, lines.append, memory=1, tail_readers="everybody")
         stream = log._stream(io.TextIOWrapper(io.BytesIO()), "stdout")
         monkeypatch.setattr(sys, "stdout", stream)
         rules = Rules(
@@ -274,7 +274,7 @@ def test_asynchronous_invocations_have_no_tail(rig, lines):
 
 def test_a_held_answer_is_an_exchange():
     responder = Responder()
-    log = FunctionLog(None, print, memory=1)
+    log = FunctionLog(None, print, memory=1, tail_readers="everybody")
     held = HeldAnswer(responder, log.attend("Invoke", "request-1", True))
     held.extra_fields += "\r\nX: y"
     assert responder.extra_fields == held.extra_fields == "\r\nX: y"
@@ -293,7 +293,7 @@ def test_a_held_answer_is_an_exchange():
 
 def test_an_abandoned_beginning_is_never_sent():
     responder = Responder()
-    log = FunctionLog(None, print, memory=1)
+    log = FunctionLog(None, print, memory=1, tail_readers="everybody")
     held = HeldAnswer(responder, log.attend("Invoke", "request-1", True))
     held.start(None, None)
     held.abandon()
@@ -304,7 +304,7 @@ def test_an_abandoned_beginning_is_never_sent():
 def test_a_client_that_has_left_before_a_held_beginning_is_sent():
     responder = Responder("HEAD")
     responder.leaves_before = "start"
-    log = FunctionLog(None, print, memory=1)
+    log = FunctionLog(None, print, memory=1, tail_readers="everybody")
     held = HeldAnswer(responder, log.attend("Invoke", "request-1", True))
     held.start(None, None)
     assert held.finish()

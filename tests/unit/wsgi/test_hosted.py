@@ -126,7 +126,7 @@ def echo(environ: Any, start_response: Any) -> list[bytes]:
 @asyncio_test
 async def test_further_fields_of_the_answer() -> None:
     """Those that are made beside the handler's."""
-    log = FunctionLog(None, print, memory=1)
+    log = FunctionLog(None, print, memory=1, tail_readers="everybody")
     async with bridge_of(hello, function_log=log) as bridge:
         tail = (b"x-fc-log-type", b"Tail")
         _, fields, body = await ask(bridge, scope_of("/", "GET", tail))

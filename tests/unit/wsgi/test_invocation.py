@@ -276,10 +276,12 @@ def test_write_beyond_the_length_is_dropped():
 # --- start_response ----------------------------------------------------------------------------
 
 
-def test_no_start_response():
-    error = error_of(run(lambda environ, start_response: [b"x"]))
+def test_no_start_response(caplog):
+    with caplog.at_level("ERROR"):
+        error = error_of(run(lambda environ, start_response: [b"x"]))
     assert error["errorMessage"] == "the handler did not call start_response"
     assert error["errorType"] == "RuntimeError"
+    assert "give --interface fc-event" in caplog.text
 
 
 def test_start_response_takes_the_names_of_fc_s_signature():

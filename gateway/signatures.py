@@ -1,0 +1,94 @@
+"""What a callable of the user's takes, as far as it tells.
+
+A decorator that takes `*args` tells nothing; what it wraps does, if it was made with
+`functools.wraps`.  So there is a signature for each layer, from the outside in.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from inspect import Parameter, Signature
+from types import MethodType
+from typing import Any, Final
+
+Handler = Callable[..., Any]
+
+_MOST_LAYERS: Final = 100
+"""A chain of wrappers that is longer leads back to itself."""
+
+_MARKS: Final[dict[Any, str]] = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
+_POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def called(handler: Handler) -> Handler:
+    """The function that runs when `handler` is called; a class stays what it is."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    if isinstance(handler, staticmethod):
+        return called(handler.__func__)
+    if inspect.isroutine(handler) or inspect.isclass(handler):
+        return handler
+    call: Handler = handler.__call__  # type: ignore[operator]  # what is callable has it
+    return call
+
+
+def signature(handler: Handler) -> Signature | None:
+    """Its own, whatever it wraps; `None`: it is written in C and tells nothing about itself."""
+    if isinstance(handler, staticmethod):
+        handler = handler.__func__
+    try:
+        return inspect.signature(handler, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return None
+
+
+def layers(handler: Handler) -> Iterator[Handler]:
+    """`handler`, then what it wraps, and so on; each with its bound arguments still bound."""
+    layer: Handler | None = handler
+    for _ in range(_MOST_LAYERS):
+        if layer is None:
+            return
+        yield layer
+        layer = _wrapped(layer)
+
+
+def accepts(signature: Signature | None, count: int) -> bool:
+    """Whether `count` positional arguments fit; what tells nothing may take them."""
+    if signature is None:
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def positional(signature: Signature | None) -> list[str]:
+    """The names of the parameters that positional arguments go to, but for `*args`."""
+    if signature is None:
+        return []
+    return [name for name, each in signature.parameters.items() if each.kind in _POSITIONAL]
+
+
+def shown(signature: Signature | None) -> str:
+    """Its parameters, for a sentence."""
+    if signature is None:
+        return "(…)"
+    names = [_MARKS.get(each.kind, "") + name for name, each in signature.parameters.items()]
+    return f"({', '.join(names)})"
+
+
+def _wrapped(handler: Handler) -> Handler | None:
+    """What `handler` hands its arguments on to, as `functools.wraps` has noted it."""
+    if isinstance(handler, functools.partial):
+        inner = _wrapped(handler.func)
+        return inner and functools.partial(inner, *handler.args, **handler.keywords)
+    if isinstance(handler, MethodType):
+        function: Handler | None = getattr(handler.__func__, "__wrapped__", None)
+        return function and MethodType(function, handler.__self__)
+    inner = getattr(handler, "__wrapped__", None)
+    if inner is None and not (inspect.isroutine(handler) or inspect.isclass(handler)):
+        # A callable object; what its type wraps is called with the object.
+        call = getattr(handler, "__call__", None)  # noqa: B004  # Its method, not whether it is.
+        inner = _wrapped(call) if isinstance(call, MethodType) else None
+    return inner if callable(inner) else None
