@@ -285,7 +285,9 @@ async def _serve(
         lambda _: logs.flush(),
     ]
     sweep = DeadlineSweep(
-        site, sweep_interval(timeouts, config.handler_timeout, config.queue_timeout), checks
+        site,
+        sweep_interval(timeouts, config.handler_timeout, config.queue_timeout, config.queue_delay),
+        checks,
     )
     server = Server(
         site,
@@ -346,6 +348,9 @@ def _bridge(
         threads=config.threads,
         limit_queue=config.queue,
         queue_timeout=config.queue_timeout,
+        queue_delay=config.queue_delay,
+        limit_async=config.async_queue,
+        async_memory=config.body_memory // 2,
         handler_timeout=config.handler_timeout,
         limits=_limits(config),
         error_style=error_style(config),

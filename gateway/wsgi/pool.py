@@ -10,6 +10,10 @@ cannot be killed, so one that runs for too long is written off: another takes it
 by itself when its handler returns.  So does one that is held up by a slow client in the middle of
 an answer: else as many such clients as there are threads would stop them all.
 
+Who would wait for too long is refused at once (`wsgi.expected_wait`), at the least cost: a look at
+the queue, now and then, says how many may wait, and a submission only compares.  What has been
+accepted for good waits beside the queue (`wsgi.accepted_jobs`).
+
 Nor can a thread be made to last: exceptions can be thrown into it from outside, at any of its steps
 (`PyThreadState_SetAsyncExc`, by which libraries for timeouts interrupt a handler, and sometimes
 come too late).  So the watch also replaces threads that have ended, and answers for their jobs.
@@ -22,7 +26,12 @@ from functools import partial
 from threading import Lock, current_thread
 from time import monotonic
 
+from gateway.errors import QueueFull
+from gateway.limits import MIB
 from gateway.thread_stack import stack_of
+from gateway.trouble import Trouble
+from gateway.wsgi.accepted_jobs import AcceptedJobs
+from gateway.wsgi.expected_wait import ExpectedWait
 from gateway.wsgi.job_queue import JobQueue
 from gateway.wsgi.pool_thread import Job, PoolThread
 from gateway.wsgi.switch_watch import Running
@@ -31,9 +40,9 @@ log = logging.getLogger("gateway.pool")
 
 
 class ThreadPool:
-    """`threads` threads and a queue of `limit_queue` jobs.
+    """`threads` threads and a queue of at most `limit_queue` jobs.
 
-    Its methods belong to the loop, but for `relieve`.
+    Its methods belong to the loop, but for `relieve` and `end_accepted`.
     """
 
     def __init__(
@@ -43,14 +52,25 @@ class ThreadPool:
         *,
         handler_timeout: float = 0.0,
         queue_timeout: float = 0.0,
+        queue_delay: float = 0.0,
+        limit_async: int = 4096,
+        async_memory: int = 128 * MIB,
     ) -> None:
-        """`handler_timeout` and `queue_timeout` in seconds; 0: none."""
+        """`handler_timeout`, `queue_timeout` and `queue_delay` in seconds; 0: none.
+
+        The last two are the longest wait, and the one that does not last (`wsgi.expected_wait`).
+        `limit_async` jobs that were accepted for good may wait, with `async_memory` bytes in all.
+        """
         self.size = threads
         self.queue: JobQueue[tuple[Job | None, float]] = JobQueue()
         self._batch: list[Job] = []
         self._plan: Callable[[], object] = self._hand_over
         """Has the batch handed over, now or at the end of the loop's turn."""
         self.limit_queue = limit_queue
+        self._limit = limit_queue
+        """How many may wait at present."""
+        self._expected = ExpectedWait(threads, longest=queue_timeout, lasting=queue_delay)
+        self._accepted = AcceptedJobs(threads, limit_async, async_memory)
         self.handler_timeout = handler_timeout
         self.queue_timeout = queue_timeout
         self.written_off: list[PoolThread] = []
@@ -63,13 +83,43 @@ class ThreadPool:
         self._submitted = 0
         self._taken_by_gone = 0
         """Jobs taken by threads that are forgotten, and by the watch."""
+        self._taken_back = 0
+        """Jobs taken by the watch."""
+        self._let_in = 0
+        """Accepted jobs that were let into the queue: in any thread, under a lock."""
+        self._refused = _trouble("requests were refused: every thread is busy", _MORE_THREADS)
+        self._timed_out = _trouble(
+            "requests were answered 503: no thread was free for --queue-timeout", _MORE_THREADS
+        )
+        self._stuck = _trouble(
+            "requests were refused: every thread is stuck in a handler that does not return",
+            "the log has their stacks; see --handler-timeout",
+        )
+        self._async_refused = _trouble(
+            "asynchronous requests were refused: too many wait to run",
+            "give more --threads or --workers, or raise --async-queue and --body-memory",
+        )
+        self._troubles = (self._refused, self._timed_out, self._stuck, self._async_refused)
+        for trouble in self._troubles:
+            trouble.state = self._state
 
     def __repr__(self) -> str:
         return (
             f"<ThreadPool {self.busy}/{self.size} busy, "
-            f"{len(self.queue) + len(self._batch)} queued, "
+            f"{self._queued} queued, "
             f"{len(self._held_up)} held up, {len(self.written_off)} written off>"
         )
+
+    @property
+    def _queued(self) -> int:
+        return len(self.queue) + len(self._batch)
+
+    def _state(self) -> str:
+        """For the log."""
+        rate = self._expected.rate
+        known = "" if rate is None else f", some {rate:.3g} are begun in a second"
+        accepted = f", {len(self._accepted)} asynchronous ones besides" if self._accepted else ""
+        return f"{self.busy} of {self.size} threads at work, {self._queued} wait{known}{accepted}"
 
     @property
     def busy(self) -> int:
@@ -105,10 +155,10 @@ class ThreadPool:
         return True
 
     def submit(self, job: Job) -> bool:
-        """Queue a job; False when the queue is full."""
+        """Queue a job; False when too many wait, or it would wait for too long: see `refusal`."""
         batch = self._batch
         waiting = len(self.queue) + len(batch)
-        if waiting >= self.limit_queue and waiting >= self.limit_queue + self._idle:
+        if waiting >= self._limit and waiting >= self._limit + self._idle:
             return False
         if not self._threads:
             return False  # All are stuck and written off: nobody would come for it.
@@ -116,6 +166,40 @@ class ThreadPool:
         if len(batch) == 1:
             self._plan()
         return True
+
+    def refusal(self) -> QueueFull:
+        """What somebody gets whose job could not be submitted."""
+        (self._refused if self._threads else self._stuck).note()
+        message = "every thread is busy and the queue is full"
+        if self._queued < self.limit_queue:
+            message = "every thread is busy, and the wait for one would be too long"
+        return QueueFull(message, self._expected.retry_after)
+
+    def accept(self, job: Job, size: int) -> bool:
+        """Take a job that runs whatever happens, once `end_accepted` has made room for it.
+
+        `size` is its body's, in bytes.  False when too many wait: see `refusal_of_async`.
+        """
+        if not (self._threads and self._accepted.may_accept(size)):
+            return False
+        self._accepted.accept(job, size)
+        self._accepted.let_in(self._enter)
+        return True
+
+    def refusal_of_async(self) -> QueueFull:
+        """What somebody gets whose job could not be accepted."""
+        self._async_refused.note()
+        return QueueFull("too many asynchronous invocations wait", self._expected.retry_after)
+
+    def end_accepted(self, job: Job) -> None:
+        """An accepted job is over, or given up; in any thread."""
+        self._accepted.end(job)
+        self._accepted.let_in(self._enter)
+
+    def _enter(self, job: Job) -> None:
+        """Called under the lock of the accepted jobs."""
+        self._let_in += 1
+        self.queue.put([(job, monotonic())])
 
     def _hand_over(self) -> None:
         batch = self._batch
@@ -137,7 +221,8 @@ class ThreadPool:
             taken = sum([thread.taken for thread in (*working, *self.written_off)])
             is_busy = any(thread.job is not None for thread in working)
             done = taken + self._taken_by_gone
-            return done == self._submitted and not (is_busy or self._batch)
+            is_over = done == self._submitted + self._let_in
+            return is_over and not (is_busy or self._batch or self._accepted)
 
     @property
     def is_worn(self) -> bool:
@@ -177,9 +262,19 @@ class ThreadPool:
         to.append(thread)
 
     def stop(self) -> None:
-        """Let each thread end behind the jobs that are queued."""
+        """Let each thread end behind the jobs that are queued.
+
+        What was accepted and has not run is told: the process may be over before.
+        """
         self._hand_over()
+        under_way, waiting = self._accepted.take_all()
+        for job in waiting:
+            self._enter(job)
         self.queue.put([_END] * len(self._threads))
+        _tell_lost("are still running or about to", under_way)
+        _tell_lost("did not run", waiting)
+        for trouble in self._troubles:
+            trouble.close(monotonic())
 
     def check_deadlines(self, now: float) -> None:
         """Give up what is past its time, and replace threads; `now` is `time.monotonic()`."""
@@ -188,6 +283,7 @@ class ThreadPool:
         self._hand_over()
         if self.queue_timeout:
             self._refuse_overdue(now)
+        self._look(now)
         with self._roster:
             overdue = self._overdue(now - self.handler_timeout) if self.handler_timeout else []
             for thread, _ in overdue:
@@ -210,14 +306,57 @@ class ThreadPool:
     def _refuse_overdue(self, now: float) -> None:
         """Answer for jobs that have waited too long, though no thread comes for them."""
         queue = self.queue
+        kept = []
         with suppress(IndexError):  # A thread was quicker.
             while now - queue[0][1] > self.queue_timeout:
                 job, since = item = queue.popleft()
+                if job is not None and job in self._accepted:
+                    kept.append(item)
+                    continue
                 if job is None or now - since <= self.queue_timeout:
                     queue.put_back(item)  # A thread has taken the one that was meant.
-                    return
+                    break
                 self._taken_by_gone += 1
+                self._taken_back += 1
                 job.refuse(now - since)
+        for item in reversed(kept):
+            queue.put_back(item)
+
+    def _look(self, now: float) -> None:
+        """See how long those who come now would wait."""
+        queue, expected = self.queue, self._expected
+        oldest = None
+        with suppress(IndexError):
+            oldest = queue[0][1]
+        queued = len(queue)
+        taken = self._submitted + self._let_in - self._taken_back - queued
+        expected.look(now, taken, queued, oldest)
+        self._limit = min(self.limit_queue, expected.limit)
+        if queued > expected.most:
+            self._refuse_newest(queued - expected.most)
+        for trouble in self._troubles:
+            trouble.check(now)
+
+    def _refuse_newest(self, count: int) -> None:
+        """Refuse those that have come before it was known that they would wait too long."""
+        queue = self.queue
+        kept = []
+        with suppress(IndexError):  # Threads were quicker.
+            for _ in range(count):
+                item = queue.pop()
+                job = item[0]
+                if job is None or job in self._accepted:
+                    kept.append(item)
+                    continue
+                self._taken_by_gone += 1
+                self._taken_back += 1
+                job.decline(self.refusal())
+        if kept:
+            queue.put(reversed(kept))
+
+    def note_timeout(self) -> None:
+        """A job stood in the queue for too long; in any thread."""
+        self._timed_out.note()
 
     def _overdue(self, latest: float) -> list[tuple[PoolThread, Job]]:
         """Threads with jobs begun before `latest`, each job once."""
@@ -259,6 +398,25 @@ class ThreadPool:
     def _may_replace(self) -> bool:
         return len(self.written_off) <= self.size * _MAX_WRITTEN_OFF
 
+
+def _trouble(what: str, mend: str) -> Trouble:
+    return Trouble(log, what, mend)
+
+
+def _tell_lost(what: str, jobs: list[Job]) -> None:
+    """Log accepted jobs that may be lost, each by its request id."""
+    for start in range(0, len(jobs), _IDS_PER_LINE):
+        ids = " ".join(map(str, jobs[start : start + _IDS_PER_LINE]))
+        with suppress(Exception):
+            log.error(
+                "the end comes too soon for %d asynchronous invocations, which %s: %s",
+                *(len(jobs), what, ids),
+            )
+
+
+_MORE_THREADS = "give more --threads or --workers, or have fewer clients"
+
+_IDS_PER_LINE = 50
 
 _END: tuple[None, float] = (None, 0.0)
 """What ends the thread that takes it from the queue."""

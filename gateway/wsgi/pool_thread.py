@@ -6,6 +6,7 @@ from threading import Lock, Thread, current_thread, get_ident
 from time import monotonic
 from typing import Protocol
 
+from gateway.errors import Refusal
 from gateway.wsgi.job_queue import JobQueue
 
 
@@ -20,6 +21,9 @@ class Job(Protocol):
 
     def refuse(self, waited: float) -> None:
         """It stood in the queue for too long and will not run.  Called on the loop."""
+
+    def decline(self, refusal: Refusal) -> None:
+        """It would stand in the queue for too long and will not run.  Called on the loop."""
 
     def lose(self) -> None:
         """Its thread has ended under it.  Called on the loop."""
