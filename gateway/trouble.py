@@ -27,11 +27,12 @@ class Trouble:
         "_told_at",
         "_total",
         "_what",
+        "_why",
         "state",
     )
 
     def __init__(
-        self, log: logging.Logger, what: str, mend: str, *, interval: float = INTERVAL
+        self, log: logging.Logger, what: str, why: str, mend: str, *, interval: float = INTERVAL
     ) -> None:
         """`what` goes on behind a number, as in "requests were refused"; `mend` says what to do.
 
@@ -39,6 +40,7 @@ class Trouble:
         """
         self._log = log
         self._what = what
+        self._why = why
         self._mend = mend
         self._interval = interval
         self.state: Callable[[], str] | None = None
@@ -85,7 +87,10 @@ class Trouble:
         self._told_at = now
         state = f" ({self.state()})" if self.state is not None else ""
         with suppress(Exception):  # The application may have broken the log.
-            self._log.warning("%s %s%s%s: %s", f"{count:,}", self._what, when, state, self._mend)
+            self._log.warning(
+                "%s %s%s: %s%s; %s",
+                *(f"{count:,}", self._what, when, self._why, state, self._mend),
+            )
 
     def _end(self, now: float) -> None:
         assert self._begun_at is not None

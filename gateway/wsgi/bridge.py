@@ -116,7 +116,7 @@ class WsgiBridge:
             error_style=error_style,
             style_of=style_of,
             function_log=function_log,
-            note_timeout=self._note_timeout,
+            note_timeout=self._note_late,
         )
         self._patient_rules = self._rules.without_haste()
         """Of what was accepted, and runs."""
@@ -171,8 +171,8 @@ class WsgiBridge:
             self._is_running = True
             self._pool.start(asyncio.get_running_loop().call_soon)
 
-    def _note_timeout(self) -> None:
-        self._pool.note_timeout()
+    def _note_late(self) -> None:
+        self._pool.refusals.note_late()
 
     def _start_hosted(self) -> None:
         """Start the threads, unless they run; not for one loop: a test client has many."""

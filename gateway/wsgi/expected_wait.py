@@ -53,21 +53,6 @@ _LONGEST_RETRY: Final = 60
 class ExpectedWait:
     """Looks at a queue with `threads` threads."""
 
-    __slots__ = (
-        "_lasting",
-        "_longest",
-        "_looked_at",
-        "_marks",
-        "_over_since",
-        "_still",
-        "_threads",
-        "is_lasting",
-        "limit",
-        "most",
-        "rate",
-        "retry_after",
-    )
-
     def __init__(self, threads: int, *, longest: float, lasting: float) -> None:
         """`longest` and `lasting` in seconds; 0: no such bound."""
         self._threads = threads

@@ -29,10 +29,10 @@ from time import monotonic
 from gateway.errors import QueueFull
 from gateway.limits import MIB
 from gateway.thread_stack import stack_of
-from gateway.trouble import Trouble
 from gateway.wsgi.accepted_jobs import AcceptedJobs
 from gateway.wsgi.expected_wait import ExpectedWait
 from gateway.wsgi.job_queue import JobQueue
+from gateway.wsgi.pool_refusals import PoolRefusals
 from gateway.wsgi.pool_thread import Job, PoolThread
 from gateway.wsgi.switch_watch import Running
 
@@ -87,21 +87,7 @@ class ThreadPool:
         """Jobs taken by the watch."""
         self._let_in = 0
         """Accepted jobs that were let into the queue: in any thread, under a lock."""
-        self._refused = _trouble("requests were refused: every thread is busy", _MORE_THREADS)
-        self._timed_out = _trouble(
-            "requests were answered 503: no thread was free for --queue-timeout", _MORE_THREADS
-        )
-        self._stuck = _trouble(
-            "requests were refused: every thread is stuck in a handler that does not return",
-            "the log has their stacks; see --handler-timeout",
-        )
-        self._async_refused = _trouble(
-            "asynchronous requests were refused: too many wait to run",
-            "give more --threads or --workers, or raise --async-queue and --body-memory",
-        )
-        self._troubles = (self._refused, self._timed_out, self._stuck, self._async_refused)
-        for trouble in self._troubles:
-            trouble.state = self._state
+        self.refusals = PoolRefusals(log, self._state)
 
     def __repr__(self) -> str:
         return (
@@ -169,11 +155,10 @@ class ThreadPool:
 
     def refusal(self) -> QueueFull:
         """What somebody gets whose job could not be submitted."""
-        (self._refused if self._threads else self._stuck).note()
-        message = "every thread is busy and the queue is full"
-        if self._queued < self.limit_queue:
-            message = "every thread is busy, and the wait for one would be too long"
-        return QueueFull(message, self._expected.retry_after)
+        retry_after = self._expected.retry_after
+        if not self._threads:
+            return self.refusals.stuck(retry_after)
+        return self.refusals.busy(retry_after, is_full=self._queued >= self.limit_queue)
 
     def accept(self, job: Job, size: int) -> bool:
         """Take a job that runs whatever happens, once `end_accepted` has made room for it.
@@ -188,8 +173,7 @@ class ThreadPool:
 
     def refusal_of_async(self) -> QueueFull:
         """What somebody gets whose job could not be accepted."""
-        self._async_refused.note()
-        return QueueFull("too many asynchronous invocations wait", self._expected.retry_after)
+        return self.refusals.not_accepted(self._expected.retry_after)
 
     def end_accepted(self, job: Job) -> None:
         """An accepted job is over, or given up; in any thread."""
@@ -271,10 +255,7 @@ class ThreadPool:
         for job in waiting:
             self._enter(job)
         self.queue.put([_END] * len(self._threads))
-        _tell_lost("are still running or about to", under_way)
-        _tell_lost("did not run", waiting)
-        for trouble in self._troubles:
-            trouble.close(monotonic())
+        self.refusals.end(monotonic(), under_way, waiting)
 
     def check_deadlines(self, now: float) -> None:
         """Give up what is past its time, and replace threads; `now` is `time.monotonic()`."""
@@ -334,8 +315,7 @@ class ThreadPool:
         self._limit = min(self.limit_queue, expected.limit)
         if queued > expected.most:
             self._refuse_newest(queued - expected.most)
-        for trouble in self._troubles:
-            trouble.check(now)
+        self.refusals.check(now)
 
     def _refuse_newest(self, count: int) -> None:
         """Refuse those that have come before it was known that they would wait too long."""
@@ -353,10 +333,6 @@ class ThreadPool:
                 job.decline(self.refusal())
         if kept:
             queue.put(reversed(kept))
-
-    def note_timeout(self) -> None:
-        """A job stood in the queue for too long; in any thread."""
-        self._timed_out.note()
 
     def _overdue(self, latest: float) -> list[tuple[PoolThread, Job]]:
         """Threads with jobs begun before `latest`, each job once."""
@@ -398,25 +374,6 @@ class ThreadPool:
     def _may_replace(self) -> bool:
         return len(self.written_off) <= self.size * _MAX_WRITTEN_OFF
 
-
-def _trouble(what: str, mend: str) -> Trouble:
-    return Trouble(log, what, mend)
-
-
-def _tell_lost(what: str, jobs: list[Job]) -> None:
-    """Log accepted jobs that may be lost, each by its request id."""
-    for start in range(0, len(jobs), _IDS_PER_LINE):
-        ids = " ".join(map(str, jobs[start : start + _IDS_PER_LINE]))
-        with suppress(Exception):
-            log.error(
-                "the end comes too soon for %d asynchronous invocations, which %s: %s",
-                *(len(jobs), what, ids),
-            )
-
-
-_MORE_THREADS = "give more --threads or --workers, or have fewer clients"
-
-_IDS_PER_LINE = 50
 
 _END: tuple[None, float] = (None, 0.0)
 """What ends the thread that takes it from the queue."""
