@@ -349,7 +349,6 @@ def _bridge(
         limit_queue=config.queue,
         queue_timeout=config.queue_timeout,
         queue_delay=config.queue_delay,
-        limit_async=config.async_queue,
         async_memory=config.body_memory // 2,
         handler_timeout=config.handler_timeout,
         limits=_limits(config),

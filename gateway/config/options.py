@@ -371,7 +371,8 @@ class Config:
         kind=integer(0, 1_000_000),
         group=POOL,
         help="Requests that may wait for a thread, however quickly they are served; one more is "
-        "answered 429 at once.",
+        "answered 429 at once. Asynchronous ones that were answered 202 wait beside them, as many, "
+        "with half of --body-memory, and for as long as it takes.",
     )
     queue_timeout: float = option(
         30.0,
@@ -387,13 +388,6 @@ class Config:
         help="The wait that may last. When all have waited longer for as long, only so many wait "
         "as have to expect this, or eight for each thread, and others are answered 429 at once. 0 "
         "lets all wait for --queue-timeout.",
-    )
-    async_queue: int = option(
-        4096,
-        kind=integer(0, 1_000_000),
-        group=POOL,
-        help="Asynchronous requests that may wait to run, for however long, with half of "
-        "--body-memory; one more is answered 429. Those that were answered 202 run.",
     )
     handler_timeout: float = option(
         60.0,

@@ -47,9 +47,13 @@ class AcceptedJobs:
         """Whether it is in the queue, or runs."""
         return job in self._under_way
 
-    def may_accept(self, size: int) -> bool:
-        """Whether one more may be promised; `size` is its body's, in bytes."""
-        has_room = len(self._under_way) < self._at_once or len(self._waiting) < self._limit
+    def may_accept(self, size: int, *, has_thread: bool) -> bool:
+        """Whether one more may be promised; `size` is its body's, in bytes.
+
+        `has_thread`: one is idle, so that it need not wait.
+        """
+        need_not_wait = has_thread and len(self._under_way) < self._at_once
+        has_room = len(self._waiting) < self._limit or need_not_wait
         return has_room and self._size + size + _OWN <= self._max_bytes
 
     def accept(self, job: Job, size: int) -> None:

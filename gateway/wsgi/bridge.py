@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from io import BytesIO
-from math import ceil
+from math import ceil, inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,7 +76,6 @@ class WsgiBridge:
         limit_queue: int = 8192,
         queue_timeout: float = 30.0,
         queue_delay: float = 1.0,
-        limit_async: int = 4096,
         async_memory: int = 128 * MIB,
         handler_timeout: float = 60.0,
         limits: Limits = Limits(),
@@ -93,8 +92,8 @@ class WsgiBridge:
         """Of a handler that is called in up to `threads` threads at once.
 
         `limit_queue` requests may wait for a thread, each for `queue_timeout` seconds, and in a
-        lasting overload for `queue_delay` seconds (`wsgi.expected_wait`); beside them `limit_async`
-        asynchronous ones, with `async_memory` bytes.  A handler may run for `handler_timeout`
+        lasting overload for `queue_delay` seconds (`wsgi.expected_wait`); beside them as many
+        asynchronous ones, with `async_memory` bytes in all.  A handler may run for `handler_timeout`
         seconds, 0 is for ever.  `error_style` makes the answers to what is refused or fails; where
         not all requests have the same, `style_of` gives that of a request whose invocation fails.
         `contexts` makes `environ["fc.context"]`; by default it
@@ -130,7 +129,6 @@ class WsgiBridge:
             handler_timeout=handler_timeout,
             queue_timeout=queue_timeout,
             queue_delay=queue_delay,
-            limit_async=limit_async,
             async_memory=async_memory,
         )
         self._pool = self._new_pool()
@@ -414,9 +412,8 @@ class WsgiBridge:
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at the handlers' deadlines every now and then, while anything runs."""
-        times = (self._rules.handler_timeout, self._rules.queue_timeout)
-        timeout = min([seconds for seconds in times if seconds], default=0.0)
-        if not timeout or self._watched is loop:
+        timeout = self._rules.handler_timeout or inf
+        if self._watched is loop:
             return
         self._watched = loop
         interval = max(_SHORTEST_WATCH, min(_LONGEST_WATCH, timeout / 4))

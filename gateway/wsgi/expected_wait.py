@@ -68,8 +68,10 @@ class ExpectedWait:
         """Whether there is a lasting overload."""
         self.rate: float | None = None
         """Jobs that are taken in a second; `None`: it is not known."""
+        self._is_measured = False
+        """Whether the rate is, or only a bound of it."""
         self.most = NO_LIMIT
-        """Jobs of the queue that are taken within the longest wait."""
+        """Jobs of the queue that are taken within the longest wait; others need not wait on."""
         self.limit = NO_LIMIT
         """How many may wait until the next look."""
         self.retry_after = 1
@@ -118,6 +120,7 @@ class ExpectedWait:
             self.is_lasting |= now - self._over_since >= self._lasting
 
     def _measured(self) -> float | None:
+        self._is_measured = False
         if not self._marks:
             return None
         now, taken = self._marks[-1]
@@ -129,6 +132,7 @@ class ExpectedWait:
         if seconds <= 0:
             return None
         if jobs >= max(self._threads * _FEW, _ENOUGH):
+            self._is_measured = True
             return jobs / seconds
         if self._longest and seconds >= self._longest * _STUCK:
             return (jobs + self._threads) / seconds  # As if all were just about to return.
@@ -136,11 +140,11 @@ class ExpectedWait:
 
     def _bound(self, queued: int) -> None:
         rate = self.rate
-        self.most = int(rate * self._longest) if rate is not None and self._longest else NO_LIMIT
-        self.limit = self.most
+        self.limit = int(rate * self._longest) if rate is not None and self._longest else NO_LIMIT
+        self.most = self.limit if self._is_measured else NO_LIMIT
         if self.is_lasting:
             lasting = int((rate or 0.0) * self._lasting)
-            self.limit = min(self.most, max(lasting, self._threads * _TURNS))
+            self.limit = min(self.limit, max(lasting, self._threads * _TURNS))
         self.retry_after = 1
         if rate is not None:
             self.retry_after = max(1, min(_LONGEST_RETRY, ceil(queued / rate)))

@@ -53,13 +53,13 @@ class ThreadPool:
         handler_timeout: float = 0.0,
         queue_timeout: float = 0.0,
         queue_delay: float = 0.0,
-        limit_async: int = 4096,
         async_memory: int = 128 * MIB,
     ) -> None:
         """`handler_timeout`, `queue_timeout` and `queue_delay` in seconds; 0: none.
 
         The last two are the longest wait, and the one that does not last (`wsgi.expected_wait`).
-        `limit_async` jobs that were accepted for good may wait, with `async_memory` bytes in all.
+        Beside these jobs as many that were accepted for good may wait, with `async_memory` bytes
+        in all.
         """
         self.size = threads
         self.queue: JobQueue[tuple[Job | None, float]] = JobQueue()
@@ -70,7 +70,7 @@ class ThreadPool:
         self._limit = limit_queue
         """How many may wait at present."""
         self._expected = ExpectedWait(threads, longest=queue_timeout, lasting=queue_delay)
-        self._accepted = AcceptedJobs(threads, limit_async, async_memory)
+        self._accepted = AcceptedJobs(threads, limit_queue, async_memory)
         self.handler_timeout = handler_timeout
         self.queue_timeout = queue_timeout
         self.written_off: list[PoolThread] = []
@@ -165,7 +165,8 @@ class ThreadPool:
 
         `size` is its body's, in bytes.  False when too many wait: see `refusal_of_async`.
         """
-        if not (self._threads and self._accepted.may_accept(size)):
+        has_thread = self._idle > self._queued
+        if not (self._threads and self._accepted.may_accept(size, has_thread=has_thread)):
             return False
         self._accepted.accept(job, size)
         self._accepted.let_in(self._enter)

@@ -30,7 +30,7 @@ class PoolRefusals:
             log,
             f"asynchronous {_REFUSED}",
             "too many wait to run",
-            f"{_MORE_THREADS}, or raise --async-queue and --body-memory",
+            f"{_MORE_THREADS}, or raise --queue and --body-memory",
         )
         self._troubles = (self._busy, self._stuck, self._late, self._async)
         for trouble in self._troubles:

@@ -14,7 +14,7 @@ class Job:
 def accept(accepted, count, size=0):
     jobs = [Job() for _ in range(count)]
     for job in jobs:
-        assert accepted.may_accept(size)
+        assert accepted.may_accept(size, has_thread=False)
         accepted.accept(job, size)
     return jobs
 
@@ -41,11 +41,15 @@ def test_a_thread_is_left_to_others(threads, at_once):
 @pytest.mark.parametrize("limit", [0, 1, 5])
 def test_how_many_may_wait(limit):
     accepted = AcceptedJobs(1, limit, 10**9)
-    for _ in range(limit + 1):
-        assert accepted.may_accept(0)
+    assert accepted.may_accept(0, has_thread=True)
+    assert accepted.may_accept(0, has_thread=False) == bool(limit)
+    accepted.accept(Job(), 0)
+    accepted.let_in(lambda _: None)
+    for _ in range(limit):
         accept(accepted, 1)
         accepted.let_in(lambda _: None)
-    assert not accepted.may_accept(0)
+    for has_thread in (False, True):
+        assert not accepted.may_accept(0, has_thread=has_thread)
     assert len(accepted) == limit
 
 
@@ -53,16 +57,16 @@ def test_how_many_may_wait(limit):
 def test_their_memory_is_bounded(size, fits):
     accepted = AcceptedJobs(1, 100, 2 * (OWN + 1000))
     (first,) = accept(accepted, 1, 1000)
-    assert accepted.may_accept(size) == fits
+    assert accepted.may_accept(size, has_thread=False) == fits
     (second,) = accept(accepted, 1, 1000)
-    assert not accepted.may_accept(0)
+    assert not accepted.may_accept(0, has_thread=False)
     accepted.let_in(lambda _: None)
-    assert not accepted.may_accept(0), "what runs is in memory, too"
+    assert not accepted.may_accept(0, has_thread=False), "what runs is in memory, too"
     accepted.end(second)
-    assert not accepted.may_accept(0), "it waits still"
+    assert not accepted.may_accept(0, has_thread=False), "it waits still"
     accepted.end(first)
     accepted.end(first)
-    assert accepted.may_accept(1000)
+    assert accepted.may_accept(1000, has_thread=False)
 
 
 def test_which_is_under_way():

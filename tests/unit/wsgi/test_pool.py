@@ -720,7 +720,7 @@ class AcceptedJob(DeclinedJob):
 
 
 def test_what_was_accepted_waits_for_ever(make_pool):
-    pool = make_pool(1, 0, queue_timeout=5.0)
+    pool = make_pool(1, 20, queue_timeout=5.0)
     (running,) = begin(make_pool, pool, 1)
     jobs = accept(pool, 20)
     pool._expected.most = 0
@@ -798,7 +798,7 @@ def test_one_that_is_given_up_lets_the_next_one_in(make_pool):
 
 
 def test_what_has_not_run_at_the_end_is_told(make_pool, caplog):
-    pool = make_pool(1, 5)
+    pool = make_pool(1, 60)
     jobs = accept(pool, 60)
     assert jobs[0].begun.wait(PATIENCE)
     pool.stop()
@@ -827,7 +827,7 @@ def test_nothing_is_told_when_all_have_run(make_pool, caplog):
 
 
 def test_who_cannot_be_accepted_is_counted(make_pool, caplog):
-    pool = make_pool(1, 5, limit_async=1)
+    pool = make_pool(1, 1)
     jobs = accept(pool, 2)
     assert not pool.accept(HeldJob(), 0)
     assert "asynchronous" in pool.refusal_of_async().message
