@@ -342,7 +342,9 @@ async def _serve(
     if main_thread is not None and isinstance(function, WsgiBridge):
         load = _load_of(site, function, counts)
     sweep = DeadlineSweep(
-        site, sweep_interval(timeouts, config.handler_timeout, config.queue_timeout), checks
+        site,
+        sweep_interval(timeouts, config.handler_timeout, config.queue_timeout, config.queue_delay),
+        checks,
     )
     server = Server(
         site,
@@ -459,6 +461,8 @@ def _bridge(
         threads=config.threads,
         limit_queue=config.queue,
         queue_timeout=config.queue_timeout,
+        queue_delay=config.queue_delay,
+        async_memory=config.body_memory // 2,
         handler_timeout=config.handler_timeout,
         limits=_limits(config),
         error_style=error_style(config),

@@ -33,8 +33,8 @@ class Refusal(Exception):
     code: ClassVar[str] = names.INVALID_ARGUMENT
     error_type: ClassVar[str] = names.FC_COMMON_ERROR
     closes: ClassVar[bool] = True
-    retry_after: ClassVar[int | None] = None
-    """Seconds, sent as `Retry-After` (RFC 9110 §10.2.3)."""
+    retry_after: int | None = None
+    """Seconds, sent as `Retry-After` (RFC 9110 §10.2.3); of the class, or set by one refusal."""
     plain_status: ClassVar[int | None] = None
     """The status where answers are not Function Compute's (`--error-style plain`), if another."""
     plain_fields: tuple[tuple[str, str], ...] = ()
@@ -110,13 +110,18 @@ class VersionNotSupported(Refusal):
 
 
 class QueueFull(Refusal):
-    """Every thread is busy and the queue in front of them is full."""
+    """Every thread is busy, and the queue in front of them is full, or the wait in it too long."""
 
     status = 429
     plain_status = 503
     code = names.RESOURCE_EXHAUSTED
     closes = False
     retry_after = 1
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        """`retry_after`, in seconds, is how long who waits now will have waited."""
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class QueueTimeout(Refusal):

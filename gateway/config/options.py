@@ -381,17 +381,27 @@ class Config:
         "built-in runtimes of Function Compute.",
     )
     queue: int = option(
-        1024,
+        8192,
         kind=integer(0, 1_000_000),
         group=POOL,
-        help="Requests that may wait for a thread; one more is answered 429 at once.",
+        help="Requests that may wait for a thread, however quickly they are served; one more is "
+        "answered 429 at once. Asynchronous ones that were answered 202 wait beside them, as many, "
+        "with half of --body-memory, and for as long as it takes.",
     )
     queue_timeout: float = option(
         30.0,
         kind=_SOME_TIME,
         group=POOL,
-        help="A request that waited longer for a thread is answered 503, and its handler does "
-        "not run.",
+        help="The longest wait for a thread. A request that has to expect a longer one is answered "
+        "429 at once; one that waited longer all the same 503, and its handler does not run.",
+    )
+    queue_delay: float = option(
+        1.0,
+        kind=duration(),
+        group=POOL,
+        help="The wait that may last. When all have waited longer for as long, only so many wait "
+        "as have to expect this, or eight for each thread, and others are answered 429 at once. 0 "
+        "lets all wait for --queue-timeout.",
     )
     handler_timeout: float = option(
         60.0,

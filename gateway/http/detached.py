@@ -1,5 +1,6 @@
 """What an asynchronous invocation answers to: nobody.  Its client has its 202 already."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.http.head import RequestHead
@@ -38,6 +39,8 @@ class DetachedExchange:
         self.request_id = request.request_id
         self.extra_fields = self.error = ""
         self.is_done = self.is_authenticated = False  # Nobody reads its log.
+        self.on_over: Callable[[], None] | None = None
+        """Called when it has run or is given up, perhaps twice; in any thread."""
 
     @property
     def head(self) -> RequestHead | None:
@@ -51,6 +54,12 @@ class DetachedExchange:
     def release(self) -> None:
         """The request's body is no longer needed."""
         self._request.release()
+        self._tell_over()
+        self.on_over = None  # It may refer back.
+
+    def _tell_over(self) -> None:
+        if self.on_over is not None:
+            self.on_over()
 
     def begin_invocation(self, service: "Service") -> None:
         """Its answer, which would tell of it, is dropped."""
@@ -112,3 +121,4 @@ class DetachedExchange:
     def expire(self, response: ResponseHead, body: bytes) -> None:
         """The handler is past its time."""
         self.respond_soon(response, body)
+        self._tell_over()

@@ -39,11 +39,13 @@ class ProblemDetails:
         """
         self._shows_stack = shows_stack
         self._texts = _Beginnings()
-        self._heads: dict[tuple[type[Refusal], tuple[tuple[str, str], ...]], ResponseHead] = {}
+        self._heads: dict[
+            tuple[type[Refusal], int | None, tuple[tuple[str, str], ...]], ResponseHead
+        ] = {}
 
     def refusal(self, refusal: Refusal, request_id: str) -> Answer:
         """Its plain status, and what belongs to that."""
-        key = (type(refusal), refusal.plain_fields)
+        key = (type(refusal), refusal.retry_after, refusal.plain_fields)
         head = self._heads.get(key)
         if head is None:
             head = _head(plain_status(type(refusal)), _fields(refusal))

@@ -190,8 +190,8 @@ FAULT: Final = ResponseHead.of(status_of(fc_errors.STATUS), fc_errors.HEADERS)
 
 
 def refusal_head(refusal: Refusal) -> ResponseHead:
-    """Of the answer that is a refusal; the same for all of a kind."""
-    kind = type(refusal)
+    """Of the answer that is a refusal; the same for all of a kind, but for their `Retry-After`."""
+    kind = type(refusal), refusal.retry_after
     head = _refusals.get(kind)
     if head is None:
         head = _refusals[kind] = ResponseHead.of(status_of(refusal.status), refusal.headers())
@@ -203,7 +203,7 @@ def response_header_too_large(limit: int) -> BadResponse:
     return BadResponse(f"the response headers are larger than {limit} bytes")
 
 
-_refusals: dict[type[Refusal], ResponseHead] = {}
+_refusals: dict[tuple[type[Refusal], int | None], ResponseHead] = {}
 
 _roles: dict[str, int] = {}
 

@@ -8,12 +8,13 @@ concerns WSGI is shared.
 import asyncio
 import os
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
-from math import ceil
+from math import ceil, inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway.errors import ClientDisconnected, QueueFull, Refusal
+from gateway.errors import ClientDisconnected, Refusal
 from gateway.fc import names
 from gateway.fc.context import ContextSource, FCContext, context_template
 from gateway.fc.metadata import InvocationMetadata
@@ -26,7 +27,7 @@ from gateway.http.error_style import ErrorStyle, FunctionCompute2
 from gateway.http.exchange import Exchange
 from gateway.http.fields import FieldNames
 from gateway.http.site import is_withheld
-from gateway.limits import Limits
+from gateway.limits import MIB, Limits
 from gateway.loggers import logger
 from gateway.main_thread import MainThread
 from gateway.wsgi.attended import AttendedInvocation, invocation
@@ -75,8 +76,10 @@ class WsgiBridge:
         handler: Callable[..., Any],
         *,
         threads: int = 8,
-        limit_queue: int = 1024,
+        limit_queue: int = 8192,
         queue_timeout: float = 30.0,
+        queue_delay: float = 1.0,
+        async_memory: int = 128 * MIB,
         handler_timeout: float = 60.0,
         limits: Limits = Limits(),
         error_style: ErrorStyle = FunctionCompute2(),
@@ -94,10 +97,12 @@ class WsgiBridge:
     ) -> None:
         """Of a handler that is called in up to `threads` threads at once.
 
-        `limit_queue` requests may wait for a thread, each for `queue_timeout` seconds; a handler
-        may run for `handler_timeout` seconds, 0 is for ever.  `error_style` makes the answers to
-        what is refused or fails; where not all requests have the same, `style_of` gives that of a
-        request whose invocation fails.  `contexts` makes `environ["fc.context"]`; by default it
+        `limit_queue` requests may wait for a thread, each for `queue_timeout` seconds, and in a
+        lasting overload for `queue_delay` seconds (`wsgi.expected_wait`); beside them as many
+        asynchronous ones, with `async_memory` bytes in all.  A handler may run for
+        `handler_timeout` seconds, 0 is for ever.  `error_style` makes the answers to what is refused or fails; where
+        not all requests have the same, `style_of` gives that of a request whose invocation fails.
+        `contexts` makes `environ["fc.context"]`; by default it
         names the handler, and takes credentials from the process environment.
         `address_of`, where requests themselves tell of the invocation, makes path and context from
         head and request id.
@@ -123,15 +128,26 @@ class WsgiBridge:
             style_of=style_of,
             function_log=function_log,
             is_lenient=lenient_start_response,
+            note_timeout=self._note_late,
         )
+        self._patient_rules = self._rules.without_haste()
+        """Of what was accepted, and runs."""
         self._contexts = contexts or _default_contexts(handler, handler_timeout)
         self._address_of = address_of
-        self._threads = threads
-        self._limit_queue = limit_queue
         self._limits = limits
-        self._main_thread = main_thread
         self.on_work: Callable[[], object] | None = None
         """Called on the loop when requests have been handed to the main thread."""
+        self._new_pool = partial(
+            ThreadPool,
+            threads,
+            limit_queue,
+            handler_timeout=handler_timeout,
+            queue_timeout=queue_timeout,
+            queue_delay=queue_delay,
+            async_memory=async_memory,
+            main_thread=main_thread,
+            on_work=self._tell_work,
+        )
         self._pool = self._new_pool()
         self._is_running = False
         self._is_multiprocess = is_multiprocess
@@ -171,21 +187,14 @@ class WsgiBridge:
             self._is_running = True
             self._pool.start(asyncio.get_running_loop().call_soon)
 
+    def _note_late(self) -> None:
+        self._pool.refusals.note_late()
+
     def _start_hosted(self) -> None:
         """Start the threads, unless they run; not for one loop: a test client has many."""
         if not self._is_running:
             self._is_running = True
             self._pool.start(None)
-
-    def _new_pool(self) -> ThreadPool:
-        return ThreadPool(
-            self._threads,
-            self._limit_queue,
-            handler_timeout=self._rules.handler_timeout,
-            queue_timeout=self._rules.queue_timeout,
-            main_thread=self._main_thread,
-            on_work=self._tell_work,
-        )
 
     def _tell_work(self) -> None:
         if self.on_work is not None:
@@ -248,14 +257,28 @@ class WsgiBridge:
         def make_environ(_: DetachedExchange) -> dict[str, Any]:
             return self._make(exchange)
 
-        detached = DetachedExchange(exchange)
-        if self._pool.submit(invocation(self._rules, detached, make_environ)):
+        body = exchange.body
+        if self._accept(exchange, make_environ, 0 if body is None else body.size):
             exchange.respond_soon(ACCEPTED, b"")
         else:
-            self._refuse(exchange)
+            exchange.refuse(self._pool.refusal_of_async())
+            exchange.release()
+
+    def _accept(
+        self,
+        exchange: Exchange | HostedExchange,
+        make_environ: Callable[[DetachedExchange], dict[str, Any]],
+        size: int,
+    ) -> bool:
+        """Have it run, whatever happens; False when too many wait.  `size` is its body's."""
+        detached = DetachedExchange(exchange)
+        job = invocation(self._patient_rules, detached, make_environ)
+        pool = self._pool
+        detached.on_over = partial(pool.end_accepted, job)
+        return pool.accept(job, size)
 
     def _refuse(self, exchange: Exchange) -> None:
-        exchange.refuse(_queue_full())
+        exchange.refuse(self._pool.refusal())
         exchange.release()
 
     def _make_environ(self, exchange: Exchange) -> dict[str, Any]:
@@ -403,7 +426,7 @@ class WsgiBridge:
     def _submit(
         self, exchange: HostedExchange, request: HostedRequest, scope: "HTTPScope", body: BodyBuffer
     ) -> None:
-        def make_environ(_: HostedExchange | DetachedExchange) -> dict[str, Any]:
+        def make_environ(answers_to: HostedExchange | DetachedExchange) -> dict[str, Any]:
             path, context = address(request.path, exchange.request_id, self._contexts)
             environ = request.environ(
                 scope,
@@ -417,13 +440,13 @@ class WsgiBridge:
             answers_to.begin_invocation(context.service)
             return environ
 
-        is_async = request.head.is_async
-        answers_to: HostedExchange | DetachedExchange
-        answers_to = DetachedExchange(exchange) if is_async else exchange
-        if not self._pool.submit(invocation(self._rules, answers_to, make_environ)):
-            raise _queue_full()
-        if is_async:
+        if not request.head.is_async:
+            if not self._pool.submit(invocation(self._rules, exchange, make_environ)):
+                raise self._pool.refusal()
+        elif self._accept(exchange, make_environ, body.size):
             exchange.respond_soon(ACCEPTED, b"")
+        else:
+            raise self._pool.refusal_of_async()
 
     def _next_request_id(self) -> str:
         if self._request_ids is None:
@@ -433,8 +456,8 @@ class WsgiBridge:
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at the handlers' deadlines every now and then, while anything runs."""
-        timeout = self._rules.handler_timeout
-        if not timeout or self._watched is loop:
+        timeout = self._rules.handler_timeout or inf
+        if self._watched is loop:
             return
         self._watched = loop
         interval = max(_SHORTEST_WATCH, min(_LONGEST_WATCH, timeout / 4))
@@ -447,10 +470,6 @@ class WsgiBridge:
                 loop.call_later(interval, look)
 
         loop.call_later(interval, look)
-
-
-def _queue_full() -> QueueFull:
-    return QueueFull("every thread is busy and the queue is full")
 
 
 def _default_contexts(handler: Callable[..., Any], handler_timeout: float) -> ContextSource:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from gateway.errors import Refusal
+
 
 class HookJob:
     """Calls a function in place of a handler; who submits it keeps its time and tells of it."""
@@ -22,6 +24,9 @@ class HookJob:
         """Nothing: who waits for it has given it up."""
 
     def refuse(self, waited: float) -> None:
+        """Nothing, likewise."""
+
+    def decline(self, refusal: Refusal) -> None:
         """Nothing, likewise."""
 
     def lose(self) -> None:

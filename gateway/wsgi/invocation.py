@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
+from copy import copy
+from math import inf
 from types import TracebackType
 from typing import Any, Final
 
@@ -51,6 +53,7 @@ class Rules:
         "handler_timeout",
         "is_lenient",
         "max_response_header_bytes",
+        "note_timeout",
         "prompt",
         "queue_timeout",
         "style_of",
@@ -68,8 +71,13 @@ class Rules:
         style_of: Callable[[RequestHead | None], ErrorStyle] | None = None,
         function_log: FunctionLog | None = None,
         is_lenient: bool = False,
+        note_timeout: Callable[[], None] = lambda: None,
     ) -> None:
-        """`is_lenient`: whether `start_response` may be called again without `exc_info`."""
+        """`is_lenient`: whether `start_response` may be called again without `exc_info`.
+
+        `note_timeout` is called in any thread, for a request that has waited longer than it may.
+        """
+        self.note_timeout = note_timeout
         self.handler = handler
         self.is_lenient = is_lenient
         self.queue_timeout = queue_timeout
@@ -80,6 +88,12 @@ class Rules:
         self.style_of = style_of or (lambda _: error_style)
         self.function_log = function_log
         self.warned: set[str] = set()
+
+    def without_haste(self) -> "Rules":
+        """The same for invocations that run however long they wait."""
+        rules = copy(self)
+        rules.queue_timeout = rules.prompt = inf
+        return rules
 
     def warn_once(self, message: str) -> None:
         """Log what a handler does against PEP 3333 and gets away with, the first time."""
@@ -133,6 +147,7 @@ class Invocation:
     def _is_too_late(self, waited: float) -> bool:
         """Whether it has waited too long for its handler to run; answers for it."""
         if waited > self._rules.queue_timeout:
+            self._rules.note_timeout()
             self._refuse(_queue_timeout(waited))
         elif self.exchange.has_left():
             self.exchange.abandon()
@@ -142,8 +157,13 @@ class Invocation:
 
     def refuse(self, waited: float) -> None:
         """Answer on the loop, for no thread came in time."""
+        self._rules.note_timeout()
+        self.decline(_queue_timeout(waited))
+
+    def decline(self, refusal: Refusal) -> None:
+        """Answer on the loop, for no thread would come in time."""
         if not self.exchange.is_done:
-            self._refuse(_queue_timeout(waited))
+            self._refuse(refusal)
         self.exchange.release()
 
     def lose(self) -> None:

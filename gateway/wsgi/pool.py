@@ -10,6 +10,10 @@ cannot be killed, so one that runs for too long is written off: another takes it
 by itself when its handler returns.  So does one that is held up by a slow client in the middle of
 an answer: else as many such clients as there are threads would stop them all.
 
+Who would wait for too long is refused at once (`wsgi.expected_wait`), at the least cost: a look at
+the queue, now and then, says how many may wait, and a submission only compares.  What has been
+accepted for good waits beside the queue (`wsgi.accepted_jobs`).
+
 Nor can a thread be made to last: exceptions can be thrown into it from outside, at any of its steps
 (`PyThreadState_SetAsyncExc`, by which libraries for timeouts interrupt a handler, and sometimes
 come too late).  So the watch also replaces threads that have ended, and answers for their jobs.
@@ -27,11 +31,16 @@ from functools import partial
 from threading import Lock
 from time import monotonic
 
+from gateway.errors import QueueFull
+from gateway.limits import MIB
 from gateway.loggers import logger
 from gateway.main_thread import MainThread
 from gateway.thread_stack import stack_of
+from gateway.wsgi.accepted_jobs import AcceptedJobs
+from gateway.wsgi.expected_wait import ExpectedWait
 from gateway.wsgi.hook_job import HookJob
 from gateway.wsgi.job_queue import JobQueue
+from gateway.wsgi.pool_refusals import PoolRefusals
 from gateway.wsgi.pool_thread import Job, MainPoolThread, PoolThread, current_pool_thread
 from gateway.wsgi.switch_watch import Running
 
@@ -39,9 +48,9 @@ log = logger("gateway.pool")
 
 
 class ThreadPool:
-    """`threads` threads and a queue of `limit_queue` jobs.
+    """`threads` threads and a queue of at most `limit_queue` jobs.
 
-    Its methods belong to the loop, but for `relieve`.
+    Its methods belong to the loop, but for `relieve` and `end_accepted`.
     """
 
     def __init__(
@@ -51,10 +60,16 @@ class ThreadPool:
         *,
         handler_timeout: float = 0.0,
         queue_timeout: float = 0.0,
+        queue_delay: float = 0.0,
+        async_memory: int = 128 * MIB,
         main_thread: MainThread | None = None,
         on_work: Callable[[], object] | None = None,
     ) -> None:
-        """`handler_timeout` and `queue_timeout` in seconds; 0: none.
+        """`handler_timeout`, `queue_timeout` and `queue_delay` in seconds; 0: none.
+
+        The last two are the longest wait, and the one that does not last (`wsgi.expected_wait`).
+        Beside these jobs as many that were accepted for good may wait, with `async_memory` bytes
+        in all.
 
         `main_thread`: runs the jobs, one at a time; `threads` is 1 then, and `on_work` is called on
         the loop when jobs have been handed over.
@@ -69,6 +84,10 @@ class ThreadPool:
         self._plan: Callable[[], object] = self._hand_over
         """Has the batch handed over, now or at the end of the loop's turn."""
         self.limit_queue = limit_queue
+        self._limit = limit_queue
+        """How many may wait at present."""
+        self._expected = ExpectedWait(threads, longest=queue_timeout, lasting=queue_delay)
+        self._accepted = AcceptedJobs(threads, limit_queue, async_memory)
         self.handler_timeout = handler_timeout
         self.queue_timeout = queue_timeout
         self.written_off: list[PoolThread] = []
@@ -81,13 +100,29 @@ class ThreadPool:
         self._submitted = 0
         self._taken_by_gone = 0
         """Jobs taken by threads that are forgotten, and by the watch."""
+        self._taken_back = 0
+        """Jobs taken by the watch."""
+        self._let_in = 0
+        """Accepted jobs that were let into the queue: in any thread, under a lock."""
+        self.refusals = PoolRefusals(log, self._state)
 
     def __repr__(self) -> str:
         return (
             f"<ThreadPool {self.busy}/{self.size} busy, "
-            f"{len(self.queue) + len(self._batch)} queued, "
+            f"{self._queued} queued, "
             f"{len(self._held_up)} held up, {len(self.written_off)} written off>"
         )
+
+    @property
+    def _queued(self) -> int:
+        return len(self.queue) + len(self._batch)
+
+    def _state(self) -> str:
+        """For the log."""
+        rate = self._expected.rate
+        known = "" if rate is None else f", some {rate:.3g} are begun in a second"
+        accepted = f", {len(self._accepted)} asynchronous ones besides" if self._accepted else ""
+        return f"{self.busy} of {self.size} threads at work, {self._queued} wait{known}{accepted}"
 
     @property
     def busy(self) -> int:
@@ -127,10 +162,10 @@ class ThreadPool:
         return True
 
     def submit(self, job: Job) -> bool:
-        """Queue a job; False when the queue is full."""
+        """Queue a job; False when too many wait, or it would wait for too long: see `refusal`."""
         batch = self._batch
         waiting = len(self.queue) + len(batch)
-        if waiting >= self.limit_queue and waiting >= self.limit_queue + self._idle:
+        if waiting >= self._limit and waiting >= self._limit + self._idle:
             return False
         if not self._threads:
             return False  # All are stuck and written off: nobody would come for it.
@@ -138,6 +173,39 @@ class ThreadPool:
         if len(batch) == 1:
             self._plan()
         return True
+
+    def refusal(self) -> QueueFull:
+        """What somebody gets whose job could not be submitted."""
+        retry_after = self._expected.retry_after
+        if not self._threads:
+            return self.refusals.stuck(retry_after)
+        return self.refusals.busy(retry_after, is_full=self._queued >= self.limit_queue)
+
+    def accept(self, job: Job, size: int) -> bool:
+        """Take a job that runs whatever happens, once `end_accepted` has made room for it.
+
+        `size` is its body's, in bytes.  False when too many wait: see `refusal_of_async`.
+        """
+        has_thread = self._idle > self._queued
+        if not (self._threads and self._accepted.may_accept(size, has_thread=has_thread)):
+            return False
+        self._accepted.accept(job, size)
+        self._accepted.let_in(self._enter)
+        return True
+
+    def refusal_of_async(self) -> QueueFull:
+        """What somebody gets whose job could not be accepted."""
+        return self.refusals.not_accepted(self._expected.retry_after)
+
+    def end_accepted(self, job: Job) -> None:
+        """An accepted job is over, or given up; in any thread."""
+        self._accepted.end(job)
+        self._accepted.let_in(self._enter)
+
+    def _enter(self, job: Job) -> None:
+        """Called under the lock of the accepted jobs."""
+        self._let_in += 1
+        self.queue.put([(job, monotonic())])
 
     def _hand_over(self) -> None:
         batch = self._batch
@@ -161,7 +229,7 @@ class ThreadPool:
     @property
     def load(self) -> int:
         """How many jobs are queued or running."""
-        return self.busy + len(self.queue) + len(self._batch)
+        return self.busy + self._queued
 
     @property
     def is_idle(self) -> bool:
@@ -176,7 +244,8 @@ class ThreadPool:
                 thread.job is not None and not self._is_overrun(thread) for thread in working
             )
             done = taken + self._taken_by_gone
-            return done == self._submitted and not (is_busy or self._batch)
+            is_over = done == self._submitted + self._let_in
+            return is_over and not (is_busy or self._batch or self._accepted)
 
     @property
     def is_worn(self) -> bool:
@@ -204,6 +273,7 @@ class ThreadPool:
                 job, since = self.queue.popleft()
                 if job is not None:
                     self._taken_by_gone += 1
+                    self._taken_back += 1
                     job.refuse(now - since)
 
     def running(self) -> list[Running]:
@@ -236,9 +306,16 @@ class ThreadPool:
         to.append(thread)
 
     def stop(self) -> None:
-        """Let each thread end behind the jobs that are queued."""
+        """Let each thread end behind the jobs that are queued.
+
+        What was accepted and has not run is told: the process may be over before.
+        """
         self._hand_over()
+        under_way, waiting = self._accepted.take_all()
+        for job in waiting:
+            self._enter(job)
         self.queue.put([_END] * len(self._threads))
+        self.refusals.end(monotonic(), under_way, waiting)
 
     def check_deadlines(self, now: float) -> None:
         """Give up what is past its time, and replace threads; `now` is `time.monotonic()`."""
@@ -247,6 +324,7 @@ class ThreadPool:
         self._hand_over()
         if self.queue_timeout:
             self._refuse_overdue(now)
+        self._look(now)
         with self._roster:
             overdue = self._overdue(now)
             for thread, _ in overdue:
@@ -271,14 +349,52 @@ class ThreadPool:
     def _refuse_overdue(self, now: float) -> None:
         """Answer for jobs that have waited too long, though no thread comes for them."""
         queue = self.queue
+        kept = []
         with suppress(IndexError):  # A thread was quicker.
             while now - queue[0][1] > self.queue_timeout:
                 job, since = item = queue.popleft()
+                if job is not None and job in self._accepted:
+                    kept.append(item)
+                    continue
                 if job is None or now - since <= self.queue_timeout:
                     queue.put_back(item)  # A thread has taken the one that was meant.
-                    return
+                    break
                 self._taken_by_gone += 1
+                self._taken_back += 1
                 job.refuse(now - since)
+        for item in reversed(kept):
+            queue.put_back(item)
+
+    def _look(self, now: float) -> None:
+        """See how long those who come now would wait."""
+        queue, expected = self.queue, self._expected
+        oldest = None
+        with suppress(IndexError):
+            oldest = queue[0][1]
+        queued = len(queue)
+        taken = self._submitted + self._let_in - self._taken_back - queued
+        expected.look(now, taken, queued, oldest)
+        self._limit = min(self.limit_queue, expected.limit)
+        if queued > expected.most:
+            self._refuse_newest(queued - expected.most)
+        self.refusals.check(now)
+
+    def _refuse_newest(self, count: int) -> None:
+        """Refuse those that have come before it was known that they would wait too long."""
+        queue = self.queue
+        kept = []
+        with suppress(IndexError):  # Threads were quicker.
+            for _ in range(count):
+                item = queue.pop()
+                job = item[0]
+                if job is None or job in self._accepted:
+                    kept.append(item)
+                    continue
+                self._taken_by_gone += 1
+                self._taken_back += 1
+                job.decline(self.refusal())
+        if kept:
+            queue.put(reversed(kept))
 
     def _overdue(self, now: float) -> list[tuple[PoolThread, Job]]:
         """Threads with jobs that are past their time, each job once."""

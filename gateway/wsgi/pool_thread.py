@@ -6,6 +6,7 @@ from threading import Lock, Thread, get_ident, local
 from time import monotonic
 from typing import Protocol
 
+from gateway.errors import Refusal
 from gateway.main_thread import MainThread
 from gateway.wsgi.job_queue import JobQueue
 
@@ -21,6 +22,9 @@ class Job(Protocol):
 
     def refuse(self, waited: float) -> None:
         """It stood in the queue for too long and will not run.  Called on the loop."""
+
+    def decline(self, refusal: Refusal) -> None:
+        """It would stand in the queue for too long and will not run.  Called on the loop."""
 
     def lose(self) -> None:
         """Its thread has ended under it.  Called on the loop."""

@@ -49,6 +49,7 @@ PURE = {
     "gateway.triggers.cors",
     "gateway.trust.networks",
     "gateway.wsgi.environ",
+    "gateway.wsgi.expected_wait",
     "gateway.wsgi.result",
 }
 """Clocks, bytes and settings are arguments here."""
@@ -102,6 +103,7 @@ LONG = {
     "gateway.http.exchange": "the right to answer, whose two sides are read against each other",
     "gateway.wsgi.bridge": "the ways into the pool from two kinds of servers, side by side",
     "gateway.wsgi.invocation": "one run, with all that can come in its way, from beginning to end",
+    "gateway.wsgi.pool": "who runs, who waits, who is given up: lists that must agree",
     "gateway.wsgi.hosted": "request, exchange and body of one foreign protocol",
 }
 """Modules that may be longer, and why."""

@@ -236,8 +236,9 @@ def test_a_failing_asynchronous_invocation_is_logged(stage, caplog):
     assert "request-1: asynchronous invocation failed: 502" in caplog.text
 
 
-def test_asynchronous_invocations_fill_the_queue_too(make_stage):
-    stage = make_stage(limit_queue=0)
+@pytest.mark.parametrize("bound", [{"limit_queue": 0}, {"async_memory": 16_000}])
+def test_asynchronous_invocations_are_bounded_before_they_are_accepted(make_stage, bound):
+    stage = make_stage(**bound)
     stage.handler.go.clear()
     wire = stage.connect()
     wire.send(ASYNC)

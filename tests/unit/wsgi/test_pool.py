@@ -578,3 +578,260 @@ def test_a_broken_log_keeps_nobody_from_being_answered(make_pool, monkeypatch):
     assert [job.told for job in jobs] == [["expired"], ["expired"]]
     for job in jobs:
         job.go.set()
+
+
+# --- who would wait too long -------------------------------------------------------------------
+
+
+class DeclinedJob(NotedJob):
+    """Notes what it is refused with."""
+
+    def decline(self, refusal):
+        self.told.append(refusal)
+
+
+def test_a_submission_goes_by_the_expected_wait(make_pool):
+    pool = make_pool(1, 100, queue_timeout=30.0)
+    begin(make_pool, pool, 1)
+    assert make_pool.submit(pool)
+    pool._expected.look = lambda *_: None
+    pool._expected.limit, pool._expected.retry_after = 2, 7
+    pool.check_deadlines(monotonic())
+    assert make_pool.submit(pool)
+    assert not make_pool.submit(pool)
+    refusal = pool.refusal()
+    assert "would be too long" in refusal.message
+    assert refusal.retry_after == 7
+    pool._expected.limit = 1000
+    pool.check_deadlines(monotonic())
+    assert pool._limit == 100, "the number stays a bound"
+
+
+def test_a_full_queue_says_so(make_pool):
+    pool = make_pool(1, 0)
+    begin(make_pool, pool, 1)
+    assert not make_pool.submit(pool)
+    assert "the queue is full" in pool.refusal().message
+
+
+def test_the_newest_are_refused_once_it_is_known_that_they_wait_too_long(make_pool):
+    pool = make_pool(1, 100, queue_timeout=30.0)
+    begin(make_pool, pool, 1)
+    waiting = [DeclinedJob() for _ in range(5)]
+    for job in waiting:
+        job.go.set()
+        assert pool.submit(job)
+    pool._expected.look = lambda *_: None
+    pool._expected.most = 2
+    pool.check_deadlines(monotonic())
+    assert [len(job.told) for job in waiting] == [0, 0, 1, 1, 1]
+    assert [job for job, _ in pool.queue] == waiting[:2]
+    pool.check_deadlines(monotonic())
+    assert [len(job.told) for job in waiting] == [0, 0, 1, 1, 1]
+
+
+def test_the_queue_is_looked_at_as_it_is(make_pool):
+    """What the watch has taken was not taken by threads."""
+    pool = make_pool(1, 100, queue_timeout=30.0)
+    (running,) = begin(make_pool, pool, 1)
+    waiting = [DeclinedJob() for _ in range(5)]
+    for job in waiting:
+        assert pool.submit(job)
+    seen = []
+    pool._expected.look = lambda *found: seen.append(found)
+    pool._expected.most = 3
+    oldest = pool.queue[0][1]
+    for now in (oldest + 1, oldest + 2):
+        pool.check_deadlines(now)
+    pool.check_deadlines(oldest + 31)
+    for job in (running, *waiting):
+        job.go.set()
+    await_true(lambda: pool.is_idle)
+    assert seen == [
+        (oldest + 1, 1, 5, oldest),
+        (oldest + 2, 1, 3, oldest),
+        (oldest + 31, 1, 0, None),
+    ]
+
+
+def test_refusals_are_told_in_the_log(make_pool, caplog):
+    pool = make_pool(1, 0, handler_timeout=5)
+    begin(make_pool, pool, 1)
+    for _ in range(3):
+        assert not make_pool.submit(pool)
+        pool.refusal()
+    pool.check_deadlines(100.0)
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "3 requests were refused: every thread is busy (1 of 1 threads at work, 0 wait); "
+        "give more --threads or --workers"
+    )
+
+
+def test_timeouts_are_told_in_the_log(make_pool, caplog):
+    pool = make_pool()
+    pool.refusals.note_late()
+    pool.check_deadlines(100.0)
+    assert "1 requests were answered 503: they waited for --queue-timeout" in caplog.text
+
+
+def test_stuck_threads_are_told_in_the_log(make_pool, monkeypatch, caplog):
+    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 0)
+    pool = make_pool(1, 5, handler_timeout=5)
+    begin(make_pool, pool, 1)
+    pool.check_deadlines(monotonic() + 6)
+    assert not make_pool.submit(pool)
+    pool.refusal()
+    pool.check_deadlines(monotonic() + 7)
+    assert "1 requests were refused: every thread is stuck in a handler" in caplog.text
+
+
+# --- what was accepted ---------------------------------------------------------------------------
+
+
+def accept(pool, count):
+    """Jobs that end by `end_accepted`, as detached exchanges do."""
+    jobs = []
+    for number in range(count):
+        job = AcceptedJob(pool, f"accepted-{number}")
+        assert pool.accept(job, 0)
+        jobs.append(job)
+    return jobs
+
+
+class AcceptedJob(DeclinedJob):
+    """One that was promised."""
+
+    def __init__(self, pool, name):
+        super().__init__()
+        self.pool = pool
+        self.name = name
+
+    def __str__(self):
+        return self.name
+
+    def run(self, waited):
+        super().run(waited)
+        self.pool.end_accepted(self)
+
+    def expire(self):
+        super().expire()
+        self.pool.end_accepted(self)
+
+
+def test_what_was_accepted_waits_for_ever(make_pool):
+    pool = make_pool(1, 20, queue_timeout=5.0)
+    (running,) = begin(make_pool, pool, 1)
+    jobs = accept(pool, 20)
+    pool._expected.most = 0
+    pool._expected.look = lambda *_: None
+    for _ in range(2):
+        pool.check_deadlines(monotonic() + 1000)
+    assert not pool.is_idle
+    running.go.set()
+    for job in jobs:
+        job.go.set()
+        assert job.ended.wait(PATIENCE)
+        assert job.told == []
+    assert await_true(lambda: pool.is_idle)
+
+
+def test_others_are_refused_in_time_behind_what_was_accepted(make_pool):
+    pool = make_pool(1, 5, queue_timeout=5.0)
+    (running,) = begin(make_pool, pool, 1)
+    (job,) = accept(pool, 1)
+    others = [DeclinedJob(), DeclinedJob()]
+    for other in others:
+        assert pool.submit(other)
+    pool.check_deadlines(monotonic() + 6)
+    assert [[kind for kind, _ in other.told] for other in others] == [["refused"]] * 2
+    running.go.set()
+    job.go.set()
+    assert job.ended.wait(PATIENCE)
+    assert await_true(lambda: pool.is_idle)
+
+
+def test_what_was_accepted_and_what_waits_take_turns(make_pool):
+    pool = make_pool(1, 100)
+    (running,) = begin(make_pool, pool, 1)
+    order = []
+
+    class Ordered(AcceptedJob):
+        def run(self, waited):
+            order.append(self.name)
+            self.pool.end_accepted(self)
+
+    for number in range(3):
+        assert pool.accept(Ordered(pool, f"accepted-{number}"), 0)
+    for number in range(3):
+        assert pool.submit(Ordered(pool, f"other-{number}"))
+    running.go.set()
+    assert await_true(lambda: pool.is_idle)
+    assert order[0] == "accepted-0"
+    assert order[1:4] == ["other-0", "other-1", "other-2"]
+    assert order[4:] == ["accepted-1", "accepted-2"]
+
+
+def test_a_thread_is_left_to_others(make_pool):
+    pool = make_pool(4, 100)
+    jobs = accept(pool, 10)
+    await_true(lambda: pool.busy == 3)
+    other = make_pool.submit(pool)
+    assert other.begun.wait(PATIENCE)
+    other.go.set()
+    for job in jobs:
+        job.go.set()
+    assert await_true(lambda: pool.is_idle)
+    assert all(job.ended.is_set() for job in jobs)
+
+
+def test_one_that_is_given_up_lets_the_next_one_in(make_pool):
+    pool = make_pool(1, 5, handler_timeout=5)
+    first, second = accept(pool, 2)
+    assert first.begun.wait(PATIENCE)
+    pool.check_deadlines(monotonic() + 6)
+    assert first.told == ["expired"]
+    assert second.begun.wait(PATIENCE)
+    for job in (first, second):
+        job.go.set()
+    assert await_true(lambda: pool.is_idle)
+
+
+def test_what_has_not_run_at_the_end_is_told(make_pool, caplog):
+    pool = make_pool(1, 60)
+    jobs = accept(pool, 60)
+    assert jobs[0].begun.wait(PATIENCE)
+    pool.stop()
+    texts = [record.getMessage() for record in caplog.records]
+    assert [text.partition(",")[0] for text in texts] == [
+        "the end comes too soon for 1 asynchronous invocations",
+        "the end comes too soon for 59 asynchronous invocations",
+        "the end comes too soon for 59 asynchronous invocations",
+    ]
+    assert texts[0].endswith("still running or about to: accepted-0")
+    assert " ".join(texts[1:]).split("accepted-")[1:][-1] == "59"
+    for job in jobs:
+        job.go.set()
+        assert job.ended.wait(PATIENCE), "for as long as the process is there, they run"
+
+
+def test_nothing_is_told_when_all_have_run(make_pool, caplog):
+    pool = make_pool(1, 5)
+    for job in accept(pool, 3):
+        job.go.set()
+        assert job.ended.wait(PATIENCE)
+    assert await_true(lambda: pool.is_idle)
+    pool.stop()
+    assert caplog.records == []
+    pool.start(None)
+
+
+def test_who_cannot_be_accepted_is_counted(make_pool, caplog):
+    pool = make_pool(1, 1)
+    jobs = accept(pool, 2)
+    assert not pool.accept(HeldJob(), 0)
+    assert "asynchronous" in pool.refusal_of_async().message
+    pool.check_deadlines(100.0)
+    assert "1 asynchronous requests were refused: too many wait to run" in caplog.text
+    for job in jobs:
+        job.go.set()
