@@ -1,18 +1,21 @@
 """Listening sockets, and the words for each reason why there is none."""
 
 import errno
+import fcntl
 import os
 import socket
 import stat
 import subprocess
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from gateway import listening
 from gateway.errors import UsageError
 from gateway.listening import (
-    accept_queued,
+    BoundPath,
     address_of,
     listen_on_path,
     listen_on_port,
@@ -208,6 +211,128 @@ def test_what_a_link_leads_to_is_never_removed(tmp_path):
     assert (tmp_path / "dead.sock").exists()
 
 
+def test_a_path_whose_queue_is_full_is_in_use(tmp_path):
+    """Who listens there is stopped, say: `connect` would wait for it."""
+    path = tmp_path / "gateway.sock"
+    with listen_on_path(path, 0), ExitStack() as stack:
+        while True:
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.setblocking(False)
+            try:
+                client.connect(str(path))
+            except BlockingIOError:
+                break
+        assert refusal_of(listen_on_path, path, 5).startswith(f"--unix {path} is in use")
+        assert path.is_socket()
+
+
+START = """
+import sys, time
+from pathlib import Path
+from gateway.errors import UsageError
+from gateway.listening import listen_on_path
+
+sys.stdin.readline()
+try:
+    sock = listen_on_path(Path(sys.argv[1]), 5)
+except UsageError as error:
+    print("refused", flush=True)
+else:
+    print("listens", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_of_many_that_find_a_dead_socket_one_replaces_it(tmp_path):
+    path = tmp_path / "gateway.sock"
+    for _ in range(5):
+        path.unlink(missing_ok=True)
+        listen_on_path(path, 5).close()
+        starting = [
+            subprocess.Popen(
+                [sys.executable, "-c", START, str(path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(4)
+        ]
+        for one in starting:
+            one.stdin.write("go\n")
+            one.stdin.flush()
+        said = [one.stdout.readline().strip() for one in starting]
+        assert sorted(said) == ["listens", *["refused"] * 3]
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+        for one in starting:
+            one.communicate("end\n", timeout=30)
+
+
+def test_a_folder_that_somebody_keeps_locked_is_done_without(tmp_path, monkeypatch):
+    monkeypatch.setattr(listening, "_LOCK_PAUSE", 0)
+    held = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    path = tmp_path / "gateway.sock"
+    with listen_on_path(path, 5):
+        BoundPath(path).remove()
+        assert not path.exists()
+    os.close(held)
+
+
+# --- the end of a path -------------------------------------------------------------------------
+
+
+def test_what_was_bound_is_removed_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "gateway.sock"
+    with listen_on_path(path, 5):
+        bound = BoundPath(Path("gateway.sock"))
+        monkeypatch.chdir("/")
+        bound.remove()
+        assert not path.exists()
+        with listen_on_path(path, 5):
+            bound.remove()
+            assert path.exists()
+
+
+@pytest.mark.parametrize("what", ["nothing", "file", "folder", "link", "socket", "renamed socket"])
+def test_what_stands_there_instead_is_left(tmp_path, what):
+    path, other = tmp_path / "gateway.sock", tmp_path / "other.sock"
+    with listen_on_path(path, 5), ExitStack() as stack:
+        bound = BoundPath(path)
+        if what == "renamed socket":
+            stack.enter_context(listen_on_path(other, 5))
+            other.rename(path)
+        elif what == "link":
+            path.rename(other)
+            path.symlink_to(other)
+        else:
+            path.unlink()
+            if what == "file":
+                path.write_text("precious")
+            elif what == "folder":
+                path.mkdir()
+            elif what == "socket":
+                stack.enter_context(listen_on_path(path, 5))
+        before = sorted(tmp_path.iterdir())
+        bound.remove()
+        assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_child_removes_nothing(tmp_path):
+    path = tmp_path / "gateway.sock"
+    with listen_on_path(path, 5):
+        bound = BoundPath(path)
+        pid = os.fork()
+        if not pid:
+            bound.remove()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        assert path.exists()
+        bound.remove()
+        assert not path.exists()
+
+
 # --- descriptors -------------------------------------------------------------------------------
 
 
@@ -238,21 +363,6 @@ def test_sockets_that_do_not_listen(kind):
         assert text.startswith(f"--fd {sock.fileno()} is no listening stream socket: call listen")
 
 
-# --- what is queued ----------------------------------------------------------------------------
-
-
-def test_what_is_queued_is_accepted():
-    with listen_on_port("127.0.0.1", 0, 5) as sock:
-        sock.setblocking(False)
-        assert accept_queued(sock) == []
-        clients = [socket.create_connection(sock.getsockname()) for _ in range(3)]
-        accepted = accept_queued(sock)
-        assert {one.getpeername() for one in accepted} == {one.getsockname() for one in clients}
-        assert accept_queued(sock) == []
-        for one in (*clients, *accepted):
-            one.close()
-
-
 # --- the end -----------------------------------------------------------------------------------
 
 
@@ -274,14 +384,14 @@ def listener(request, tmp_path):
 def test_new_connections_are_refused_and_those_there_are_are_not_touched(listener):
     with socket.socket(listener.family) as old, socket.socket(listener.family) as queued:
         old.connect(listener.getsockname())
-        (accepted,) = accept_queued(listener)
+        accepted, _ = listener.accept()
         queued.connect(listener.getsockname())
         refuse_new(listener)
         with socket.socket(listener.family) as new:
             new.settimeout(0.2)
             with pytest.raises((TimeoutError, ConnectionRefusedError)):
                 new.connect(listener.getsockname())
-        (last,) = accept_queued(listener)
+        last, _ = listener.accept()
         for client, own in ((old, accepted), (queued, last)):
             with own:
                 client.sendall(b"ping")
