@@ -45,7 +45,8 @@ class DeadlineSweep:
         for connection in list(self._site.connections):
             connection.check_deadline(now)
         self._site.budget.settle()
-        self._site.unsent.check()
+        self._site.budget.cut_slowest(now, self._site.timeouts.body)
+        self._site.troubles.check(now)
         self._site.blocks.trim()
         for check in self._checks:
             check(now)
