@@ -28,6 +28,7 @@ from gateway.http.exchange import Exchange
 from gateway.http.response import kind_of, status_of
 from gateway.http.response_head import ResponseHead, response_header_too_large
 from gateway.loggers import logger
+from gateway.trouble import Trouble
 
 if TYPE_CHECKING:
     from asgiref.typing import (
@@ -86,6 +87,12 @@ class AsgiApplication:
             lambda head, request_id: address(head.path, request_id, contexts)
         )
         self._runs: set[_Run] = set()
+        self._refused = Trouble(
+            log,
+            "requests were refused",
+            f"{limit_concurrency} are being handled",
+            "give more --workers, or raise --queue",
+        )
         self._warned: set[str] = set()
 
     def __repr__(self) -> str:
@@ -106,13 +113,20 @@ class AsgiApplication:
 
     def check_deadlines(self, now: float) -> None:
         """Cancel what is past its time; `now` is `time.monotonic()`."""
+        self._refused.check(now)
         if self.handler_timeout:
             for run in list(self._runs):
                 if now - run.started_at > self.handler_timeout:
                     run.expire()
 
-    def relieve(self) -> None:
+    @property
+    def is_short_of_threads(self) -> bool:
+        """Never: it has none."""
+        return False
+
+    def relieve(self) -> bool:
         """Nothing: no thread answers."""
+        return True
 
     def stop(self) -> None:
         """Cancel what still runs."""
@@ -122,6 +136,7 @@ class AsgiApplication:
     def handle(self, exchange: Exchange) -> None:
         """Run the application for `exchange`, or refuse it."""
         if len(self._runs) >= self.limit_concurrency:
+            self._refused.note()
             exchange.refuse(QueueFull(f"{self.limit_concurrency} requests are being handled"))
             exchange.release()
             return

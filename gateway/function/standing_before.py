@@ -30,9 +30,14 @@ class StandingBefore:
         """Give up what is past its time; `now` is the loop's, in seconds."""
         self._application.check_deadlines(now)
 
-    def relieve(self) -> None:
+    @property
+    def is_short_of_threads(self) -> bool:
+        """Whether requests wait for a thread."""
+        return self._application.is_short_of_threads
+
+    def relieve(self) -> bool:
         """The calling thread, which answers an exchange, is held up by its slow client."""
-        self._application.relieve()
+        return self._application.relieve()
 
     def stop(self) -> None:
         """No more exchanges will come."""

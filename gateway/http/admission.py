@@ -2,11 +2,16 @@
 
 A connection with nothing under way, waiting for the longest time, is closed for a newcomer: its
 client asks for nothing (or trickles a head), and must expect it (RFC 9112 §9.5), or it has been
-told its last.  So clients that only hold connections keep nobody out.  Where every connection has
-a request, the newcomer gets 503.
+told its last.  Where there is none, the one goes that trickles a body, the slowest first.  So
+clients that only hold connections keep nobody out.  Where every connection has a request, the
+newcomer gets 503.
+
+Who is turned away has some time to read why.  When these have become many, the one that has had
+the longest is closed for the next, so that each is told.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -21,6 +26,9 @@ log = logger("gateway.connection")
 
 _LINGER: Final = 2.0
 """Seconds in which somebody turned away may read why."""
+
+_TRICKLE: Final = 4 * 1024
+"""Bytes per second, with less of which the body of a request trickles."""
 
 
 class Admission:
@@ -42,35 +50,62 @@ class Admission:
         """Who can make room, and since when, the longest-waiting last."""
         self.arriving: Callable[[], int] = lambda: 0
         """How many connections have been let in that are not among the site's yet."""
+        self._trickling: list[tuple[float, Client]] = []
+        """Who can make room if there is nobody else, and how fast it is, the slowest last."""
         self._is_fresh = False
-        """Whether `_waiting` is of the present sweep: nobody new can be found before the next."""
-        self._turned_away = 0
-        """Since the last sweep, for the log."""
+        """Whether these are of the present sweep: nobody new can be found before the next."""
+        self._told: OrderedDict[Lingering, None] = OrderedDict()
+        """Those turned away that may still read why, the first of them first."""
 
     def __call__(self) -> asyncio.Protocol:
         """The protocol of one more connection."""
         room = self._max_connections - len(self._site.connections) - self.arriving()
         if room > 0 or self._make_room():
             return self.admit()
-        self._turned_away += 1
-        return TurnedAway(self._site, may_speak=room > -self._max_turned_away)
+        self._site.troubles.turned_away.note()
+        return TurnedAway(self._site, self._tell)
+
+    def _tell(self, transport: asyncio.Transport) -> None:
+        """Have the client read what has been written, for as long as there is room for that."""
+        told = self._told
+        for lingering in [one for one in told if one not in self._site.connections]:
+            del told[lingering]
+        while len(told) >= max(1, self._max_turned_away):
+            told.popitem(last=False)[0].cut()
+        # It stands beyond the cap: who came for its room would, too.
+        told[Lingering(self._site, transport, _LINGER, makes_room=False)] = None
 
     def is_full(self) -> bool:
         """Whether connections hold half of what they may, and so most of the open files."""
         return 2 * len(self._site.connections) >= self._max_connections
 
     def _make_room(self) -> bool:
-        """Close the connection that has had nothing under way the longest, if there is one."""
+        """Close a connection that has nothing under way, or trickles, if there is one."""
         if not self._is_fresh:
             self._is_fresh = True
             waiting = [(client.waits_since, client) for client in self._site.connections]
             self._waiting = [pair for pair in waiting if pair[0]]
             self._waiting.sort(key=lambda pair: -pair[0])
+            paces = [(client.pace, client) for client in self._site.connections]
+            self._trickling = [
+                (pace, client) for pace, client in paces if pace is not None and pace < _TRICKLE
+            ]
+            self._trickling.sort(key=lambda pair: -pair[0])
         while self._waiting:
             since, client = self._waiting.pop()
-            if client.waits_since == since and client.make_room():
+            if client.waits_since == since and self._closes(client):
+                return True
+        while self._trickling:
+            _, client = self._trickling.pop()
+            if client.pace is not None and self._closes(client):
                 return True
         return False
+
+    def _closes(self, client: Client) -> bool:
+        is_closed = client.make_room()
+        if is_closed:
+            self._site.troubles.made_room.note()
+        return is_closed
 
     def admit(self) -> asyncio.Protocol:
         """The protocol of a connection that is there already, whatever the cap."""
@@ -80,25 +115,20 @@ class Admission:
         """Called by the sweep, behind its look at the connections."""
         self._is_fresh = False
         self._waiting.clear()
-        if self._turned_away:
-            log.warning(
-                "%d connections were turned away: each of %d has a request under way",
-                self._turned_away,
-                self._max_connections,
-            )
-            self._turned_away = 0
+        self._trickling.clear()
 
 
 class TurnedAway(asyncio.Protocol):
     """A connection beyond the cap: 503, whatever it was about to ask."""
 
-    def __init__(self, site: Site, *, may_speak: bool) -> None:
+    def __init__(self, site: Site, tell: Callable[[asyncio.Transport], None]) -> None:
+        """`tell` takes the transport over, once the answer has been written to it."""
         self._site = site
-        self._may_speak = may_speak
+        self._tell = tell
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast("asyncio.Transport", transport)
-        if stands_for_standard(transport) or not self._may_speak:
+        if stands_for_standard(transport):
             transport.abort()
             return
         refusal = ConnectionLimit("the gateway has as many connections as it may have")
@@ -107,5 +137,4 @@ class TurnedAway(asyncio.Protocol):
         constant = self._site.constant_fields + request_id
         head = self._site.exchange_type.seal(response.encode(None, len(body), False, constant))
         transport.write(head + body)
-        # It stands beyond the cap: who came for its room would, too.
-        Lingering(self._site, transport, _LINGER, makes_room=False)
+        self._tell(transport)

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from io import BytesIO
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from gateway.http.blocks import BlockPool, Blocks
 from gateway.http.body_file import BodyFile
@@ -90,6 +90,25 @@ class BodyBuffer:
         return self._stream
 
 
+_SHORT: Final = 2.0
+"""Seconds that somebody waits for memory, or a quarter of what it may wait, before somebody else is
+cut off for it."""
+
+_SLOW: Final = 4.0
+"""Of the time for a body: who brings what it holds more slowly than that may be cut off."""
+
+
+class Upload(Protocol):
+    """Whose body it is, as far as it can be cut off."""
+
+    is_cut: bool
+    """Set: it is to end."""
+
+    @property
+    def pace(self) -> float | None:
+        """Bytes per second lately; `None`: it is not known yet."""
+
+
 class BodyBudget:
     """How many bytes of bodies a process keeps in memory, shared by all its connections.
 
@@ -98,10 +117,23 @@ class BodyBudget:
     without end while no complete body is held, whose handler would give it back.  So what is held
     stays within the limit, the overdraft, and a segment for each connection.
 
+    While others wait, who holds much and brings little is cut off: the one first that would need
+    the longest at its pace for what it holds.  While nobody waits, everybody may be slow.
+
     All methods belong to the loop's thread but `give_back`, which may be called from any.
     """
 
-    __slots__ = ("_arriving", "_limit", "_open", "_overdraft", "_returned", "_waiting", "used")
+    __slots__ = (
+        "_arriving",
+        "_limit",
+        "_open",
+        "_overdraft",
+        "_returned",
+        "_short_since",
+        "_streamed",
+        "_waiting",
+        "used",
+    )
 
     def __init__(self, limit: int, overdraft: int = 0) -> None:
         """`limit` and `overdraft` in bytes; an overdraft of one body lets all bodies finish."""
@@ -111,8 +143,12 @@ class BodyBudget:
         """Bytes taken and not given back."""
         self._arriving = 0
         """Those of them whose bodies are not complete."""
-        self._open: dict[object, int] = {}
-        self._waiting: dict[object, Callable[[], None]] = {}
+        self._open: dict[Upload, int] = {}
+        self._streamed: dict[Upload, int] = {}
+        """Bodies that are read while they arrive, and how much is counted for them meanwhile."""
+        self._waiting: dict[Upload, Callable[[], None]] = {}
+        self._short_since: float | None = None
+        """Since when somebody waits, as far as the sweep has seen."""
         self._returned: deque[int] = deque()
 
     @property
@@ -120,11 +156,11 @@ class BodyBudget:
         """Whether somebody should call `settle` soon after giving bytes back."""
         return bool(self._waiting)
 
-    def enter(self, owner: object) -> None:
+    def enter(self, owner: Upload) -> None:
         """Register a body that begins to arrive."""
         self._open[owner] = 0
 
-    def take(self, owner: object, size: int, resume: Callable[[], None]) -> bool:
+    def take(self, owner: Upload, size: int, resume: Callable[[], None]) -> bool:
         """Count `size` bytes that arrived; whether the owner may read more at once.
 
         If not, `resume` is called when it may.
@@ -138,14 +174,14 @@ class BodyBudget:
         self._waiting[owner] = resume
         return False
 
-    def room(self, owner: object, size: int) -> int:
+    def room(self, owner: Upload, size: int) -> int:
         """How many of `size` bytes the owner should read at once, not to go far over the limit."""
         free = self._limit - self.used
         if free >= size or self._may_overdraw(owner):
             return size
         return min(size, max(free, _LEAST_READ))
 
-    def _may_overdraw(self, owner: object) -> bool:
+    def _may_overdraw(self, owner: Upload) -> bool:
         is_oldest = next(iter(self._open), None) is owner
         is_held = self.used > self._arriving
         return is_oldest and (not is_held or self.used <= self._limit + self._overdraft)
@@ -155,8 +191,15 @@ class BodyBudget:
         self._collect()
         self.used += size
 
-    def leave(self, owner: object) -> None:
+    def stream(self, owner: Upload) -> None:
+        """The owner's body is handed on while it arrives; its bytes stay counted."""
+        held = self._open.get(owner, 0)
+        self.leave(owner)
+        self._streamed[owner] = held
+
+    def leave(self, owner: Upload) -> None:
         """The owner's body is complete, or will not be; its bytes stay counted."""
+        self._streamed.pop(owner, None)
         self._arriving -= self._open.pop(owner, 0)
         self._waiting.pop(owner, None)
         if self._waiting:
@@ -166,11 +209,34 @@ class BodyBudget:
         """Return the bytes of a body that nobody needs any more; safe in any thread."""
         self._returned.append(size)
 
+    def cut_slowest(self, now: float, body_timeout: float) -> None:
+        """Have one upload end that others wait for, if it is slow; called by the sweep.
+
+        `now` is in seconds; for `body_timeout` seconds somebody may wait.
+        """
+        if not self._waiting:
+            self._short_since = None
+        elif self._short_since is None:
+            self._short_since = now
+        elif now - self._short_since >= min(_SHORT, body_timeout / 4):
+            seconds, slowest = max(
+                (
+                    (held / max(owner.pace, 1.0), owner)
+                    for owner, held in (*self._open.items(), *self._streamed.items())
+                    if owner.pace is not None and not owner.is_cut
+                ),
+                key=lambda pair: pair[0],
+                default=(0.0, None),
+            )
+            if slowest is not None and seconds > body_timeout * _SLOW:
+                slowest.is_cut = True
+                self._short_since = now
+
     def settle(self) -> None:
         """Let those read on for whom there is room again."""
         self._collect()
         oldest = next(iter(self._open), None)
-        if oldest in self._waiting and self._may_overdraw(oldest):
+        if oldest is not None and oldest in self._waiting and self._may_overdraw(oldest):
             self._waiting.pop(oldest)()
         for owner in list(self._waiting):
             if self.used > self._limit:

@@ -3,21 +3,37 @@
 Theory of operation: the loop appends, one pool thread reads.  The reader waits for bytes; the
 loop is told to stop reading from the client when the bound is reached, and to go on when half of
 it is free again.  Never more than the bound and one segment is in memory.
+
+A thread that waits for its client's bytes for more than a moment says so: another takes its place,
+as where a client does not read.  Where none can, the time that it waits is counted, and bounded by
+`http.reception` when others wait for a thread.
 """
 
 import io
 from collections.abc import Callable
 from threading import Condition
-from typing import IO
+from typing import IO, Final
 
 from gateway.errors import Refusal
+
+_MOMENT: Final = 0.01
+"""Seconds that a thread waits for bytes without telling."""
 
 
 class BodyStream:
     """The loop's side; `open` gives the reader's."""
 
-    def __init__(self, head_start: bytes, bound: int, on_room: Callable[[], None]) -> None:
-        """`head_start` is what has arrived; `on_room` is called by the reader's thread."""
+    def __init__(
+        self,
+        head_start: bytes,
+        bound: int,
+        on_room: Callable[[], None],
+        relieve: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`head_start` is what has arrived; the others are called by the reader's thread.
+
+        `relieve`: it waits for the client; whether another can take its place.
+        """
         self.size = len(head_start)
         """Bytes that count against the process's body budget, for as long as it is read."""
         self.length: int | None = None
@@ -26,6 +42,9 @@ class BodyStream:
         """Called on the loop when there is something to take, for readers on the loop."""
         self._bound = bound
         self._on_room = on_room
+        self._relieve = relieve
+        self.holds_up = False
+        """Whether a thread waits for bytes now, and no other could take its place."""
         self._condition = Condition()
         self._pieces = bytearray(head_start)
         self.received = len(head_start)
@@ -70,10 +89,24 @@ class BodyStream:
 
     def wait_and_take(self, size: int) -> bytes:
         """As `take`, in a pool thread: waits for bytes.  The loop's deadlines bound the wait."""
+        taken = self._take_within(size, _MOMENT)
+        if taken is None:
+            self.holds_up = not self._relieve()  # Without the lock, which the loop wants.
+            try:
+                taken = self._take_within(size, None)
+            finally:
+                self.holds_up = False
+            assert taken is not None
+        return taken
+
+    def _take_within(self, size: int, seconds: float | None) -> bytes | None:
+        """As `take`, waiting for so long; `None`: for as long as it takes."""
         with self._condition:
-            while (taken := self._take(size)) is None:
-                self._condition.wait()
-            return taken
+            self._condition.wait_for(self._has_some, seconds)
+            return self._take(size)
+
+    def _has_some(self) -> bool:
+        return bool(self._pieces) or self._fault is not None or self.length is not None
 
     def open(self) -> IO[bytes]:
         """The body as a binary file that blocks; for one reader in a pool thread."""

@@ -565,12 +565,36 @@ class Connection(asyncio.Protocol):
         """Since when, by the loop's time, it waits for a request; 0 when it has one."""
         return self._since if self._wait in (_REQUEST, _HEAD) else 0.0
 
+    @property
+    def pace(self) -> float | None:
+        """Bytes per second that it has brought lately of a body that the handler waits for."""
+        reception, exchange = self._reception, self._exchange
+        if reception is None or exchange is None or exchange.is_dispatched:
+            return None
+        return reception.pace
+
     def make_room(self) -> bool:
         """Close, unless a request has come in this moment; whether it does."""
+        if self._reception is not None:
+            return self._give_up_body()
         if self._is_ready:
             with suppress(OSError):  # Nothing has come, or it is over.
                 if self.writer.duplicate.recv(1, socket.MSG_PEEK):
                     return False
+        self._close()
+        return True
+
+    def _give_up_body(self) -> bool:
+        """Say why, and close: what has not been read would make a reset of that."""
+        with suppress(OSError):
+            self.writer.duplicate.recv(_MAX_PENDING)
+        exchange = self._exchange
+        assert exchange is not None
+        refusal = RequestTimeout("the request body came too slowly while others had no connection")
+        self._end_reception(refusal)
+        self._wait = _OVER
+        exchange.refuse(refusal)
+        exchange.release()
         self._close()
         return True
 

@@ -81,11 +81,12 @@ class DeadlineSweep:
                 _DEPTH,
             )
 
-    def _settle(self, now: float) -> None:  # noqa: ARG002
+    def _settle(self, now: float) -> None:
         site = self._site
         site.refresh_date()
         site.budget.settle()
-        site.unsent.check()
+        site.budget.cut_slowest(now, site.timeouts.body)
+        site.troubles.check(now)
         site.blocks.trim()
 
     def _report(self, error: Exception) -> None:

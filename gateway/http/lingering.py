@@ -74,6 +74,10 @@ class Lingering(asyncio.Protocol):
             return 0.0
         return self._deadline - self._seconds
 
+    @property
+    def pace(self) -> None:
+        """It brings nothing that is awaited."""
+
     def make_room(self) -> bool:
         """Close: the client has had its answer."""
         self.cut()

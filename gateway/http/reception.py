@@ -13,9 +13,20 @@ from gateway.http.exchange import Exchange
 from gateway.http.flow import ReadFlow
 from gateway.http.framing import Chunked, FixedLength, Framing
 from gateway.http.head import CHUNKED, RequestHead, body_too_large
+from gateway.http.progress import Progress
 
 _FEW: Final = 128 * 1024
 """Bytes that must have come before blocks are taken for more: who sends slowly gets none."""
+
+
+_HOLD: Final = 5.0
+"""Seconds that a client may keep a thread waiting for bytes while others wait for the thread."""
+
+_BUYS: Final = 64 * 1024
+"""Bytes that add a second to them."""
+
+_LONGEST_LOOK: Final = 1.0
+"""Seconds between two looks that count: a process that stood still is no client's fault."""
 
 
 class Reception:
@@ -33,7 +44,12 @@ class Reception:
         "_flow",
         "_framing",
         "_last",
+        "_looked_at",
+        "_looked_at_bytes",
         "_paid",
+        "_patience",
+        "_progress",
+        "is_cut",
         "is_direct",
         "is_ready",
     )
@@ -60,6 +76,12 @@ class Reception:
         self.is_ready = False
         self.is_direct = False
         """Whether the next bytes are best read straight to where `room` says."""
+        self._progress = Progress(site.loop.time() - flow.time_paused)
+        self._patience = _HOLD
+        self._looked_at = 0.0
+        self._looked_at_bytes = 0
+        self.is_cut = False
+        """Whether others wait for the memory that it holds, and it is to end for that."""
         site.budget.enter(self)
 
     @property
@@ -78,6 +100,7 @@ class Reception:
             rest = self._framing.feed(data)
             if self._framing.is_complete:
                 body.end()
+                self._exchange.connection.site.budget.leave(self)
             elif body.is_full:
                 self._flow.pause(reasons.HANDLER)
             return rest
@@ -130,12 +153,13 @@ class Reception:
         connection = self._exchange.connection
         # For the thread that reads; it names no reception, which refers to the stream.
         on_room = partial(connection.call_soon, self._flow.resume, reasons.HANDLER)
-        stream = BodyStream(body.take_all(), self._bound, on_room)
+        relieve = connection.site.application.relieve
+        stream = BodyStream(body.take_all(), self._bound, on_room, relieve)
         self._body = self._exchange.body = stream
         self._framing.sink = stream.append
         self.is_ready = True
         self.is_direct = False
-        connection.site.budget.leave(self)
+        connection.site.budget.stream(self)
         self._flow.pause(reasons.HANDLER)
 
     def _resume_for_budget(self) -> None:
@@ -153,11 +177,16 @@ class Reception:
         But never more than `body` seconds ahead: a client could buy hours at once, and hold for
         as long the memory that others wait for.
         """
-        timeouts = self._exchange.connection.site.timeouts
+        site = self._exchange.connection.site
+        timeouts = site.timeouts
+        if self._is_too_slow_for_others(now):
+            site.troubles.slow_uploads.note()
+            return RequestTimeout("the request body came too slowly while others waited for it")
         if self._flow.reasons:
             # The gateway itself does not read.  For the budget it waits no longer than for bytes.
             is_starved = self._flow.reasons & reasons.BUDGET
             if is_starved and now > self._flow.paused_at + timeouts.body:
+                site.troubles.starved.note()
                 return BudgetTimeout("there is no memory for the request body")
             return None
         clock = now - self._flow.time_paused
@@ -168,6 +197,25 @@ class Reception:
         if clock > min(self._deadline, self._last):
             return RequestTimeout("the request body did not arrive in time")
         return None
+
+    @property
+    def pace(self) -> float | None:
+        """Bytes per second that have come lately; `None`: it is too new."""
+        return self._progress.pace
+
+    def _is_too_slow_for_others(self, now: float) -> bool:
+        """Whether it holds memory, or a thread, for which others wait."""
+        flow, body = self._flow, self._body
+        clock = (flow.paused_at if flow.reasons else now) - flow.time_paused
+        self._progress.note(clock, body.received)
+        if isinstance(body, BodyStream):
+            looked_at, self._looked_at = self._looked_at, now
+            came = body.received - self._looked_at_bytes
+            self._looked_at_bytes = body.received
+            if body.holds_up and self._exchange.connection.site.application.is_short_of_threads:
+                self._patience -= min(now - looked_at, _LONGEST_LOOK)
+                self._patience = min(_HOLD, self._patience + came / _BUYS)
+        return self.is_cut or self._patience < 0
 
 
 def _framing(head: RequestHead, body: BodyBuffer, exchange: Exchange) -> Framing:

@@ -12,6 +12,7 @@ from gateway.http.body import BodyBudget
 from gateway.http.error_style import ErrorStyle, FunctionCompute2
 from gateway.http.exchange import Exchange
 from gateway.http.fields import FieldNames
+from gateway.http.troubles import Troubles
 from gateway.http.unsent import UnsentAnswers
 from gateway.limits import MIB, Limits
 
@@ -29,8 +30,15 @@ class Application(Protocol):
     def handle(self, exchange: "Exchange") -> None:
         """Answer `exchange`, now or later.  Called on the loop; must neither block nor raise."""
 
-    def relieve(self) -> None:
-        """The calling thread, which answers an exchange, is held up by its slow client."""
+    def relieve(self) -> bool:
+        """The calling thread, which answers an exchange, is held up by its slow client.
+
+        Whether nobody else is held up by that.
+        """
+
+    @property
+    def is_short_of_threads(self) -> bool:
+        """Whether requests wait for a thread; a client that holds one up holds up them."""
 
 
 FIRST_REQUEST: Final = 1.0
@@ -54,6 +62,11 @@ class Client(Protocol):
     @property
     def waits_since(self) -> float:
         """Since when, by the loop's time, it has nothing under way; 0: it has."""
+
+    @property
+    def pace(self) -> float | None:
+        """How many bytes per second it has brought lately of what it has under way; `None`: it
+        brings nothing that is awaited, or has just begun."""
 
     def make_room(self) -> bool:
         """Close for a newcomer, unless something has come in this moment; whether it does."""
@@ -118,6 +131,7 @@ class Site:
         "proxies",
         "record",
         "timeouts",
+        "troubles",
         "unsent",
     )
 
@@ -168,7 +182,8 @@ class Site:
         self.cross_origin = cross_origin
         self.names = FieldNames(is_withheld, is_platform if believes_platform else None)
         self.blocks = BlockPool()
-        self.unsent = UnsentAnswers(max_unsent)
+        self.troubles = Troubles()
+        self.unsent = UnsentAnswers(max_unsent, self.troubles.unread)
         self.connections: set[Client] = set()
         self.is_draining = False
         self._server_field = f"Server: {server_header}\r\n" if server_header else ""

@@ -67,7 +67,7 @@ class SocketWriter:
     """Whether the client was found to be gone, or to take nothing."""
 
     def __init__(
-        self, sock: socket.socket, stall_timeout: float, on_held_up: Callable[[], None]
+        self, sock: socket.socket, stall_timeout: float, on_held_up: Callable[[], object]
     ) -> None:
         """Take over `sock`."""
         sock.setblocking(False)

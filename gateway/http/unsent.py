@@ -6,25 +6,23 @@ memory until the client reads on.  Clients that never do must not fill it.
 
 from typing import TYPE_CHECKING
 
-from gateway.loggers import logger
+from gateway.trouble import Trouble
 
 if TYPE_CHECKING:
     from gateway.http.site import Client
-
-log = logger("gateway.connection")
 
 
 class UnsentAnswers:
     """Who has an answer waiting, how much of it, and since when nothing of it was taken."""
 
-    __slots__ = ("_cut", "_held", "_limit", "total")
+    __slots__ = ("_held", "_limit", "_trouble", "total")
 
-    def __init__(self, limit: int) -> None:
-        """`limit`, in bytes: beyond it, who has taken nothing for the longest time is cut off."""
+    def __init__(self, limit: int, trouble: Trouble) -> None:
+        """`limit`, in bytes: beyond it, who has taken nothing for the longest time is cut off,
+        and `trouble` has noted it."""
         self._limit = limit
         self._held: dict[Client, tuple[int, float]] = {}
-        self._cut = 0
-        """Clients since the last sweep, for the log."""
+        self._trouble = trouble
         self.total = 0
         """Bytes that wait."""
 
@@ -42,16 +40,7 @@ class UnsentAnswers:
                 break
             self.release(slowest)
             slowest.cut()
-            self._cut += 1
-
-    def check(self) -> None:
-        """Called by the sweep."""
-        if self._cut:
-            log.warning(
-                "%d clients were cut off: answers that wait for clients may take %d bytes",
-                *(self._cut, self._limit),
-            )
-            self._cut = 0
+            self._trouble.note()
 
     def note_progress(self, client: "Client", now: float) -> None:
         """The client has taken some."""

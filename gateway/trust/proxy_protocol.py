@@ -249,6 +249,10 @@ class PrefacedConnection(asyncio.Protocol):
         """Since when, by the loop's time, it waits for its header."""
         return self._deadline - self._site.timeouts.head
 
+    @property
+    def pace(self) -> None:
+        """It brings nothing that is awaited."""
+
     def make_room(self) -> bool:
         """Close: nothing is under way."""
         self.cut()

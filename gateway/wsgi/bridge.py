@@ -100,9 +100,9 @@ class WsgiBridge:
         `limit_queue` requests may wait for a thread, each for `queue_timeout` seconds, and in a
         lasting overload for `queue_delay` seconds (`wsgi.expected_wait`); beside them as many
         asynchronous ones, with `async_memory` bytes in all.  A handler may run for
-        `handler_timeout` seconds, 0 is for ever.  `error_style` makes the answers to what is refused or fails; where
-        not all requests have the same, `style_of` gives that of a request whose invocation fails.
-        `contexts` makes `environ["fc.context"]`; by default it
+        `handler_timeout` seconds, 0 is for ever.  `error_style` makes the answers to what
+        is refused or fails; where not all requests have the same, `style_of` gives that of a
+        request whose invocation fails.  `contexts` makes `environ["fc.context"]`; by default it
         names the handler, and takes credentials from the process environment.
         `address_of`, where requests themselves tell of the invocation, makes path and context from
         head and request id.
@@ -225,9 +225,14 @@ class WsgiBridge:
         """The threads of the pool that are at work."""
         return self._pool.running()
 
-    def relieve(self) -> None:
+    @property
+    def is_short_of_threads(self) -> bool:
+        """Whether requests wait for a thread."""
+        return bool(self._pool.queue)
+
+    def relieve(self) -> bool:
         """Replace the calling thread of the pool, which is held up by a slow client."""
-        self._pool.relieve()
+        return self._pool.relieve()
 
     def stop(self) -> None:
         """Let the threads end behind what is queued."""

@@ -237,7 +237,7 @@ class HostedExchange:
         self,
         request_id: str,
         loop: asyncio.AbstractEventLoop,
-        relieve: Callable[[], None],
+        relieve: Callable[[], object],
         error_style: ErrorStyle,
         *,
         metadata: InvocationMetadata | None = None,

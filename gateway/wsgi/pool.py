@@ -286,18 +286,20 @@ class ThreadPool:
             if thread.job is not None and thread.clock is not None
         ]
 
-    def relieve(self) -> None:
+    def relieve(self) -> bool:
         """Start another thread in place of the calling one, which is held up by a slow client.
 
-        A pool of one stays one: its handler counts on running alone.
+        A pool of one stays one: its handler counts on running alone.  Whether nobody else is held
+        up by it.
         """
         thread = current_pool_thread()
         if thread is None:
-            return  # One of the handler's own.
+            return True  # One of the handler's own.
         with self._roster:
             has_room = self.size > 1 and len(self._held_up) < self.size * _MAX_HELD_UP
             if has_room and thread in self._threads and self._try_to_start_thread():
                 self._replace(thread, self._held_up)
+            return thread.is_replaced
 
     def _replace(self, thread: PoolThread, to: list[PoolThread]) -> None:
         """Have the thread end with its job, and keep it in the list `to`."""
