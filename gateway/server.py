@@ -8,11 +8,14 @@ import socket
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 from typing import Any, Final, Protocol
 
 import uvloop
 
 from gateway.accepting import Counts, SharedListener
+from gateway.departure import leave
+from gateway.end_signals import EndSignals
 from gateway.forked import leave_to_parent
 from gateway.http.admission import Admission
 from gateway.http.deadlines import DeadlineSweep
@@ -95,7 +98,7 @@ class Server:
         self._farewell = farewell
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
-        self._has_had_signal = False
+        self._end_signals = EndSignals()
         self._takes_queue = True
         self.time_left = drain_timeout
         """Seconds of the drain timeout that were not needed, once `run` has ended."""
@@ -103,10 +106,14 @@ class Server:
     async def run(
         self, sock: socket.socket, on_ready: Callable[[], None], signals: Iterable[int]
     ) -> None:
-        """Serve until one of the signals comes, then drain; a second one ends at once."""
+        """Serve until one of the signals comes, then drain; another one later ends at once.
+
+        That holds until the process has ended, so the signals stay taken.
+        """
+        numbers = frozenset(signals)
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_report)
-        for number in signals:
+        for number in numbers:
             loop.add_signal_handler(number, self._on_signal, number)
         # Not undone at the end: there is one server to a process.
         os.register_at_fork(after_in_child=partial(leave_to_parent, self._site.connections, sock))
@@ -120,6 +127,7 @@ class Server:
             await self._say_farewell(self._farewell)
         self._sweep.stop()
         self._application.stop()
+        self._take_signals(loop, numbers)
 
     async def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> Listener:
         if self._counts is not None:
@@ -138,10 +146,21 @@ class Server:
 
     def _on_signal(self, number: int) -> None:
         name = signal.Signals(number).name
-        if self._has_had_signal:
+        if self._end_signals.count(monotonic()):
             self.end_at_once(f"{name} again")
-        self._has_had_signal = True
         self.drain(name)
+
+    def _take_signals(self, loop: asyncio.AbstractEventLoop, numbers: frozenset[int]) -> None:
+        """Behind the last request the loop ends, and what is the user's may take a while."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, self._on_late_signal)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _on_late_signal(self, _number: int, _frame: object) -> None:
+        if self._end_signals.count(monotonic()):
+            leave()
 
     def drain(self, reason: str, *, takes_queue: bool = True, level: int = logging.INFO) -> None:
         """Let what is under way end; `takes_queue`: and what waits at the listening socket.

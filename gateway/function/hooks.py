@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 from gateway.fc.context import FCContext
 from gateway.http.attendance import Attendance
 from gateway.thread_stack import stack_of
+from gateway.user_thread import UserThread
 
 log = logging.getLogger("gateway.function")
 
@@ -95,7 +96,7 @@ class Hook:
             with suppress(RuntimeError):  # The loop is closed.
                 loop.call_soon_threadsafe(end, outcome)
 
-        thread = Thread(target=work, name=f"gateway-{self.phase}", daemon=True)
+        thread = UserThread(target=work, name=f"gateway-{self.phase}")
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:  # The system has none to give.

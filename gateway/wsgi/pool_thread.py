@@ -2,10 +2,11 @@
 
 import os
 import time
-from threading import Lock, Thread, current_thread, get_ident
+from threading import Lock, current_thread, get_ident
 from time import monotonic
 from typing import Protocol
 
+from gateway.user_thread import UserThread
 from gateway.wsgi.job_queue import JobQueue
 
 
@@ -25,11 +26,11 @@ class Job(Protocol):
         """Its thread has ended under it.  Called on the loop."""
 
 
-class PoolThread(Thread):
+class PoolThread(UserThread):
     """A thread and its notes."""
 
     def __init__(self, queue: "JobQueue[tuple[Job | None, float]]", number: int) -> None:
-        super().__init__(name=f"gateway-{number}", daemon=True)
+        super().__init__(name=f"gateway-{number}")
         self.job: Job | None = None
         self.queued_at = self.started_at = 0.0
         self.is_replaced = False
@@ -46,6 +47,7 @@ class PoolThread(Thread):
         self.lock.acquire()
 
     def run(self) -> None:
+        self.begin()
         if hasattr(time, "pthread_getcpuclockid"):  # Not on macOS.
             self.clock = time.pthread_getcpuclockid(get_ident())
         get = self._queue.get
