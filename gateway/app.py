@@ -372,6 +372,7 @@ async def _serve(
         instance.life.on_failure = partial(server.drain, "the initializer has failed")
     if main_thread is not None:
         main_thread.on_signal = server.on_signal
+        main_thread.on_late_signal = server.on_late_signal
         signals = ()
         assert isinstance(function, WsgiBridge)
         checks.append(_ending_behind_overrun(server, site, function, post.link))

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final, NoReturn, TextIO
 
 from gateway import __version__
@@ -58,10 +59,11 @@ def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         _write(_help(word), sys.stdout)
     else:
         _, command, defaults = _COMMANDS[word]
-        config = load(rest, environ, defaults)
+        read = partial(load, rest, environ, defaults)
+        config = read()
         for notice in config.notices:
             _say(f"gateway: warning: {notice}", sys.stderr)
-        return command(config)
+        return command(config, read)
     return 0
 
 
@@ -112,19 +114,19 @@ def _write_error(data: bytes) -> None:
         outlet.close()
 
 
-def _serve(config: Config) -> int:
+def _serve(config: Config, load: Callable[[], Config]) -> int:
     # Imported here: help and mistakes should not wait for the server's modules.
     from gateway.service import serve  # noqa: PLC0415
 
-    return serve(config)
+    return serve(config, load)
 
 
-def _develop(config: Config) -> int:
+def _develop(config: Config, load: Callable[[], Config]) -> int:
     _say("For development only; elsewhere use gateway serve.", sys.stderr)
-    return _serve(config)
+    return _serve(config, load)
 
 
-def _check(config: Config) -> int:
+def _check(config: Config, _: object) -> int:
     from gateway.app import check  # noqa: PLC0415
 
     _say(check(config), sys.stdout)
@@ -141,7 +143,10 @@ def _init(arguments: Sequence[str]) -> None:
         _say(line, sys.stdout)
 
 
-_COMMANDS: dict[str, tuple[str, Callable[[Config], int], Settings]] = {
+_Command = Callable[[Config, Callable[[], Config]], int]
+"""Takes the settings, and what reads them again; gives the exit status."""
+
+_COMMANDS: dict[str, tuple[str, _Command, Settings]] = {
     "serve": ("Serves the handler over HTTP until it is told to stop.", _serve, {}),
     "dev": (
         "Serves it for development: loads the code again when it changes, shows requests.",

@@ -201,6 +201,7 @@ def take_over(descriptor: int, backlog: int | None = None) -> socket.socket:
     """
     try:
         sock = socket.socket(fileno=os.dup(descriptor))
+        os.set_inheritable(descriptor, False)  # Programs that handlers start must not hold it.
         is_listening = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as error:
         raise UsageError(

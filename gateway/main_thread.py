@@ -14,6 +14,7 @@ comes to run.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -44,6 +45,8 @@ class MainThread:
         self.ident: Final = get_ident()
         self.on_signal: Callable[[int], None] = _end_at_once
         """Called on the loop with the number of a signal; by default it ends the process."""
+        self.on_late_signal: Callable[[int, object], None] | None = None
+        """The handler of signals that come when there is no loop any more."""
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._pid = os.getpid()
         self._has_left = Event()
@@ -83,6 +86,9 @@ class MainThread:
         self._run_tasks()
         self._has_left.set()
         thread.join()
+        if self.on_late_signal is not None:
+            for number in self._inbox.numbers:
+                signal.signal(number, self.on_late_signal)
         if self._failure is not None:
             raise self._failure
 

@@ -8,12 +8,15 @@ import socket
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 from typing import Any, Final, Protocol
 
 import uvloop
 
 from gateway.accepting import Counts, Listener
+from gateway.departure import leave
 from gateway.descriptors import identity_of
+from gateway.end_signals import EndSignals
 from gateway.forked import leave_to_parent
 from gateway.http.admission import Admission
 from gateway.http.deadlines import DeadlineSweep
@@ -110,7 +113,7 @@ class Server:
         self._farewell = farewell
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
-        self._has_had_signal = False
+        self._end_signals = EndSignals()
         self._takes_queue = True
         self.has_failed = False
         """Whether it ends because it cannot serve new connections."""
@@ -120,13 +123,15 @@ class Server:
     async def run(
         self, sock: socket.socket, on_ready: Callable[[], None], signals: Iterable[int]
     ) -> None:
-        """Serve until one of the signals comes, then drain; a second one ends at once.
+        """Serve until one of the signals comes, then drain; another one later ends at once.
 
-        Signals can be heard of so in the main thread only; elsewhere somebody calls `on_signal`.
+        That holds until the process has ended, so the signals stay taken.  They can be heard of so
+        in the main thread only; elsewhere somebody calls `on_signal`.
         """
+        numbers = frozenset(signals)
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_report)
-        for number in signals:
+        for number in numbers:
             loop.add_signal_handler(number, self.on_signal, number)
         # Not undone at the end: there is one server to a process.
         identity = identity_of(sock.fileno())
@@ -149,13 +154,13 @@ class Server:
         self._sweep.stop()
         self._liveness.close()
         self._application.stop()
+        self._take_signals(loop, numbers)
 
     def on_signal(self, number: int) -> None:
         """Drain; end at once when it is not the first one.  On the loop."""
         name = signal.Signals(number).name
-        if self._has_had_signal:
+        if self._end_signals.count(monotonic()):
             self.end_at_once(f"{name} again")
-        self._has_had_signal = True
         self.drain(name)
 
     def can_serve_new(self, looks: int = LOOKS) -> bool:
@@ -171,6 +176,21 @@ class Server:
             if not self.can_serve_new(_LOOKS_ALONE):
                 self.has_failed = True
                 self.drain("without new connections there is no use", level=logging.CRITICAL)
+
+    def _take_signals(self, loop: asyncio.AbstractEventLoop, numbers: frozenset[int]) -> None:
+        """Behind the last request the loop ends, and what is the user's may take a while."""
+        if not numbers:
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, self.on_late_signal)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def on_late_signal(self, _number: int, _frame: object) -> None:
+        """What a signal does, behind the last request, when the main thread runs its handler."""
+        if self._end_signals.count(monotonic()):
+            leave()
 
     def drain(self, reason: str, *, takes_queue: bool = True, level: int = logging.INFO) -> None:
         """Let what is under way end; `takes_queue`: and what waits at the listening socket.

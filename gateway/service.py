@@ -5,8 +5,10 @@ The supervisor must not import what workers run: it stays small, and has nothing
 
 import faulthandler
 import os
+import signal
 import socket
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -14,8 +16,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from gateway.config import Config
+from gateway.config.rereading import Rereading
 from gateway.descriptors import occupy_standard
 from gateway.errors import CodeError, UsageError
+from gateway.idle_signals import disarm
 from gateway.listening import (
     BoundPath,
     address_of,
@@ -24,18 +28,25 @@ from gateway.listening import (
     refuse_new,
     take_over,
 )
-from gateway.loggers import say, speak
+from gateway.loggers import logger, say, speak
 from gateway.observe.error_log import ErrorLog
 from gateway.outlet import standard_error
 from gateway.printable import printable
+from gateway.supervision.forking import has_terminal
 from gateway.supervision.link import Link
 from gateway.supervision.supervisor import Supervisor
 from gateway.supervision.watching import WatcherLink
+from gateway.supervision.worker_process import GRACE, Times
 from gateway.wiring.announcement import Announcement
 from gateway.wiring.worker_count import worker_count
 
+log = logger("gateway.service")
+
 _CLOSE_SECONDS: Final = 1.0
 """In which a reader may take the end of the gateway's own log."""
+
+_LEAST_LEAVE: Final = 1.0
+"""Seconds for the threads of code that could not be loaded."""
 
 
 class _Shared(NamedTuple):
@@ -49,9 +60,10 @@ class _Shared(NamedTuple):
     """Where workers write of them."""
 
 
-def serve(config: Config) -> int:
+def serve(config: Config, load: Callable[[], Config] | None = None) -> int:
     """Serve until told to stop; the exit status.
 
+    `load` reads the settings again, for a reload; `None`: they stay what they are.
     It returns in each worker process, too, and in the one that watches the code.
 
     Raises:
@@ -61,28 +73,34 @@ def serve(config: Config) -> int:
     own_log = ErrorLog(standard_error(), config.log_level)
     speak(own_log)
     try:
-        return _serve(config, own_log)
+        return _serve(config, load, own_log)
     finally:
         own_log.close(_CLOSE_SECONDS)
 
 
-def _serve(config: Config, own_log: ErrorLog) -> int:
+def _serve(config: Config, load: Callable[[], Config] | None, own_log: ErrorLog) -> int:
+    settings = Rereading(config, load or (lambda: config))
     if config.reload:
-        config = replace(config, chdir=_code_folder(config.chdir))
+        settings.in_force = config = replace(config, chdir=_code_folder(config.chdir))
     sock = _listen(config)
     bound = None if config.unix is None else BoundPath(config.unix)
     workers = worker_count(config)
     announcement = Announcement(config, workers, address_of(sock))
-    config = replace(config, workers=workers)
+    settings.in_force = config = replace(config, workers=workers)
     shared = _share(config)
+    supervisor = os.getpid()
     outcome: int | Link | WatcherLink | None = None
     try:
-        outcome = _supervise(config, sock, bound, announcement) if config.workers else None
+        outcome = _supervise(settings, sock, bound, announcement) if config.workers else None
         if isinstance(outcome, int):
             return outcome
         if isinstance(outcome, WatcherLink):
             sock.close()
+            outcome.end_with(supervisor)
             return _watch(config, outcome, shared)
+        config = settings.in_force
+        if isinstance(outcome, Link):
+            outcome.end_with(supervisor, leaving_time(config) + GRACE)
         return _work(config, sock, announcement, outcome, shared, bound=bound, own_log=own_log)
     finally:
         if bound is not None:
@@ -126,26 +144,48 @@ def _share(config: Config) -> _Shared:
 
 
 def _log_lock(config: Config) -> int | None:
-    # One worker needs it, too: beside the one that takes its place it is not the only one.
-    is_off = config.access_log == "off" and config.function_log == "off"
-    if is_off or not config.workers or not hasattr(os, "memfd_create"):
+    # One worker needs it, too: beside the one that takes its place it is not the only one.  A log
+    # that is off may be on after a reload.
+    if not config.workers or not hasattr(os, "memfd_create"):
         return None
     return os.memfd_create("gateway-log")
 
 
 def _supervise(
-    config: Config, sock: socket.socket, bound: BoundPath | None, announcement: Announcement
+    settings: Rereading, sock: socket.socket, bound: BoundPath | None, announcement: Announcement
 ) -> int | Link | WatcherLink:
     """The exit status; in each worker and in the watcher its link to the supervisor."""
+    config = settings.in_force
     supervisor = Supervisor(
         config.workers,
-        worker_timeout=config.worker_timeout,
-        drain_timeout=leaving_time(config),
+        _times(config),
         on_ready=lambda: _announce(announcement),
         stop_listening=lambda: _stop_listening(config, sock, bound),
+        reread=lambda: _read_again(settings),
         watches=config.reload,
     )
     return supervisor.run()
+
+
+def _times(config: Config) -> Times:
+    return Times(config.start_timeout, config.worker_timeout, leaving_time(config))
+
+
+def _read_again(settings: Rereading) -> Times | None:
+    """What SIGHUP asks for; `None`: there is a mistake, which is told."""
+    try:
+        changed = settings.read_again()
+    except UsageError as error:
+        log.error("SIGHUP changes nothing: %s", printable(" ".join(str(error).splitlines())))
+        return None
+    except Exception as error:  # The old workers must go on whatever this is.
+        log.error("SIGHUP changes nothing: the settings cannot be read again: %r", error)
+        return None
+    for notice in settings.in_force.notices:
+        log.warning("%s", printable(notice))
+    if changed:
+        log.warning("SIGHUP: what has changed of %s needs a restart", ", ".join(changed))
+    return _times(settings.in_force)
 
 
 def leaving_time(config: Config) -> float:
@@ -179,7 +219,7 @@ def _watch(config: Config, link: WatcherLink, shared: _Shared) -> int:
 
     tree = CodeTree(root, config.reload_include)
     delay = poll_delay(os.environ, os.uname().release)
-    with suppress(ConnectionError):  # The supervisor has gone.
+    with suppress(OSError):  # The supervisor has gone.
         Watcher(tree, News(link, shared.files_read), tell, delay).run()
     return 0
 
@@ -196,28 +236,46 @@ def _work(
 ) -> int:
     # Not before there is a worker.
     from gateway.app import Post, work  # noqa: PLC0415
+    from gateway.departure import leave_within  # noqa: PLC0415
 
     with suppress(OSError, ValueError, RuntimeError):
         # To what does not block: who crashes must not wait for a reader.
         faulthandler.enable(own_log.descriptor)
     if link is None:
+        _disarm_alone()
         tell_ready = partial(_announce, announcement)
         stop_listening = partial(_keep_out_new, config, sock, bound)
-        fail = partial(_fail, link=None)
+        fail = partial(_fail, own_log=own_log, link=None)
         return work(config, Post(sock, tell_ready, announcement.note, fail, stop_listening))
     if config.reload:
         from gateway.development.code_loading import load_from_source  # noqa: PLC0415
 
         load_from_source(str(config.chdir), shared.files_told)
     try:
-        fail = partial(_fail, link=link)
+        fail = partial(_fail, own_log=own_log, link=link)
         post = Post(
             sock, link.tell_ready, announcement.note, fail, link=link, log_lock=shared.log_lock
         )
         return work(config, post)
     except UsageError as error:
         link.tell_explained(is_code_at_fault=isinstance(error, CodeError))
+        # Threads that the code has started would keep the process.
+        leave_within(_LEAST_LEAVE, status=2)
         raise
+
+
+def _disarm_alone() -> None:
+    """Without a supervisor: a terminal that closes still ends the gateway, other SIGHUPs do not."""
+    has_one = has_terminal()
+
+    def end_with_terminal(number: int) -> bool:
+        if number != signal.SIGHUP or not has_one or has_terminal():
+            return False
+        os.kill(os.getpid(), signal.SIGTERM)
+        return True
+
+    why = "with --workers 0 nothing can be loaded again; start the gateway anew"
+    disarm({signal.SIGHUP: why}, unless=end_with_terminal)
 
 
 def _announce(announcement: Announcement) -> None:
@@ -225,7 +283,7 @@ def _announce(announcement: Announcement) -> None:
     say("\n".join(map(printable, announcement.lines())))
 
 
-def _fail(error: BaseException, link: Link | None) -> None:
+def _fail(error: BaseException, *, own_log: ErrorLog, link: Link | None) -> None:
     """End the process with the status that `error` means: a thread is stuck in the user's code."""
     status = 1
     if isinstance(error, UsageError):
@@ -238,5 +296,6 @@ def _fail(error: BaseException, link: Link | None) -> None:
             say(f"gateway: error: {text}")
         else:
             say("".join(traceback.format_exception(error)).removesuffix("\n"))
+        own_log.close(_CLOSE_SECONDS)
     finally:
         os._exit(status)

@@ -26,6 +26,7 @@ class Option:
     metavar: stands for the value; "" for a switch, which takes none on the command line.
     fallback: environment variable used when no other source sets the option.
     in_file: whether a file may set it.
+    is_fixed: whether it is taken at the start only, and not by a reload.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Option:
     fallback: str | None
     positional: bool
     in_file: bool
+    is_fixed: bool
 
     @property
     def flag(self) -> str:
@@ -83,6 +85,7 @@ def option(
     fallback: str | None = None,
     positional: bool = False,
     in_file: bool = True,
+    is_fixed: bool = False,
 ) -> T:
     """A field of `Config`; the arguments are described at `Option`."""
     about = {
@@ -93,6 +96,7 @@ def option(
         "fallback": fallback,
         "positional": positional,
         "in_file": in_file,
+        "is_fixed": is_fixed,
     }
     made: T = field(default=default, metadata=about)
     return made

@@ -43,7 +43,8 @@ WORKERS = Group(
     "Workers",
     "Handlers run in worker processes. A supervisor, which runs no code of the user, starts them, "
     "and another one in the place of each that dies, hangs, or is worn out by handlers that never "
-    "return. SIGHUP has it load the code again: workers are replaced one at a time.",
+    "return. SIGHUP has it load the code again, with settings that are read anew: workers are "
+    "replaced one at a time.",
 )
 TRUST = Group(
     "Proxies in front",
@@ -168,12 +169,14 @@ class Config:
         False,
         kind=SWITCH,
         group=HANDLER,
+        is_fixed=True,
         help="Whether workers are replaced when a file of the code changes; for development.",
     )
     reload_include: tuple[str, ...] = option(
         (),
         kind=PATTERNS,
         group=HANDLER,
+        is_fixed=True,
         help="Names of files that count as code besides *.py, such as *.html,*.json.",
     )
 
@@ -181,6 +184,7 @@ class Config:
         "127.0.0.1",
         kind=HOST,
         group=LISTENING,
+        is_fixed=True,
         help="Address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6.",
     )
     port: int = option(
@@ -188,15 +192,21 @@ class Config:
         kind=integer(0, 65535),
         group=LISTENING,
         metavar="PORT",
+        is_fixed=True,
         help="Port to listen on; 0 picks a free one.",
     )
     unix: Path | None = option(
-        None, kind=PATH, group=LISTENING, help="Unix socket to listen on, in place of a port."
+        None,
+        kind=PATH,
+        group=LISTENING,
+        is_fixed=True,
+        help="Unix socket to listen on, in place of a port.",
     )
     unix_mode: int = option(
         0o600,
         kind=MODE,
         group=LISTENING,
+        is_fixed=True,
         help="Mode of that Unix socket, in octal. Who may write may connect: 600 lets in the own "
         "user, 660 the group as well, 666 everybody.",
     )
@@ -204,12 +214,14 @@ class Config:
         None,
         kind=integer(0, 2**31 - 1),
         group=LISTENING,
+        is_fixed=True,
         help="Number of an inherited descriptor that is a listening socket.",
     )
     backlog: int = option(
         2048,
         kind=integer(1, 65535),
         group=LISTENING,
+        is_fixed=True,
         help="Connections that the system holds until they are accepted.",
     )
 
@@ -224,9 +236,17 @@ class Config:
         1,
         kind=integer_or_auto(0, 256),
         group=WORKERS,
+        is_fixed=True,
         help="Worker processes. With 0 there is no supervisor: one process serves, and its end is "
         "the end of the gateway. With auto there are as many as cores; of workers with one thread "
         "twice as many and one, at least 4, as far as memory has room for --function-memory each.",
+    )
+    start_timeout: float = option(
+        360.0,
+        kind=duration_or_zero(1.0),
+        group=WORKERS,
+        help="A worker that cannot serve so long after its start, because the import of the code "
+        "or an eager initializer hangs, is killed, and tells where it hangs; 0 waits for ever.",
     )
     worker_timeout: float = option(
         60.0,
@@ -581,6 +601,7 @@ class Config:
         "info",
         kind=choice("debug", "info", "warning", "error"),
         group=LOGS,
+        is_fixed=True,
         help="The least important messages of the gateway that are still written.",
     )
 

@@ -45,6 +45,19 @@ What nothing sets has the default of the [profile](#profiles), or that of the ta
 setting that another source replaces, is told in one line on standard error, and the exit status
 is 2. Unknown options, keys and `GATEWAY_…` variables are such mistakes.
 
+## What a reload takes
+
+SIGHUP to the supervisor has all sources read again, with the command line and the environment of
+the start: the TOML file, the project, and files that they name. New workers have the new settings,
+and take over one at a time.
+
+- A mistake is told in one line of the log, and nothing is replaced: code and settings stay what
+  they were.
+- Options marked *fixed* belong to more than one worker, and are taken at the start only. A line of
+  the log names those that have changed and need a restart. With `--reload` so does `--chdir`, whose
+  folder is watched.
+- With `--workers 0` there is no supervisor, and SIGHUP changes nothing: a line says so.
+
 ## Values
 
 | kind | written | meaning |
@@ -125,7 +138,7 @@ def _row(option: Option) -> str:
         " or ".join(_code(name) for name in (option.variable, option.fallback) if name),
         _code(option.name) if option.in_file else "",
         _code(option.shown_default) if option.shown_default else "none",
-        option.help,
+        option.help + (" *Fixed.*" if option.is_fixed else ""),
     )
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 

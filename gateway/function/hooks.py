@@ -19,6 +19,7 @@ from gateway.fc.context import FCContext
 from gateway.http.attendance import Attendance
 from gateway.loggers import logger
 from gateway.thread_stack import stack_of
+from gateway.user_thread import UserThread
 
 log = logger("gateway.function")
 
@@ -105,7 +106,7 @@ class Hook:
         try:
             thread = self.begin and self.begin(work, self.timeout)
             if thread is None:
-                thread = Thread(target=work, name=f"gateway-{self.phase}", daemon=True)
+                thread = UserThread(target=work, name=f"gateway-{self.phase}")
                 thread.start()
         except (RuntimeError, MemoryError) as error:  # The system has none to give.
             _tell("%s: %s cannot be run: %s", context.request_id, self.name, error)

@@ -1,11 +1,10 @@
 """How a supervisor forks, and whether its terminal is still there."""
 
 import os
-import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from gateway.supervision.signal_inbox import SignalInbox, ignore_in_child
+from gateway.supervision.signal_inbox import SignalInbox
 
 
 def split(inbox: SignalInbox, leave: Callable[[], None]) -> tuple[int, socket.socket]:
@@ -25,7 +24,6 @@ def split(inbox: SignalInbox, leave: Callable[[], None]) -> tuple[int, socket.so
             pid = os.fork()
             if not pid:
                 inbox.leave()
-                ignore_in_child(signal.SIGINT, signal.SIGHUP)
                 leave()
     except OSError:
         ours.close()
@@ -34,6 +32,18 @@ def split(inbox: SignalInbox, leave: Callable[[], None]) -> tuple[int, socket.so
     mine, other = (ours, theirs) if pid else (theirs, ours)
     other.close()
     return pid, mine
+
+
+def ended() -> Iterator[tuple[int, int]]:
+    """The children that have ended, process 1's adopted ones too: number and status of each."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        yield pid, status
 
 
 def has_terminal() -> bool:

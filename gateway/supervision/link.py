@@ -1,17 +1,21 @@
 """What supervisor and worker tell one another: single bytes over a pair of sockets.
 
-Nobody waits for the other.  The end of the connection tells the worker that its supervisor is gone;
-that a worker is gone the supervisor hears from the system, because a process that a handler has
-forked may keep the worker's end open.
+Nobody waits for the other.  The end of the connection tells the worker that its supervisor is gone,
+and so does every error of it but that there is nothing to read yet: beats that were never read turn
+the end into a reset.  That a worker is gone the supervisor hears from the system, because a process
+that a handler has forked may keep the worker's end open.
 """
 
 import logging
+import os
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.supervision.load_board import LoadBoard
+from gateway.supervision.orphan import end_with
 from gateway.timers import call_later
 
 if TYPE_CHECKING:
@@ -39,6 +43,9 @@ END: Final = ord("n")
 
 _MOST_UNTOLD: Final = 5
 """Beats in a row at which a worker cannot tell how it is."""
+
+_LOADING: Final = 3.0
+"""Seconds in which a process without a supervisor may end that has not served yet."""
 
 _NO_SIGNAL: Final[int] = getattr(socket, "MSG_NOSIGNAL", 0)
 """Where the system has it; the interpreter ignores SIGPIPE besides."""
@@ -89,24 +96,54 @@ class Link:
         `is_often_replaced`: being replaced is not worth a line in the log.
         """
         self._socket = sock
+        self._identity = _identity(sock)
+        self._parent: int | None = None
+        self._is_attended = False
         self.counts = counts
         self._replaced_level = logging.DEBUG if is_often_replaced else logging.INFO
 
+    def end_with(self, supervisor: int, leaving_time: float) -> None:
+        """Have this process end when that process has gone, whatever runs in it.
+
+        `leaving_time` is for how many seconds it may drain then, once it serves.
+        """
+        self._parent = supervisor
+
+        def leave() -> float:
+            if self._is_attended:
+                return leaving_time
+            os.kill(os.getpid(), signal.SIGTERM)  # Nothing has been accepted.
+            return _LOADING
+
+        end_with(supervisor, leave)
+
     def tell_ready(self) -> None:
         """Requests are served from now on."""
-        say(self._socket, READY)
+        self._say(READY)
 
     def tell_explained(self, *, is_code_at_fault: bool) -> None:
         """This worker ends, for a reason that its user has been told."""
-        say(self._socket, FAULTY if is_code_at_fault else EXPLAINED)
+        self._say(FAULTY if is_code_at_fault else EXPLAINED)
 
     def tell_worn(self) -> None:
         """This worker is to be replaced, without waiting for its next beat."""
-        say(self._socket, WORN)
+        self._say(WORN)
 
     def tell_closed(self) -> None:
         """This worker takes no more requests, also from who is connected to it."""
-        say(self._socket, CLOSED)
+        self._say(CLOSED)
+
+    def _say(self, word: int) -> None:
+        if self._is_whole():
+            say(self._socket, word)
+
+    def _is_whole(self) -> bool:
+        """Whether the descriptor is still the link's: a handler may have closed it, and the next
+        file or client has its number then."""
+        return _identity(self._socket) == self._identity
+
+    def _is_orphan(self) -> bool:
+        return self._parent is not None and os.getppid() != self._parent
 
     def attend(
         self,
@@ -121,8 +158,18 @@ class Link:
         beats in a row, should be, too.
         """
         untold = 0
+        self._is_attended = True
 
         def beat() -> None:
+            if self._is_orphan():
+                server.drain("the supervisor has gone", takes_queue=True)
+            elif not self._is_whole():
+                # It can say nothing more, and would be taken for one that hangs.
+                server.drain("the link to the supervisor is broken", takes_queue=False)
+            else:
+                tell()
+
+        def tell() -> None:
             nonlocal untold
             try:
                 loop.call_later(interval, beat)
@@ -137,12 +184,16 @@ class Link:
             say(self._socket, WORN if should_go else BEAT)
 
         def listen() -> None:
-            words = b""
-            with suppress(BlockingIOError):
+            try:
                 words = self._socket.recv(64)
-                if not words:
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                words = b""
+            if not words:
+                with suppress(Exception):  # The number may be another file's by now.
                     loop.remove_reader(self._socket.fileno())
-                    server.drain("the supervisor has gone", takes_queue=True)
+                server.drain("the supervisor has gone", takes_queue=True)
             for word in words:
                 if word == END:
                     server.end_at_once("the gateway ends")
@@ -153,3 +204,12 @@ class Link:
 
         loop.add_reader(self._socket.fileno(), listen)
         call_later(loop, interval, beat)
+
+
+def _identity(sock: socket.socket) -> tuple[int, int] | None:
+    """What tells a socket from others that may have its number later; `None`: it is closed."""
+    try:
+        status = os.fstat(sock.fileno())
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -6,18 +6,32 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from gateway.idle_signals import IDLE, disarm, handle
+
+_FROM_TERMINAL: Final = (signal.SIGINT, signal.SIGHUP)
+"""A terminal sends them to the whole process group: they are the supervisor's."""
+
 
 class SignalInbox:
     """Collects signals of the process, from its making on."""
 
     def __init__(self, numbers: Iterable[int]) -> None:
-        self.numbers: Final = frozenset(numbers)
+        """Those that mean something; of the others it collects what would end the process."""
+        wanted = {*numbers}
+        self._before = {number: signal.getsignal(number) for number in {*wanted, *IDLE}}
+        self.numbers: Final = frozenset(
+            number
+            for number, handler in self._before.items()
+            if number in wanted or handler == signal.SIG_DFL
+        )
         self.descriptor, self._sender = os.pipe()  # Not `pipe2`, which macOS does not have.
         os.set_blocking(self.descriptor, False)
         os.set_blocking(self._sender, False)
         signal.set_wakeup_fd(self._sender, warn_on_full_buffer=False)
         for number in self.numbers:
             signal.signal(number, self._note)
+        # Whoever has started the gateway may have had them blocked, which is inherited.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.numbers)
 
     def _note(self, number: int, _: object) -> None:
         """Note the signal where that has not been done: other code has taken the descriptor."""
@@ -37,29 +51,30 @@ class SignalInbox:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Have signals wait while the block runs."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, self.numbers)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, self.numbers)
         try:
             yield
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, self.numbers)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def leave(self) -> None:
-        """In a forked process: collect none, and leave the parent's alone."""
+        """In a forked process: collect none, and leave those of a terminal to the parent.
+
+        What the user has had ignored, as nohup(1) does, stays so: it reaches the programs that
+        handlers start.
+        """
         signal.set_wakeup_fd(-1)
-        for number in self.numbers:
-            signal.signal(number, signal.SIG_DFL)
         os.close(self.descriptor)
         os.close(self._sender)
-
-
-def ignore_in_child(*numbers: int) -> None:
-    """Leave these to the supervisor: a terminal sends them to the whole process group.
-
-    Not SIG_IGN, which the programs that a handler starts would inherit.
-    """
-    for number in numbers:
-        signal.signal(number, _ignore)
+        for number in self.numbers:
+            if number not in _FROM_TERMINAL:
+                signal.signal(number, signal.SIG_DFL)
+            elif self._before[number] == signal.SIG_IGN:
+                signal.signal(number, signal.SIG_IGN)
+            else:
+                handle(number, _ignore)
+        disarm()
 
 
 def _ignore(number: int, frame: object) -> None:
-    """Do nothing: the number has been noted."""
+    """Do nothing: the number has been noted, or is another's."""

@@ -7,7 +7,8 @@ changes notes.  What follows from the notes is done at one place each: in `_enfo
 killed, and at the top of `run` workers are forked, because the new process leaves from there.
 
 Each place for a worker has one that serves, or none while the back-off lasts.  A replacement is
-forked beside it and takes the place when it is ready; only then the old one is told to leave.
+forked beside it and takes the place when it is ready; only then the old one is told to leave.  Who
+still loads when the code is to be loaded again is out of date: it is ended, and another forked.
 
 Where the code is watched, another child process tells of each change, and all workers are replaced.
 Code that cannot be loaded then ends nothing, not even the start: the next change is waited for.
@@ -22,25 +23,20 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Final
 
+from gateway.end_signals import EndSignals
+from gateway.idle_signals import IDLE, Notices
 from gateway.loggers import RETRY_SECONDS, logger
 from gateway.loggers import flush as flush_own_log
 from gateway.supervision.back_off import BackOff
-from gateway.supervision.forking import has_terminal, split
+from gateway.supervision.forking import ended, has_terminal, split
 from gateway.supervision.link import Link, PlaceCounts
 from gateway.supervision.load_board import LoadBoard
-from gateway.supervision.place import Place
-from gateway.supervision.pulse import beat_interval
+from gateway.supervision.place import Place, Places
 from gateway.supervision.signal_inbox import SignalInbox
 from gateway.supervision.watching import CodeWatch, WatcherLink
-from gateway.supervision.worker_process import NEVER, WorkerProcess
+from gateway.supervision.worker_process import NEVER, Times, WorkerProcess
 
 log = logger("gateway.supervisor")
-
-_GRACE: Final = 10.0
-"""Seconds that a worker may take longer to end than its requests may."""
-
-_AT_ONCE: Final = 3.0
-"""Seconds in which a worker that is told to end at once may write the end of its log."""
 
 _LONGEST_WAIT: Final = 3600.0
 """Seconds; the system's own bound is a few weeks."""
@@ -54,34 +50,33 @@ class Supervisor:
     def __init__(
         self,
         workers: int,
+        times: Times,
         *,
-        worker_timeout: float,
-        drain_timeout: float,
         on_ready: Callable[[], None],
         stop_listening: Callable[[], None],
+        reread: Callable[[], Times | None],
         watches: bool = False,
     ) -> None:
-        """A worker whose loop is silent for `worker_timeout` seconds is killed; 0: never.
+        """`times` are those of the workers.
 
-        `drain_timeout` is in seconds.  `on_ready` is called when all workers serve for the first
-        time, `stop_listening` when they are to end: their own sockets are then the last ones.
+        `on_ready` is called when all workers serve for the first time, `stop_listening` when they
+        are to end: their own sockets are then the last ones.  `reread` is called before the code
+        is loaded again by SIGHUP: the times from then on, or `None` where nothing is to be done.
         `watches`: there is another process, which tells of changes of the code.
         """
-        self._worker_timeout = worker_timeout
-        self._drain_timeout = drain_timeout
+        self._times = times
         self._on_ready = on_ready
         self._stop_listening = stop_listening
-        self._places = [Place(number) for number in range(workers)]
+        self._reread = reread
+        self._places = Places(workers)
         self._board = LoadBoard(workers)
-        self._open = self._places[:1]
-        """Where to fork: all once the first worker serves, so that a mistake is told once."""
         self._workers: dict[int, WorkerProcess] = {}
         self._by_link: dict[int, WorkerProcess] = {}
-        self._generation = 0
-        """Counts reloads."""
         self._is_starting = True
         self._is_ending = False
         self._status = 0
+        self._end_signals = EndSignals()
+        self._notices = Notices()
         self._ends_with_terminal = has_terminal() and (
             signal.getsignal(signal.SIGHUP) == signal.SIG_DFL  # Else nohup(1) has started it.
         )
@@ -118,14 +113,7 @@ class Supervisor:
         """The places that want another process."""
         if self._is_ending or now < self._watch.load_at:
             return
-        for place in self._open:
-            if place.worker is None:
-                yield place
-        # One at a time, so that the others serve meanwhile.
-        if not any(place.successor for place in self._places):
-            for place in self._places:
-                if place.is_outdated(self._generation):
-                    yield place
+        yield from self._places.wanting(self._workers.values())
 
     def _fork(self, place: Place, now: float) -> Link | None:
         """Fork a worker; its link in the worker, `None` here."""
@@ -154,15 +142,12 @@ class Supervisor:
 
     def _add(self, place: Place, pid: int, link: socket.socket, now: float) -> None:
         worker = WorkerProcess(
-            pid, link, generation=self._generation, timeout=self._worker_timeout, now=now
+            pid, link, generation=self._places.generation, times=self._times, now=now
         )
         self._workers[pid] = worker
         self._by_link[link.fileno()] = worker
         self._poll.register(link, select.POLLIN)
-        if place.worker is None:
-            place.worker = worker
-        else:
-            place.successor = worker
+        place.loading.append(worker)
 
     # Waiting, and what has happened.
 
@@ -174,8 +159,9 @@ class Supervisor:
             times.append(self._watch.not_before)
         if now < self._watch.load_at:
             times.append(self._watch.load_at)
-        longest = beat_interval(self._worker_timeout) if self._worker_timeout else _LONGEST_WAIT
-        seconds = max(0.0, min(min(times, default=NEVER) - now, longest))
+        looks = [worker.look_interval() for worker in self._workers.values()]
+        longest = min(looks, default=_LONGEST_WAIT)
+        seconds = max(0.0, min(min(times, default=NEVER) - now, longest, _LONGEST_WAIT))
         if not flush_own_log():
             seconds = min(seconds, RETRY_SECONDS)
         # Rounded up, or the last millisecond would be spent looking.
@@ -195,33 +181,46 @@ class Supervisor:
             self._tell_reloaded()
 
     def _read_signals(self, now: float) -> None:
-        for number in self._inbox.read():
+        numbers = self._inbox.read()
+        for number in numbers:
             if number in (signal.SIGTERM, signal.SIGINT):
                 self._end(signal.Signals(number).name, now)
-            elif number == signal.SIGHUP and self._ends_with_terminal and not has_terminal():
+            elif number in IDLE:
+                line = self._notices.line(number, now)
+                if line is not None:
+                    log.warning("%s", line)
+        if signal.SIGHUP in numbers:  # Several at once are one.
+            if self._ends_with_terminal and not has_terminal():
                 self._end("the end of the terminal", now)
-            elif number == signal.SIGHUP and not self._is_ending:
-                log.info("SIGHUP: replacing the workers, one at a time")
-                self._reload(now)
+            elif not self._is_ending:
+                self._read_again(now)
 
     def _hear(self, worker: WorkerProcess, now: float) -> None:
         was_ready = worker.ready_at is not None
         if not worker.hear(now):
             self._forget_link(worker)
-        place = self._place_of(worker)
-        if was_ready or worker.ready_at is None or place is None:
+        place = self._places.of(worker)
+        if place is None or worker.ready_at is None:
             return
+        if not was_ready:
+            self._install(worker, place, now)
+        if worker.has_closed and not (worker.is_leaving or self._is_ending):
+            self._board.clear(place.number)
+            place.remove(worker, now)  # Nobody waits until the last of its threads has ended.
+            self._lose(place, f"worker {worker.pid} ends", worker.served(now), now)
+
+    def _install(self, worker: WorkerProcess, place: Place, now: float) -> None:
+        """It is ready."""
         place.not_before = 0.0
-        if worker is place.successor:
-            old, place.worker, place.successor = place.worker, worker, None
-            if old is not None:
-                level = logging.DEBUG if self._watch.is_on else logging.INFO
-                log.log(level, "worker %d takes over from worker %d", worker.pid, old.pid)
-                old.leave(now + self._drain_timeout + _GRACE)
-        self._open = self._places
-        if self._is_starting and all(
-            each.worker is not None and each.worker.ready_at is not None for each in self._places
-        ):
+        old = place.worker
+        for late in place.take(worker):
+            late.leave(now)
+        if old is not None:
+            level = logging.DEBUG if self._watch.is_on else logging.INFO
+            log.log(level, "worker %d takes over from worker %d", worker.pid, old.pid)
+            old.leave(now)
+        self._places.open_all()
+        if self._is_starting and self._places.are_served():
             self._is_starting = False
             self._on_ready()
 
@@ -230,21 +229,8 @@ class Supervisor:
             self._poll.unregister(worker.link)
             worker.link.close()
 
-    def _place_of(self, worker: WorkerProcess) -> Place | None:
-        """Where it works or is going to; `None` when it was told to leave."""
-        for place in self._places:
-            if worker in (place.worker, place.successor):
-                return place
-        return None
-
     def _reap(self, now: float) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
+        for pid, status in ended():
             worker = self._workers.pop(pid, None)
             if self._watch.process is not None and self._watch.process.pid == pid:
                 self._hear_watcher(now)
@@ -257,13 +243,13 @@ class Supervisor:
     def _note_end(self, worker: WorkerProcess, status: int, now: float) -> None:
         lived = now - worker.forked_at
         text = f"worker {worker.pid} {worker.ending(status)} after {lived:.1f} s"
-        place = self._place_of(worker)
+        place = self._places.of(worker)
         if place is None or self._is_ending:
             log.log(logging.WARNING if status and worker.ready_at else logging.DEBUG, text)
             return
         if worker is place.worker:
             self._board.clear(place.number)
-        place.remove(worker)
+        place.remove(worker, now)
         if self._watch.is_on and worker.ready_at is None and self._may_change_help(worker):
             self._await_change("the code cannot be loaded" if worker.has_explained else text)
         elif not self._is_starting:
@@ -282,8 +268,8 @@ class Supervisor:
             return
         delay = place.back_off.delay(served)
         place.not_before = now + delay
-        when = f"in {delay:.1f} s" if delay else "at once"
-        log.error("%s; another is started %s", text, when)
+        when = f"started in {delay:.1f} s" if delay else "started at once"
+        log.error("%s; another is %s", text, "loading" if place.is_awaited() else when)
 
     # Changes of the code.
 
@@ -291,19 +277,24 @@ class Supervisor:
         if self._watch.hear(now) and not self._is_ending:
             self._reload(now)
 
+    def _read_again(self, now: float) -> None:
+        times = self._reread()
+        if times is not None:
+            self._times = times
+            log.info("SIGHUP: replacing the workers, one at a time")
+            self._reload(now)
+
     def _reload(self, now: float) -> None:
-        """Have the code loaded again; where it is watched, whatever became of it before."""
-        self._generation += 1
-        if not self._watch.is_on:
-            return
+        """Have the code loaded again, whatever became of it before."""
+        self._places.generation += 1
         for place in self._places:
             place.not_before, place.back_off = 0.0, BackOff()
-            for worker in filter(None, (place.worker, place.successor)):
+            for worker in tuple(place.loading):
                 self._hear(worker, now)  # It may have become ready.
-                if worker.ready_at is None:
+                if worker in place.loading:
                     # What it loads is out of date, and may never end.
-                    worker.leave(now + _AT_ONCE)
-                    place.remove(worker)
+                    worker.leave(now)
+                    place.remove(worker, now)
 
     def _may_change_help(self, worker: WorkerProcess) -> bool:
         """Whether other code would have let a worker start; else an option is wrong."""
@@ -319,9 +310,9 @@ class Supervisor:
 
     def _tell_reloaded(self) -> None:
         """Tell that a change is served, once nothing else is."""
-        since = [place.ready_at() for place in self._places]
-        if None in since or any(place.is_outdated(self._generation) for place in self._places):
+        if not self._places.are_current():
             return
+        since = [place.ready_at() for place in self._places]
         if all(worker.has_closed for worker in self._workers.values() if worker.is_leaving):
             seconds = max(filter(None, since)) - self._watch.changed_at
             log.info("%s changed: reloaded in %.2f s", self._watch.change, max(0.0, seconds))
@@ -330,13 +321,14 @@ class Supervisor:
     # The end.
 
     def _end(self, name: str, now: float) -> None:
-        if self._is_ending:
-            log.warning("%s again: ending at once", name)
-            for worker in self._workers.values():
-                worker.end(now + _AT_ONCE)
-        else:
+        is_again = self._end_signals.count(now)
+        if not self._is_ending:
             log.info("%s: ending", name)
             self._drain(now)
+        elif is_again:
+            log.warning("%s again: ending at once", name)
+            for worker in self._workers.values():
+                worker.end(now)
 
     def _fail(self, status: int, now: float) -> None:
         self._status = status
@@ -347,4 +339,4 @@ class Supervisor:
         self._stop_listening()
         self._watch.stop()
         for worker in self._workers.values():
-            worker.drain(now + self._drain_timeout + _GRACE)
+            worker.drain(now)

@@ -13,6 +13,7 @@ from typing import Final
 
 from gateway.loggers import logger
 from gateway.supervision.back_off import BackOff
+from gateway.supervision.orphan import end_with
 from gateway.supervision.worker_process import NEVER, ending
 
 log = logger("gateway.supervisor")
@@ -35,6 +36,10 @@ class WatcherLink:
     def fileno(self) -> int:
         """A descriptor that can be read as soon as the supervisor is gone."""
         return self._socket.fileno()
+
+    def end_with(self, supervisor: int) -> None:
+        """Have this process end when that process has gone, whatever it does."""
+        end_with(supervisor, lambda: 1.0)
 
     def tell(self, text: str) -> None:
         """Say that code has changed; "": that from now on none does without being told.

@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.loggers import logger
 from gateway.supervision.link import (
@@ -18,29 +18,45 @@ from gateway.supervision.link import (
     WORN,
     say,
 )
-from gateway.supervision.pulse import Pulse
+from gateway.supervision.pulse import Pulse, beat_interval
 
 log = logger("gateway.supervisor")
 
 _DUMP_SECONDS: Final = 2.0
 """In which a worker that has hung may write where its threads are."""
 
+GRACE: Final = 10.0
+"""Seconds that a worker may take longer to end than its requests may."""
+
+_AT_ONCE: Final = 3.0
+"""Seconds in which a worker that is told to end at once may write the end of its log.  Who still
+loads has no more than this, either: it has accepted nothing."""
+
 NEVER: Final = float("inf")
+
+
+class Times(NamedTuple):
+    """How long a worker may take, in seconds."""
+
+    loading: float
+    """From its fork until it can serve; 0: for ever."""
+    silence: float
+    """For a turn of its loop, once it serves; 0: for ever."""
+    leaving: float
+    """To end, after it was told to."""
 
 
 class WorkerProcess:
     """A child process and what it has said.  All times are `time.monotonic()`."""
 
     def __init__(
-        self, pid: int, link: socket.socket, *, generation: int, timeout: float, now: float
+        self, pid: int, link: socket.socket, *, generation: int, times: Times, now: float
     ) -> None:
-        """`generation` tells whether it was forked before a reload.
-
-        `timeout` is for how many seconds its loop may be silent; 0: for ever.
-        """
+        """`generation` tells whether it was forked before a reload."""
         self.pid = pid
         self.link = link
         self.generation = generation
+        self.times = times
         self.forked_at = now
         self.ready_at: float | None = None
         self.is_leaving = False
@@ -53,10 +69,10 @@ class WorkerProcess:
         self.has_closed = False
         """Whether it answers nothing that it has not been asked yet."""
         self.kill_at = NEVER
-        self._timeout = timeout
         self._was_sent = 0
-        self._pulse: Pulse | None = None
-        """None while it loads, and once it has been found without one."""
+        # Who loads is silent: of that, too, no more counts than the supervisor was awake to hear.
+        self._pulse: Pulse | None = Pulse(times.loading, now)
+        """None once it has been found without one."""
 
     def hear(self, now: float) -> bool:
         """Take in what it says; False once it can say no more."""
@@ -68,13 +84,17 @@ class WorkerProcess:
             return False
         if READY in words and self.ready_at is None:
             self.ready_at = now
-            self._pulse = Pulse(self._timeout, now)
-        if self._pulse is not None and (BEAT in words or WORN in words):
+            self._pulse = Pulse(self.times.silence, now)
+        elif self._pulse is not None and (BEAT in words or WORN in words):
             self._pulse.beat(now)
         self.is_worn |= WORN in words
         self.is_code_at_fault |= FAULTY in words
         self.has_explained |= EXPLAINED in words or self.is_code_at_fault
-        self.has_closed |= CLOSED in words
+        if CLOSED in words and not self.has_closed:
+            self.has_closed = True
+            # Its loop ends; the user's threads may go on until the time is over.
+            self._pulse = None
+            self.kill_at = min(self.kill_at, now + self._time_to_leave())
         return bool(words)
 
     def served(self, now: float) -> float | None:
@@ -83,17 +103,20 @@ class WorkerProcess:
 
     # How it ends.
 
-    def leave(self, kill_at: float) -> None:
+    def leave(self, now: float) -> None:
         """Have it end behind what it has accepted."""
-        self._tell(LEAVE, kill_at)
+        self._tell(LEAVE, now + self._time_to_leave())
 
-    def drain(self, kill_at: float) -> None:
+    def drain(self, now: float) -> None:
         """Have it end behind all that waits for the gateway."""
-        self._tell(DRAIN, kill_at)
+        self._tell(DRAIN, now + self._time_to_leave())
 
-    def end(self, kill_at: float) -> None:
+    def end(self, now: float) -> None:
         """Have it end at once."""
-        self._tell(END, kill_at)
+        self._tell(END, now + _AT_ONCE)
+
+    def _time_to_leave(self) -> float:
+        return _AT_ONCE if self.ready_at is None else self.times.leaving + GRACE
 
     def _tell(self, word: int, kill_at: float) -> None:
         self.is_leaving = True
@@ -109,14 +132,20 @@ class WorkerProcess:
             self.kill_at = NEVER
             self._send(signal.SIGKILL)
         elif self._pulse is not None and self._pulse.has_stopped(now):
-            log.error(
-                "worker %d hangs: its loop has not turned for %g s; it is killed",
-                self.pid,
-                self._timeout,
-            )
+            log.error("worker %d %s; it is killed", self.pid, self._fault())
             self._pulse = None
             self.kill_at = min(self.kill_at, now + _DUMP_SECONDS)
             self._send(signal.SIGABRT)  # On which its stacks are written.
+
+    def _fault(self) -> str:
+        if self.ready_at is None:
+            return f"hangs: after {self.times.loading:g} s of loading it cannot serve"
+        return f"hangs: its loop has not turned for {self.times.silence:g} s"
+
+    def look_interval(self) -> float:
+        """Seconds between two calls of `enforce`, at the most."""
+        timeout = self.times.loading if self.ready_at is None else self.times.silence
+        return beat_interval(timeout) if timeout else NEVER
 
     def _send(self, number: int) -> None:
         self._was_sent = number

@@ -2,12 +2,13 @@
 
 import os
 import time
-from threading import Lock, Thread, get_ident, local
+from threading import Lock, get_ident, local
 from time import monotonic
 from typing import Protocol
 
 from gateway.errors import Refusal
 from gateway.main_thread import MainThread
+from gateway.user_thread import UserThread
 from gateway.wsgi.job_queue import JobQueue
 
 
@@ -30,11 +31,11 @@ class Job(Protocol):
         """Its thread has ended under it.  Called on the loop."""
 
 
-class PoolThread(Thread):
+class PoolThread(UserThread):
     """A thread and its notes."""
 
     def __init__(self, queue: "JobQueue[tuple[Job | None, float]]", number: int) -> None:
-        super().__init__(name=f"gateway-{number}", daemon=True)
+        super().__init__(name=f"gateway-{number}")
         self.job: Job | None = None
         self.queued_at = self.started_at = 0.0
         self.is_replaced = False
@@ -52,6 +53,7 @@ class PoolThread(Thread):
 
     def run(self) -> None:
         _here.thread = self
+        self.begin()
         if hasattr(time, "pthread_getcpuclockid"):  # Not on macOS.
             self.clock = time.pthread_getcpuclockid(get_ident())
         get = self._queue.get

@@ -14,11 +14,16 @@ from pathlib import Path
 
 from functional.wire import WireClient
 
+from gateway.end_signals import SAME_WISH
+
 ROOT = Path(__file__).parents[2]
 HANDLERS = Path(__file__).parent / "handlers"
 
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 30.0
+
+LATER = SAME_WISH + 0.2
+"""Seconds after which a second signal asks for more than the first one."""
 
 _LISTENING = re.compile(r"^Listening on (\S+) \(pid (\d+)\)$", re.MULTILINE)
 

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
-from functional.serving import Gateway
+from functional.serving import LATER, Gateway
 
 pytestmark = pytest.mark.family("drain")
 
@@ -278,7 +278,7 @@ def test_a_second_signal_ends_it_in_the_middle(
         client.request("/stream/endless", "POST", fields=[("Content-Length", "10")])
         time.sleep(0.1)
         gateway.signal(signal.SIGTERM)
-        time.sleep(0.5)
+        time.sleep(LATER)
         assert gateway.process.poll() is None
         before = time.monotonic()
         gateway.signal(signal.SIGTERM)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from functional.living import Hooks
-from functional.serving import HANDLERS, Gateway, run_command, wait_until
+from functional.serving import HANDLERS, LATER, Gateway, run_command, wait_until
 
 StartGateway = Callable[..., Gateway]
 
@@ -260,6 +260,7 @@ def test_a_second_signal_does_not_wait_for_pre_stop(serve: StartGateway, hooks: 
     gateway = serve(*PRE_STOP)
     gateway.signal(signal.SIGTERM)
     hooks.await_call("pre_stop")
+    time.sleep(LATER)
     gateway.signal(signal.SIGTERM)
     assert gateway.wait(10) == 0
 

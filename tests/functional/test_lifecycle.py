@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from functional.serving import Gateway, run_command, wait_until
+from functional.serving import LATER, Gateway, run_command, wait_until
 from functional.wire import WireClient
 
 StartGateway = Callable[..., Gateway]
@@ -271,8 +271,9 @@ def test_a_second_signal_ends_at_once(
         gates.await_start("first")
         gateway.signal(first)
         wait_until(lambda: "draining" in gateway.errors, "it drains")
+        gateway.signal(second)  # The same wish still.
         with pytest.raises(TimeoutError):
-            wait_or_time_out(gateway, 0.3)
+            wait_or_time_out(gateway, LATER)
         gateway.signal(second)
         gateway.wait(10)
         client.wait_for_end()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from functional.serving import Gateway, wait_until
+from functional.serving import LATER, Gateway, wait_until
 from functional.wire import Response, Truncated, WireClient
 
 pytestmark = pytest.mark.family("handlers")
@@ -526,7 +526,7 @@ def test_who_waits_for_stuck_handlers_is_refused_in_time(start: Any, tally: Tall
     for client in [stuck, *waiting]:
         client.close()
     gateway.signal(signal.SIGTERM)
-    time.sleep(0.1)
+    time.sleep(LATER)
     gateway.signal(signal.SIGTERM)
     assert gateway.wait() == 0
     tally(faults=1, refused=5)

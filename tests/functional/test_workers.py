@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from functional.serving import (
     HANDLERS,
+    LATER,
     Gateway,
     children_of,
     clean_environ,
@@ -485,6 +486,7 @@ def test_a_worker_that_hangs_does_not_keep_the_gateway(serve: StartGateway, tall
         time.sleep(0.3)
         gateway.signal(signal.SIGTERM)
         wait_until(lambda: "SIGTERM: ending" in gateway.errors, "it is told")
+        time.sleep(LATER)
         gateway.signal(signal.SIGTERM)
         assert gateway.wait(15) == 0
         client.wait_for_end()

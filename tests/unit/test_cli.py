@@ -33,7 +33,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
 def test_serve_gets_the_settings_and_gives_the_exit_status(install: Install, status: int) -> None:
     served = []
 
-    def serve(config: Config) -> int:
+    def serve(config: Config, _: object = None) -> int:
         served.append(config)
         return status
 
@@ -48,7 +48,7 @@ def test_dev_serves_with_defaults_of_its_own(
 ) -> None:
     served = []
 
-    def serve(config: Config) -> int:
+    def serve(config: Config, _: object = None) -> int:
         served.append(config)
         return 3
 
@@ -84,7 +84,7 @@ def test_check_prints_its_line(install: Install, capsys: pytest.CaptureFixture[s
 def test_what_the_user_can_mend_is_one_line(
     command: str, install: Install, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(config: Config) -> None:
+    def refuse(config: Config, _: object = None) -> None:
         raise UsageError("cannot listen:\nthe port is taken")
 
     install(serve=refuse, check=refuse)
@@ -105,7 +105,7 @@ def test_a_wrong_setting_is_told_before_the_application_is_loaded(
 def test_an_interrupt_ends_without_a_traceback(
     install: Install, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(config: Config) -> None:
+    def interrupt(config: Config, _: object = None) -> None:
         raise KeyboardInterrupt
 
     install(serve=interrupt)
@@ -114,7 +114,7 @@ def test_an_interrupt_ends_without_a_traceback(
 
 
 def test_any_other_exception_is_a_bug_and_passes(install: Install) -> None:
-    def fail(config: Config) -> None:
+    def fail(config: Config, _: object = None) -> None:
         raise ZeroDivisionError
 
     install(serve=fail)

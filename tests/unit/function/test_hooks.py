@@ -46,7 +46,7 @@ def test_it_is_given_the_context_in_a_thread_of_its_own() -> None:
     assert seen[0] is CONTEXT
     assert seen[1] is not threading.current_thread()
     assert isinstance(seen[1], threading.Thread)
-    assert seen[1].daemon, "it must not keep the process"
+    assert not seen[1].daemon, "its children ask it"
 
 
 @pytest.mark.parametrize("error", [ValueError("boom"), SystemExit(3), KeyboardInterrupt()])

@@ -11,9 +11,9 @@ from time import monotonic
 
 import pytest
 
-from gateway.supervision.link import DRAIN, END, LEAVE, Link, PlaceCounts, say
+from gateway.supervision.link import BEAT, DRAIN, END, LEAVE, Link, PlaceCounts, say
 from gateway.supervision.load_board import LoadBoard
-from gateway.supervision.worker_process import NEVER, WorkerProcess
+from gateway.supervision.worker_process import Times, WorkerProcess
 
 
 class Server:
@@ -59,8 +59,11 @@ def child() -> Iterator[int]:
     os.waitpid(pid, 0)
 
 
-def known(link: socket.socket, pid: int = 0, timeout: float = 60.0) -> WorkerProcess:
-    return WorkerProcess(pid, link, generation=0, timeout=timeout, now=0.0)
+def known(
+    link: socket.socket, pid: int = 0, *, loading: float = 0.0, silence: float = 60.0
+) -> WorkerProcess:
+    times = Times(loading=loading, silence=silence, leaving=5.0)
+    return WorkerProcess(pid, link, generation=0, times=times, now=0.0)
 
 
 def run(body: Callable[[], Awaitable[None]]) -> None:
@@ -176,6 +179,65 @@ def test_what_a_supervisor_says(
     run(body)
 
 
+def test_beats_that_were_never_read_do_not_hide_the_end(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    """A socket that is closed with something to read resets the other end (ECONNRESET)."""
+    ours, theirs = ends
+    server = Server()
+
+    async def body() -> None:
+        link = Link(theirs, None)
+        link.attend(asyncio.get_running_loop(), server, lambda: False, 0.001)
+        await asyncio.sleep(0.02)
+        ours.close()
+        await until(lambda: server.told)
+        assert server.told == [("the supervisor has gone", True)]
+
+    run(body)
+
+
+def test_a_link_that_the_handler_has_closed_is_missed(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    """And nothing is said to whoever has its number next."""
+    theirs = ends[1]
+    server = Server()
+    number = theirs.fileno()
+
+    async def body() -> None:
+        link = Link(theirs, None)
+        link.attend(asyncio.get_running_loop(), server, lambda: False, 0.02)
+        client, gateway = socket.socketpair()
+        with client, gateway:
+            os.dup2(gateway.fileno(), number)
+            await until(lambda: server.told)
+            link.tell_closed()
+            client.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                client.recv(1)
+        assert server.told == [("the link to the supervisor is broken", False)]
+
+    run(body)
+
+
+def test_who_has_another_parent_is_an_orphan(ends: tuple[socket.socket, socket.socket]) -> None:
+    """The end of the link is open, as where a stranger has inherited it."""
+    server = Server()
+
+    async def body() -> None:
+        link = Link(ends[1], None)
+        link._parent = os.getppid()
+        link.attend(asyncio.get_running_loop(), server, lambda: False, 0.001)
+        await asyncio.sleep(0.02)
+        assert server.told == []
+        link._parent = os.getpid()
+        await until(lambda: server.told)
+        assert server.told == [("the supervisor has gone", True)]
+
+    run(body)
+
+
 def test_nobody_waits_for_who_does_not_read(ends: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = ends
     before = monotonic()
@@ -206,7 +268,7 @@ def await_signal(pid: int) -> int:
 def test_who_does_not_listen_yet_is_sent_a_signal(
     ends: tuple[socket.socket, socket.socket], child: int
 ) -> None:
-    known(ends[0], child).drain(NEVER)
+    known(ends[0], child).drain(0.0)
     assert await_signal(child) == signal.SIGTERM
 
 
@@ -215,8 +277,8 @@ def test_who_listens_is_told(ends: tuple[socket.socket, socket.socket], child: i
     worker = known(ours, child)
     Link(theirs, None).tell_ready()
     worker.hear(0.0)
-    worker.leave(NEVER)
-    worker.end(NEVER)
+    worker.leave(0.0)
+    worker.end(0.0)
     assert theirs.recv(64) == bytes([LEAVE, END])
     assert signal_that_ended(child) is None
 
@@ -226,21 +288,23 @@ def test_who_is_late_is_killed(ends: tuple[socket.socket, socket.socket], child:
     worker = known(ours, child)
     Link(theirs, None).tell_ready()
     worker.hear(0.0)
-    worker.drain(20.0)
-    worker.end(10.0)
-    worker.drain(20.0)  # What was said before holds.
-    worker.enforce(9.999)
+    worker.drain(0.0)  # Five seconds, and ten more.
+    worker.enforce(14.999)
     assert signal_that_ended(child) is None
-    worker.enforce(10.0)
+    worker.end(2.0)
+    worker.drain(2.0)  # What was said before holds.
+    worker.enforce(4.999)
+    assert signal_that_ended(child) is None
+    worker.enforce(5.0)
     assert await_signal(child) == signal.SIGKILL
     assert worker.ending(signal.SIGKILL) == "was killed by SIGKILL", "nobody else did it"
 
 
 def test_who_is_silent_is_killed(ends: tuple[socket.socket, socket.socket], child: int) -> None:
     ours, theirs = ends
-    worker = known(ours, child, timeout=1.0)
+    worker = known(ours, child, silence=1.0)
     for quarter in range(40):
-        worker.enforce(quarter / 4)  # It loads, for as long as that takes.
+        worker.enforce(quarter / 4)  # It loads, and nothing bounds that.
     Link(theirs, None).tell_ready()
     worker.hear(10.0)
     for quarter in range(1, 5):
@@ -248,6 +312,38 @@ def test_who_is_silent_is_killed(ends: tuple[socket.socket, socket.socket], chil
     assert signal_that_ended(child) is None
     worker.enforce(11.25)
     assert await_signal(child) == signal.SIGABRT
+
+
+def test_who_never_gets_ready_is_killed(
+    ends: tuple[socket.socket, socket.socket], child: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, theirs = ends
+    worker = known(ours, child, loading=2.0)
+    say(theirs, BEAT)  # A loop that turns is not enough.
+    for quarter in range(9):
+        worker.hear(quarter / 4)
+        worker.enforce(quarter / 4)
+    assert signal_that_ended(child) is None
+    worker.enforce(2.25)
+    assert await_signal(child) == signal.SIGABRT
+    assert caplog.messages == [
+        f"worker {child} hangs: after 2 s of loading it cannot serve; it is killed"
+    ]
+
+
+def test_who_ends_may_be_silent_while_threads_of_the_user_end(
+    ends: tuple[socket.socket, socket.socket], child: int
+) -> None:
+    ours, theirs = ends
+    worker, link = known(ours, child, silence=1.0), Link(theirs, None)
+    link.tell_ready()
+    link.tell_closed()
+    worker.hear(0.0)
+    for quarter in range(60):
+        worker.enforce(quarter / 4)
+    assert signal_that_ended(child) is None
+    worker.enforce(15.0)
+    assert await_signal(child) == signal.SIGKILL
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,6 @@ def test_starting_twice_starts_no_more_threads(make_pool):
     pool.start(None)
     assert pool._threads == threads
     assert {thread.name for thread in threads} == {"gateway-1", "gateway-2"}
-    assert all(thread.daemon for thread in threads)
 
 
 def test_stopping_lets_what_is_queued_run(make_pool):
