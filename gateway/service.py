@@ -17,6 +17,7 @@ from gateway.errors import CodeError, UsageError
 from gateway.listening import address_of, listen_on_path, listen_on_port, refuse_new, take_over
 from gateway.loggers import say, speak
 from gateway.observe.error_log import ErrorLog
+from gateway.observe.line_store import LineStore
 from gateway.outlet import standard_error
 from gateway.printable import printable
 from gateway.supervision.link import Link
@@ -36,6 +37,8 @@ class _Shared(NamedTuple):
     """Where the watcher reads of files that code has been loaded from, if there is one."""
     files_told: int = -1
     """Where workers write of them."""
+    store: LineStore | None = None
+    """What workers have not written when they end."""
 
 
 def serve(config: Config) -> int:
@@ -65,8 +68,10 @@ def _serve(config: Config, own_log: ErrorLog) -> int:
     shared = _share(config)
     outcome: int | Link | WatcherLink | None = None
     try:
-        outcome = _supervise(config, sock, address) if config.workers else None
+        outcome = _supervise(config, sock, address, shared) if config.workers else None
         if isinstance(outcome, int):
+            if shared.store is not None:
+                shared.store.close(_CLOSE_SECONDS)
             return outcome
         if isinstance(outcome, WatcherLink):
             sock.close()
@@ -106,22 +111,32 @@ def _code_folder(chdir: Path | None) -> Path:
 
 def _share(config: Config) -> _Shared:
     if not config.reload:
-        return _Shared(_log_lock(config))
+        return _Shared(_log_lock(config), store=_line_store(config))
     read, told = os.pipe()
     os.set_blocking(read, False)
     os.set_blocking(told, False)  # No worker waits for a watcher, which may be stopped.
-    return _Shared(_log_lock(config), read, told)
+    return _Shared(_log_lock(config), read, told, _line_store(config))
+
+
+def _has_lines(config: Config) -> bool:
+    """Whether workers write lines to standard output."""
+    return config.workers > 0 and (config.access_log, config.function_log) != ("off", "off")
+
+
+def _line_store(config: Config) -> LineStore | None:
+    return LineStore() if _has_lines(config) else None
 
 
 def _log_lock(config: Config) -> int | None:
     # One worker needs it, too: beside the one that takes its place it is not the only one.
-    is_off = config.access_log == "off" and config.function_log == "off"
-    if is_off or not config.workers or not hasattr(os, "memfd_create"):
+    if not _has_lines(config) or not hasattr(os, "memfd_create"):
         return None
     return os.memfd_create("gateway-log")
 
 
-def _supervise(config: Config, sock: socket.socket, address: str) -> int | Link | WatcherLink:
+def _supervise(
+    config: Config, sock: socket.socket, address: str, shared: _Shared
+) -> int | Link | WatcherLink:
     """The exit status; in each worker and in the watcher its link to the supervisor."""
     supervisor = Supervisor(
         config.workers,
@@ -130,6 +145,7 @@ def _supervise(config: Config, sock: socket.socket, address: str) -> int | Link 
         on_ready=lambda: _announce(config, address),
         stop_listening=lambda: _stop_listening(config, sock),
         watches=config.reload,
+        lines=shared.store,
     )
     return supervisor.run()
 
@@ -185,7 +201,7 @@ def _work(
 
         load_from_source(str(config.chdir), shared.files_told)
     try:
-        work(config, Post(sock, link.tell_ready, link, shared.log_lock))
+        work(config, Post(sock, link.tell_ready, link, shared.log_lock, link.lines))
     except UsageError as error:
         link.tell_explained(is_code_at_fault=isinstance(error, CodeError))
         raise

@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from typing import Final
+from typing import Any, Final
 
 from gateway.loggers import logger
 from gateway.supervision.link import (
@@ -43,6 +43,8 @@ class WorkerProcess:
         self.generation = generation
         self.forked_at = now
         self.ready_at: float | None = None
+        self.lines: Any = None
+        """What it has been lent for lines that wait to be written."""
         self.is_leaving = False
         """Whether it was told to end."""
         self.is_worn = False
