@@ -51,6 +51,7 @@ from gateway.wsgi.switch_watch import SwitchWatch
 
 if TYPE_CHECKING:
     from gateway.observe.invocation_profile import InvocationProfile
+    from gateway.observe.line_buffer import LineBuffer
     from gateway.triggers.trigger import Trigger
 
 log = logger("gateway")
@@ -79,6 +80,8 @@ class Post(NamedTuple):
     """To the supervisor, if there is one."""
     log_lock: int | None = None
     """A file that all workers lock while they write lines to standard output."""
+    lines: "LineBuffer | None" = None
+    """Where lines for it wait, shared with the supervisor."""
 
 
 def work(config: Config, post: Post) -> int:
@@ -90,7 +93,7 @@ def work(config: Config, post: Post) -> int:
     gate = trigger(config)  # First: the handler's code is not to see the keys.
     prepare_standard_streams()
     # Before that runs for the first time: it may print.
-    logs = Logs(config, _contexts(config).function.name, post.log_lock)
+    logs = Logs(config, _contexts(config).function.name, post.log_lock, post.lines)
     try:
         handler, interface = _load(config, port_of(post.sock))
         post.on_found(interface, handler)

@@ -30,6 +30,7 @@ from gateway.listening import (
 )
 from gateway.loggers import logger, say, speak
 from gateway.observe.error_log import ErrorLog
+from gateway.observe.line_store import LineStore
 from gateway.outlet import standard_error
 from gateway.printable import printable
 from gateway.supervision.forking import has_terminal
@@ -58,6 +59,8 @@ class _Shared(NamedTuple):
     """Where the watcher reads of files that code has been loaded from, if there is one."""
     files_told: int = -1
     """Where workers write of them."""
+    store: LineStore | None = None
+    """What workers have not written when they end."""
 
 
 def serve(config: Config, load: Callable[[], Config] | None = None) -> int:
@@ -91,8 +94,12 @@ def _serve(config: Config, load: Callable[[], Config] | None, own_log: ErrorLog)
     supervisor = os.getpid()
     outcome: int | Link | WatcherLink | None = None
     try:
-        outcome = _supervise(settings, sock, bound, announcement) if config.workers else None
+        outcome = (
+            _supervise(settings, sock, bound, announcement, shared) if config.workers else None
+        )
         if isinstance(outcome, int):
+            if shared.store is not None:
+                shared.store.close(_CLOSE_SECONDS)
             return outcome
         if isinstance(outcome, WatcherLink):
             sock.close()
@@ -136,11 +143,20 @@ def _code_folder(chdir: Path | None) -> Path:
 
 def _share(config: Config) -> _Shared:
     if not config.reload:
-        return _Shared(_log_lock(config))
+        return _Shared(_log_lock(config), store=_line_store(config))
     read, told = os.pipe()
     os.set_blocking(read, False)
     os.set_blocking(told, False)  # No worker waits for a watcher, which may be stopped.
-    return _Shared(_log_lock(config), read, told)
+    return _Shared(_log_lock(config), read, told, _line_store(config))
+
+
+def _has_lines(config: Config) -> bool:
+    """Whether workers write lines to standard output."""
+    return config.workers > 0 and (config.access_log, config.function_log) != ("off", "off")
+
+
+def _line_store(config: Config) -> LineStore | None:
+    return LineStore() if _has_lines(config) else None
 
 
 def _log_lock(config: Config) -> int | None:
@@ -152,7 +168,11 @@ def _log_lock(config: Config) -> int | None:
 
 
 def _supervise(
-    settings: Rereading, sock: socket.socket, bound: BoundPath | None, announcement: Announcement
+    settings: Rereading,
+    sock: socket.socket,
+    bound: BoundPath | None,
+    announcement: Announcement,
+    shared: _Shared,
 ) -> int | Link | WatcherLink:
     """The exit status; in each worker and in the watcher its link to the supervisor."""
     config = settings.in_force
@@ -163,6 +183,7 @@ def _supervise(
         stop_listening=lambda: _stop_listening(config, sock, bound),
         reread=lambda: _read_again(settings),
         watches=config.reload,
+        lines=shared.store,
     )
     return supervisor.run()
 
@@ -254,7 +275,13 @@ def _work(
     try:
         fail = partial(_fail, own_log=own_log, link=link)
         post = Post(
-            sock, link.tell_ready, announcement.note, fail, link=link, log_lock=shared.log_lock
+            sock,
+            link.tell_ready,
+            announcement.note,
+            fail,
+            link=link,
+            log_lock=shared.log_lock,
+            lines=link.lines,
         )
         return work(config, post)
     except UsageError as error:

@@ -28,7 +28,7 @@ class OutputStream(io.TextIOWrapper):
         )
         self._stream = name
         self._file: Any = original.buffer
-        self.mode = getattr(original, "mode", "w")
+        setattr(self, "mode", getattr(original, "mode", "w"))  # noqa: B010  # mypy: no property.
 
     def _checked(self, text: str) -> str:
         if not isinstance(text, str):

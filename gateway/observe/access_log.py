@@ -17,6 +17,7 @@ from gateway.http.exchange import Exchange
 from gateway.http.head import RequestHead
 from gateway.limits import KIB, MIB
 from gateway.observe.colours import FAINT, YELLOW, colour_of, painted
+from gateway.observe.line_buffer import LineBuffer
 from gateway.observe.line_writer import LineWriter
 from gateway.observe.redaction import QUERIES
 
@@ -66,8 +67,9 @@ class AccessLog:
         *,
         query: Literal["redacted", "off", "full"] = "redacted",
         in_colour: bool = False,
+        buffer: LineBuffer | None = None,
     ) -> None:
-        """Take over `descriptor`; for `lock` see `LineWriter`.  `close` has to be called.
+        """Take over `descriptor`; for `lock` and `buffer` see `LineWriter`, which `close` ends.
 
         `query`: what is shown of the queries of URLs, see `observe.redaction`.
         `in_colour` is for the short form, which alone has any.
@@ -79,9 +81,11 @@ class AccessLog:
         self._offset = time() - monotonic()
         self._stamp = (0, "")
         """A time in ticks and its text: one value, for threads to change it at once."""
-        self.writer = LineWriter(descriptor, self._tell_dropped, lock)
+        self.writer = LineWriter(descriptor, self._tell_dropped, lock, buffer)
         """Takes lines of other logs, too."""
         self._put = self._put_at_once if self._form.is_prompt else self.writer.put
+        if buffer is None and not self._form.is_prompt:
+            self._put = self._put_soon  # Nobody else could write it.
 
     def add(self, exchange: Exchange) -> None:
         """Take an exchange that is over; from any thread."""
@@ -106,6 +110,10 @@ class AccessLog:
     def _put_at_once(self, line: str) -> None:
         self.writer.put(line)
         self.writer.flush()
+
+    def _put_soon(self, line: str) -> None:
+        self.writer.put(line)
+        self.writer.rouse()
 
     def flush(self) -> None:
         """Have the lines written that have come; the sweep calls it, a few times a second."""

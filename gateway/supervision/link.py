@@ -12,7 +12,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gateway.supervision.load_board import LoadBoard
 from gateway.supervision.orphan import end_with
@@ -89,17 +89,24 @@ class Link:
     """A worker's end."""
 
     def __init__(
-        self, sock: socket.socket, counts: PlaceCounts | None, *, is_often_replaced: bool = False
+        self,
+        sock: socket.socket,
+        counts: PlaceCounts | None,
+        *,
+        is_often_replaced: bool = False,
+        lines: Any = None,
     ) -> None:
         """Take over the socket, which does not block; `counts`: where there are other workers.
 
-        `is_often_replaced`: being replaced is not worth a line in the log.
+        `is_often_replaced`: being replaced is not worth a line in the log.  `lines`: what the
+        supervisor has lent this worker.
         """
         self._socket = sock
         self._identity = _identity(sock)
         self._parent: int | None = None
         self._is_attended = False
         self.counts = counts
+        self.lines = lines
         self._replaced_level = logging.DEBUG if is_often_replaced else logging.INFO
 
     def end_with(self, supervisor: int, leaving_time: float) -> None:

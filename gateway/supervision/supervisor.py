@@ -29,6 +29,7 @@ from gateway.loggers import RETRY_SECONDS, logger
 from gateway.loggers import flush as flush_own_log
 from gateway.supervision.back_off import BackOff
 from gateway.supervision.forking import ended, has_terminal, split
+from gateway.supervision.lending import Lines
 from gateway.supervision.link import Link, PlaceCounts
 from gateway.supervision.load_board import LoadBoard
 from gateway.supervision.place import Place, Places
@@ -56,14 +57,17 @@ class Supervisor:
         stop_listening: Callable[[], None],
         reread: Callable[[], Times | None],
         watches: bool = False,
+        lines: Lines | None = None,
     ) -> None:
         """`times` are those of the workers.
 
         `on_ready` is called when all workers serve for the first time, `stop_listening` when they
         are to end: their own sockets are then the last ones.  `reread` is called before the code
         is loaded again by SIGHUP: the times from then on, or `None` where nothing is to be done.
-        `watches`: there is another process, which tells of changes of the code.
+        `watches`: there is another process, which tells of changes of the code.  `lines` lends
+        workers what their lines wait in.
         """
+        self._lines = lines
         self._times = times
         self._on_ready = on_ready
         self._stop_listening = stop_listening
@@ -117,14 +121,17 @@ class Supervisor:
 
     def _fork(self, place: Place, now: float) -> Link | None:
         """Fork a worker; its link in the worker, `None` here."""
+        lines = self._lines and self._lines.lend()
         try:
             pid, link = self._split()
         except OSError as error:
             self._lose(place, f"no worker can be started ({error.strerror})", None, now)
             return None
         if not pid:
-            return Link(link, self._counts(place), is_often_replaced=self._watch.is_on)
+            often = self._watch.is_on
+            return Link(link, self._counts(place), is_often_replaced=often, lines=lines)
         self._add(place, pid, link, now)
+        self._workers[pid].lines = lines
         return None
 
     def _split(self) -> tuple[int, socket.socket]:
@@ -162,7 +169,8 @@ class Supervisor:
         looks = [worker.look_interval() for worker in self._workers.values()]
         longest = min(looks, default=_LONGEST_WAIT)
         seconds = max(0.0, min(min(times, default=NEVER) - now, longest, _LONGEST_WAIT))
-        if not flush_own_log():
+        is_written = self._lines is None or self._lines.flush()
+        if not flush_own_log() or not is_written:
             seconds = min(seconds, RETRY_SECONDS)
         # Rounded up, or the last millisecond would be spent looking.
         ready = self._poll.poll(int(seconds * 1000) + 1)
@@ -238,6 +246,8 @@ class Supervisor:
             elif worker is not None:  # Process 1 inherits the children of others, too.
                 worker.hear(now)
                 self._forget_link(worker)
+                if self._lines is not None:
+                    self._lines.take_back(worker.lines)
                 self._note_end(worker, status, now)
 
     def _note_end(self, worker: WorkerProcess, status: int, now: float) -> None:

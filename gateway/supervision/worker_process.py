@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gateway.loggers import logger
 from gateway.supervision.link import (
@@ -59,6 +59,8 @@ class WorkerProcess:
         self.times = times
         self.forked_at = now
         self.ready_at: float | None = None
+        self.lines: Any = None
+        """What it has been lent for lines that wait to be written."""
         self.is_leaving = False
         """Whether it was told to end."""
         self.is_worn = False

@@ -10,6 +10,7 @@ from gateway.function.log import FunctionLog
 from gateway.function.records import ContextRecords
 from gateway.http.attendance import Readers
 from gateway.loggers import flush as flush_own_log
+from gateway.observe.line_buffer import LineBuffer
 from gateway.observe.line_writer import LineWriter
 from gateway.wiring.request_log import open_access_log, standard_output
 
@@ -20,14 +21,21 @@ _CLOSE_SECONDS = 2.0
 class Logs:
     """Both logs; one writer for both, or their lines would meet in the middle."""
 
-    def __init__(self, config: Config, function_name: str, lock: int | None) -> None:
-        """For `lock` see `LineWriter`.  `close` has to be called.
+    def __init__(
+        self,
+        config: Config,
+        function_name: str,
+        lock: int | None,
+        buffer: LineBuffer | None = None,
+    ) -> None:
+        """For `lock` and `buffer` see `LineWriter`.  `close` has to be called.
 
         Raises:
             UsageError: there is no standard output.
         """
         self._is_closed = False
-        self.access = open_access_log(config, lock)
+        self._buffer = buffer
+        self.access = open_access_log(config, lock, buffer)
         self.function: FunctionLog | None = None
         self._writer: LineWriter | None = None if self.access is None else self.access.writer
         if config.function_log != "off" or tail_readers(config) != "nobody":
@@ -42,7 +50,9 @@ class Logs:
             lines = JsonForm(function_name) if config.function_log == "json" else TextForm()
             if self._writer is None:
                 output = standard_output("--function-log")
-                self._writer = LineWriter(output, lambda count: lines.missing(time(), count), lock)
+                self._writer = LineWriter(
+                    output, lambda count: lines.missing(time(), count), lock, self._buffer
+                )
             form = lines
             _set_root_level(config.log_level)
         return FunctionLog(

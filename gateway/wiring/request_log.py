@@ -1,6 +1,5 @@
 """Wiring: the log of requests that the settings ask for."""
 
-import io
 import os
 import sys
 
@@ -8,10 +7,13 @@ from gateway.config import Config
 from gateway.errors import UsageError
 from gateway.observe.access_log import AccessLog
 from gateway.observe.colours import wants_colour
+from gateway.observe.line_buffer import LineBuffer
 
 
-def open_access_log(config: Config, lock: int | None) -> AccessLog | None:
-    """The access log on standard output, if there is to be one; for `lock` see `LineWriter`.
+def open_access_log(
+    config: Config, lock: int | None, buffer: LineBuffer | None = None
+) -> AccessLog | None:
+    """The access log on standard output, if there is to be one; for the others see `LineWriter`.
 
     Raises:
         UsageError: there is no standard output.
@@ -21,7 +23,12 @@ def open_access_log(config: Config, lock: int | None) -> AccessLog | None:
     descriptor = standard_output("--access-log")
     in_colour = wants_colour(os.environ, is_terminal=os.isatty(descriptor))
     return AccessLog(
-        config.access_log, descriptor, lock, query=config.log_query, in_colour=in_colour
+        config.access_log,
+        descriptor,
+        lock,
+        query=config.log_query,
+        in_colour=in_colour,
+        buffer=buffer,
     )
 
 
@@ -36,7 +43,4 @@ def standard_output(option: str) -> int:
         descriptor = os.dup(output.fileno())  # type: ignore[union-attr]  # None is caught below
     except (AttributeError, OSError, ValueError) as error:
         raise UsageError(f"{option}: there is no standard output to write to") from error
-    if isinstance(output, io.TextIOWrapper):
-        # What handlers print comes in whole lines then too, and not when a buffer is full.
-        output.reconfigure(line_buffering=True)
     return descriptor

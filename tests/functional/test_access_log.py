@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from functional.serving import Gateway, clean_environ, command, wait_until
+from functional.wire import BadAnswer
 
 StartGateway = Callable[..., Gateway]
 
@@ -116,3 +118,70 @@ def test_without_standard_output(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "--access-log: there is no standard output to write to" in done.stderr
+
+
+DYING = """
+    import ctypes, os, signal
+
+    def handler(environ, start_response):
+        print("printed", environ["QUERY_STRING"])
+        if environ["PATH_INFO"] == "/exit":
+            os._exit(3)
+        if environ["PATH_INFO"] == "/crash":
+            ctypes.string_at(0)
+        if environ["PATH_INFO"] == "/kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+"""
+
+
+@pytest.mark.parametrize("death", ["/exit", "/crash", "/kill"])
+@pytest.mark.parametrize(
+    "logs", [("--access-log", "json"), ("--access-log", "text", "--function-log", "text")]
+)
+def test_what_was_answered_is_in_the_log_when_the_worker_dies(
+    start_gateway: StartGateway, death: str, logs: tuple[str, ...]
+) -> None:
+    """However soon: nothing waits in the memory of the process alone."""
+    gateway = start_gateway("dying:handler", *logs, source=DYING, environ={"PYTHONUNBUFFERED": ""})
+    ids = []
+    for number in range(5):
+        with gateway.connect() as client:
+            for each in range(20):
+                ids.append(client.ask(f"/?{number}-{each}")["X-Fc-Request-Id"])
+            with pytest.raises((ConnectionError, BadAnswer)):
+                client.ask(death)
+    wait_until(lambda: all(each in gateway.output for each in ids), "the lines", timeout=5.0)
+    assert gateway.stop() == 0
+    output = gateway.output
+    is_access = '"request_id"' if "json" in logs else "127.0.0.1 - -"
+    lines = [line for line in output.splitlines() if is_access in line]
+    assert len(lines) == len(ids)  # Each is there once.
+    assert [next(i for i in ids if i in line) for line in lines] == ids
+    for number in range(5):
+        for each in range(20):
+            assert f"printed {number}-{each}\n" in output
+
+
+def test_the_log_of_a_killed_worker_waits_for_its_reader(
+    start_gateway: StartGateway, pipe: tuple[int, int]
+) -> None:
+    """The supervisor does not: it replaces the worker."""
+    reader, writer = pipe
+    gateway = start_gateway("gateway.demo:handler", "--access-log", "json", stdout=writer)
+    os.close(writer)
+    agent = [("User-Agent", "a" * 5000)]
+    for _ in range(2):
+        worker = gateway.worker_pid
+        with gateway.connect() as client:
+            for _ in range(40):
+                assert client.ask("/", fields=agent).status == 200
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda worker=worker: gateway.worker_pids not in ([], [worker]), "another")
+    lines: list[str] = []
+    thread = threading.Thread(target=lambda: lines.extend(read_lines(reader)))
+    thread.start()
+    assert gateway.stop() == 0
+    thread.join()
+    assert len({json.loads(line)["request_id"] for line in lines}) == 80

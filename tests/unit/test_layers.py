@@ -101,6 +101,7 @@ LONG = {
     "gateway.config.options": "a table, with an entry for each option",
     "gateway.http.connection": "one state machine; what has no state of it is outside",
     "gateway.http.exchange": "the right to answer, whose two sides are read against each other",
+    "gateway.supervision.supervisor": "all that may happen to workers, and what follows, in turn",
     "gateway.wsgi.bridge": "the ways into the pool from two kinds of servers, side by side",
     "gateway.wsgi.invocation": "one run, with all that can come in its way, from beginning to end",
     "gateway.wsgi.pool": "who runs, who waits, who is given up: lists that must agree",
