@@ -1,12 +1,14 @@
 """A worker that can serve no new connection any more is replaced, or ends; others go on."""
 
+import resource
+import selectors
 import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from functional.serving import Gateway, wait_until
@@ -229,3 +231,40 @@ def test_looking_is_not_a_request(start_gateway: StartGateway, tally: Tally) -> 
     assert len(gateway.output.splitlines()) == 1
     assert gateway.errors.count("\n") == 1
     tally(served=1)
+
+
+# Many at once.
+
+
+def test_newcomers_wait_no_longer_than_who_is_connected(
+    start_gateway: StartGateway, tally: Tally
+) -> None:
+    """Clients that ask again and again keep the loop busy: each turn must let newcomers in."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = min(2000, hard - 200)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count + 200), hard))
+    gateway = start_gateway("deafening:handler", "--queue", "100000")
+    request = b"GET / HTTP/1.1\r\nHost: gateway.test\r\n\r\n"
+    with ExitStack() as stack, selectors.DefaultSelector() as selector:
+        for numbers in (range(count // 2), range(count // 2, count)):
+            for number in numbers:
+                client = stack.enter_context(socket.socket())
+                client.setblocking(False)
+                client.connect_ex(("127.0.0.1", gateway.port))
+                selector.register(client, selectors.EVENT_WRITE, number)
+            # Until each has had an answer, those who were there before have not had many.
+            answered = [0] * (numbers[-1] + 1)
+            deadline = time.monotonic() + 60
+            while not all(answered):
+                assert time.monotonic() < deadline
+                for key, _ in selector.select(1):
+                    client = cast("socket.socket", key.fileobj)
+                    if key.events == selectors.EVENT_READ:
+                        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+                        answered[key.data] += 1
+                    client.send(request)
+                    if key.events == selectors.EVENT_WRITE:
+                        selector.modify(client, selectors.EVENT_READ, key.data)
+            assert max(answered) < 15
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    tally(served=count)

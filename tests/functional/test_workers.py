@@ -280,7 +280,8 @@ class Crowd:
 
     def _ask(self, client: WireClient) -> None:
         while not self._over.is_set():
-            response = client.ask("/")
+            fields = [] if self._keep_alive else [("Connection", "close")]
+            response = client.ask("/", fields=fields)
             assert response.status == 200
             self.answers.append(response.body)
             if response.closes or not self._keep_alive:
@@ -310,6 +311,27 @@ def test_a_reload_loses_no_request(start_gateway: StartGateway, tally: Tally) ->
     assert set(lasting.answers[-20:] + passing.answers[-20:]) == {b"22"}
     wait_until(lambda: not set(before) & set(gateway.worker_pids), "the old ones end")
     tally(faults=2, served=len(answers))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_many_reloads_lose_no_request(
+    start_gateway: StartGateway, tally: Tally, workers: int
+) -> None:
+    """Nor is one refused: a connection that is just being accepted when a worker is to end, too."""
+    source = VERSIONED.format(version=1)
+    gateway = start_gateway("app:handler", "--workers", str(workers), source=source)
+    with (
+        Crowd(gateway, clients=2, keep_alive=True) as lasting,
+        Crowd(gateway, clients=3, keep_alive=False) as passing,
+    ):
+        for reload in range(1, 11):
+            gateway.signal(signal.SIGHUP)
+            wait_until(
+                lambda number=reload: gateway.errors.count("takes over from") >= number * workers,
+                "all are replaced",
+            )
+    assert (lasting.faults, passing.faults) == ([], [])
+    tally(faults=10, served=len(lasting.answers + passing.answers))
 
 
 def gateway_folder(gateway: Gateway) -> Path:
@@ -611,6 +633,49 @@ def test_a_socket_path_is_the_supervisors(
     assert gateway.stop() == 0
     assert not path.exists()
     tally(faults=2, served=3)
+
+
+@pytest.mark.parametrize("workers", ["0", "1", "2"])
+def test_a_successor_may_listen_at_the_path_while_the_last_requests_run(
+    serve: StartGateway, gates: Any, tmp_path: Path, tally: Tally, workers: str
+) -> None:
+    path = tmp_path / "gateway.sock"
+    gateway = serve("--unix", str(path), "--workers", workers)
+    with gateway.connect() as client:
+        client.request("/until/gate")
+        gates.await_start("gate")
+        gateway.signal(signal.SIGTERM)
+        wait_until(lambda: not path.exists(), "the path is free")
+        (folder := tmp_path / "successor").mkdir()
+        with Gateway(
+            folder, "perilous:handler", "--unix", str(path), environ=gates.environ
+        ) as successor:
+            gates.open("gate")
+            assert client.read_response().status == 200
+            assert gateway.wait() == 0
+            assert pid_from(successor) == successor.worker_pid
+    assert not path.exists()
+    tally(faults=1, served=2)
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize("what", ["file", "socket"])
+def test_what_stands_at_the_path_instead_is_left(
+    serve: StartGateway, tmp_path: Path, tally: Tally, workers: str, what: str
+) -> None:
+    path, other = tmp_path / "gateway.sock", tmp_path / "other"
+    gateway = serve("--unix", str(path), "--workers", workers)
+    with socket.socket(socket.AF_UNIX) as own:
+        if what == "file":
+            other.write_text("precious")
+        else:
+            own.bind(str(other))
+            own.listen()
+        other.rename(path)
+        before = path.stat()
+        assert gateway.stop() == 0
+        assert os.path.samestat(path.stat(), before)
+    tally(faults=1)
 
 
 def test_an_inherited_socket_outlives_workers_and_gateway(
