@@ -46,6 +46,7 @@ class DeadlineSweep:
             connection.check_deadline(now)
         self._site.budget.settle()
         self._site.unsent.check()
+        self._site.backlog.check()
         self._site.blocks.trim()
         for check in self._checks:
             check(now)
