@@ -171,6 +171,7 @@ def _instance(config: Config, attend: Attend | None = None) -> Instance:
 def _limits(config: Config) -> Limits:
     return Limits(
         max_header_bytes=config.max_header_bytes,
+        max_header_fields=config.max_header_fields,
         max_path_bytes=config.max_path_bytes,
         max_body=config.max_body,
         max_async_body=config.max_async_body,

@@ -62,9 +62,14 @@ class Refusal(Exception):
 class MalformedRequest(Refusal):
     """The bytes are not a request of RFC 9112, or one that two parsers could read differently."""
 
+    def __init__(self, message: str, spoken: str = "") -> None:
+        """`spoken` names the protocol that they are of, where that can be told."""
+        super().__init__(message)
+        self.spoken = spoken
+
 
 class HeadersTooLarge(Refusal):
-    """The names and values of the header fields are larger than FC allows."""
+    """The names and values of the header fields are larger than FC allows, or too many."""
 
     plain_status = 431
 

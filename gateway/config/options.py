@@ -443,6 +443,13 @@ class Config:
         group=LIMITS,
         help="Names and values of a request's header fields together.",
     )
+    max_header_fields: int = option(
+        _FC.max_header_fields,
+        kind=integer(16, 65536),
+        group=LIMITS,
+        help="Header fields of a request, and of the trailer section of a chunked body. Function "
+        "Compute names no such limit.",
+    )
     max_path_bytes: int = option(
         _FC.max_path_bytes,
         kind=size(minimum=1),

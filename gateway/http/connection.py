@@ -23,7 +23,13 @@ from functools import partial
 from threading import Lock
 from typing import Any, Final, cast
 
-from gateway.errors import ClientDisconnected, MalformedRequest, Refusal, RequestTimeout
+from gateway.errors import (
+    BudgetTimeout,
+    ClientDisconnected,
+    MalformedRequest,
+    Refusal,
+    RequestTimeout,
+)
 from gateway.http import flow
 from gateway.http.blockage import Blockage
 from gateway.http.body import BodyBuffer
@@ -80,6 +86,7 @@ class Connection(asyncio.Protocol):
         "_delivery",
         "_exchange",
         "_flow",
+        "_is_counted",
         "_is_direct",
         "_is_ready",
         "_parser",
@@ -130,6 +137,8 @@ class Connection(asyncio.Protocol):
         self._deadline = self._since = 0.0
         self._blockage: Blockage | None = None
         self._delivery: Delivery | None = None
+        self._is_counted = False
+        """Whether the site's backlog knows of something here."""
         self._is_direct = False
         """Whether an `Inflow` is the transport's protocol."""
         self._is_ready = False
@@ -196,6 +205,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._parser.close()
+        if self._is_counted:
+            self._discount()
         self.is_lost = True
         self.site.connections.discard(self)  # `connection_made` may have failed.
         exchange = self._exchange
@@ -267,8 +278,33 @@ class Connection(asyncio.Protocol):
             self._begin(head, self._parser.rest)
         elif self.saw_eof:
             self.resume()
-        elif self._wait != _HEAD and self._parser.is_open:
-            self._start_wait(_HEAD, self.site.timeouts.head)
+        elif self._parser.is_open:
+            if self._wait != _HEAD:
+                self._start_wait(_HEAD, self.site.timeouts.head)
+            self._count(self._parser.size)
+
+    def _count(self, size: int) -> None:
+        """Have the site know how much is kept here of requests that cannot run yet."""
+        self._is_counted = True
+        self.site.backlog.hold(self, size)
+
+    def _discount(self) -> None:
+        self._is_counted = False
+        self.site.backlog.release(self)
+
+    def shed(self) -> None:
+        """Give up what is kept here of requests that cannot run yet: others need the memory.
+
+        One that runs is answered; what was sent behind it is not read (RFC 9112 §9.6).
+        """
+        self._is_counted = False
+        exchange = self._exchange
+        if exchange is None or exchange.is_done or not exchange.is_dispatched:
+            self._refuse(BudgetTimeout("there is no memory for the request"))
+        else:
+            exchange.keep_alive = False
+            self._pending = b""
+            self._flow.pause(flow.PIPELINE)
 
     def _get_ready(self) -> bool:
         """Have what a request needs of its connection; whether that could be had.
@@ -297,6 +333,8 @@ class Connection(asyncio.Protocol):
         """Begin with the request of which `rest` follows the head."""
         site = self.site
         self._wait = _NOTHING
+        if self._is_counted:
+            self._discount()
         if not (self._is_ready or self._get_ready()):
             return
         exchange = site.exchange_type(self, head, site.next_request_id(), site.loop.time())
@@ -321,9 +359,9 @@ class Connection(asyncio.Protocol):
             body.append(rest[:length])
             site.budget.hold(length)
             rest = rest[length:]
+        exchange.is_dispatched = True
         if rest:
             self._stash(exchange, rest)
-        exchange.is_dispatched = True
         site.application.handle(exchange)
 
     def _is_let_in(
@@ -352,6 +390,8 @@ class Connection(asyncio.Protocol):
         if verdict is None:
             return True
         self._stash(exchange, rest)
+        if exchange.is_done:
+            return False  # There was no memory for it.
         if isinstance(verdict, tuple):
             if head.content_length:
                 exchange.keep_alive = False
@@ -373,6 +413,9 @@ class Connection(asyncio.Protocol):
     def _receive(self, exchange: Exchange, head: RequestHead, rest: bytes) -> None:
         """Begin with a body of which `rest` is there."""
         reception = self._reception = Reception(exchange, head, self._flow)
+        self._count(self._parser.size)
+        if exchange.is_done:
+            return  # There was no memory for it.
         if rest or self.saw_eof:
             self._feed_body(exchange, reception, rest)
         elif head.expects_continue:
@@ -403,15 +446,15 @@ class Connection(asyncio.Protocol):
         """See whether the body has come so far that something follows from it."""
         if reception.is_complete:
             self._reception = None
-            if rest:
-                self._stash(exchange, rest)
         elif self.saw_eof:
             self._refuse(MalformedRequest("the request body ended early"))
             return
         if reception.is_direct != self._is_direct:
             self._is_direct = reception.is_direct
             self._flow.hand_to(Inflow(self) if reception.is_direct else self)
-        if reception.is_ready and not exchange.is_dispatched:
+        if reception.is_complete and rest:
+            self._stash(exchange, rest)
+        if reception.is_ready and not (exchange.is_dispatched or exchange.is_done):
             self._dispatch(exchange)
 
     def _stash(self, exchange: Exchange, data: bytes) -> None:
@@ -425,10 +468,14 @@ class Connection(asyncio.Protocol):
     def _bound_pending(self) -> None:
         if len(self._pending) > _MAX_PENDING:
             self._flow.pause(flow.PIPELINE)
+        if self._pending:
+            self._count(len(self._pending))
 
     def _dispatch(self, exchange: Exchange) -> None:
         if self._blockage is not None:
             return  # `100 Continue` is still on its way; `resume_writing` comes back here.
+        if self._is_counted and not self._pending:
+            self._discount()
         exchange.is_dispatched = True
         self.site.application.handle(exchange)
 
@@ -443,6 +490,8 @@ class Connection(asyncio.Protocol):
             head = self._parser.refused
             # RFC 9110 §9.3.2: whatever is wrong with a HEAD, its answer has no content.
             has_body = head is not None or not self._parser.is_head_request(fed)
+            if isinstance(refusal, MalformedRequest) and refusal.spoken:
+                site.foreign.note(refusal.spoken, site.loop.time())
             is_unknown = not (self._is_ready or self.is_announced)
             if site.record is not None and is_unknown and self._transport is not None:
                 self.peer = peer_of(self._transport.get_extra_info("socket"))

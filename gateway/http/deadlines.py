@@ -87,6 +87,7 @@ class DeadlineSweep:
         site.budget.settle()
         site.budget.cut_slowest(now, site.timeouts.body)
         site.troubles.check(now)
+        site.backlog.check()
         site.blocks.trim()
 
     def _report(self, error: Exception) -> None:

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from gateway.errors import Refusal
 from gateway.fc import errors as fc_errors
 from gateway.http.response_head import FAULT, ResponseHead, refusal_head
+from gateway.remembered import Remembered
 
 Answer = tuple[ResponseHead, bytes]
 """Head and body."""
@@ -34,7 +35,7 @@ class RefusalTexts:
     """JSON objects that tell refusals, remembered: overload has the same told again and again."""
 
     def __init__(self) -> None:
-        self._texts: dict[tuple[type[Refusal], str], bytes] = {}
+        self._texts: Remembered[tuple[type[Refusal], str], bytes] = Remembered(_MOST_REMEMBERED)
 
     def of(self, refusal: Refusal) -> bytes:
         """The whole object, or its beginning where the request has a part in it."""
@@ -42,11 +43,8 @@ class RefusalTexts:
         text = self._texts.get(key)
         if text is None:
             text = self.compose(refusal)
-            if (
-                len(self._texts) < _MOST_REMEMBERED
-                and len(refusal.message) <= _LONGEST_REMEMBERED  # Some quote the client.
-            ):
-                self._texts[key] = text
+            if len(refusal.message) <= _LONGEST_REMEMBERED:  # Some quote the client.
+                self._texts.remember(key, text)
         return text
 
     def compose(self, refusal: Refusal) -> bytes:

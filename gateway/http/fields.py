@@ -1,13 +1,15 @@
-"""Names of request header fields: what each means to the gateway, decided once per name.
+"""Request header fields: what each name means to the gateway, and how many fields are kept.
 
-A client may send any number of different names, so the memory of them is bounded: beyond the
-bound a name is classified anew each time.
+A client may send any number of different names, so the memory of them is bounded.  Nor may many
+small fields cost much more memory than they have bytes: see `PackedFields`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from gateway.errors import MalformedRequest
 from gateway.fc import names
+from gateway.remembered import Remembered
 
 # What a field does beyond being handed on.  Plain numbers: members of an Enum cost 0.1 µs a look
 # on CPython 3.11, and each field of each request takes several.
@@ -34,6 +36,10 @@ _ROLES: Final = {
 }
 
 _MOST_REMEMBERED: Final = 512
+_LONGEST_REMEMBERED: Final = 64
+
+FEW: Final = 48
+"""Fields of a head that are kept ready for use; browsers behind two proxies send some 35."""
 
 
 class FieldName:
@@ -41,18 +47,29 @@ class FieldName:
 
     __slots__ = ("environ_key", "lower", "role")
 
+    environ_key: str
+
     def __init__(self, lower: bytes, role: int) -> None:
         self.lower = lower
         self.role = role
-        key = lower.decode("latin-1").upper().replace("-", "_")
-        is_cgi_name = role in (CONTENT_LENGTH, CONTENT_TYPE)  # RFC 3875 §4.1.18
+
+    def __getattr__(self, name: str) -> str:
+        """Make `environ_key`, which is not there before somebody asks for it.
+
+        Most names of a client that sends very many are asked for nothing but their role.
+        """
+        if name != "environ_key":
+            raise AttributeError(name)
+        key = self.lower.upper().replace(b"-", b"_").decode("latin-1")
+        is_cgi_name = self.role in (CONTENT_LENGTH, CONTENT_TYPE)  # RFC 3875 §4.1.18
         self.environ_key = key if is_cgi_name else "HTTP_" + key
+        return self.environ_key
 
     def __repr__(self) -> str:
         return f"<FieldName {self.lower!r} {self.role}>"
 
 
-class FieldNames(dict[bytes, FieldName]):
+class FieldNames(Remembered[bytes, FieldName]):
     """Field names by their spelling on the wire: non-empty tokens of RFC 9110 §5.6.2, any case.
 
     Names with `_` are dropped: in environ they would pass for the name with `-`, which a proxy
@@ -68,19 +85,100 @@ class FieldNames(dict[bytes, FieldName]):
         is_withheld: Callable[[bytes], bool],
         is_told: Callable[[bytes], bool] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(_MOST_REMEMBERED)
         self._is_withheld = is_withheld
         self._is_told = is_told
 
     def __missing__(self, spelling: bytes) -> FieldName:
-        lower = spelling.lower()
-        if b"_" in lower or (self._is_told is None and self._is_withheld(lower)):
-            role = DROPPED
-        elif self._is_told is not None and self._is_told(lower):
-            role = TOLD
-        else:
-            role = _ROLES.get(lower, ORDINARY)
-        name = FieldName(lower, role)
-        if len(self) < _MOST_REMEMBERED:
-            self[spelling] = name
+        name = self.classify(spelling.lower())
+        if len(spelling) <= _LONGEST_REMEMBERED:
+            self.remember(spelling, name)
         return name
+
+    def classify(self, lower: bytes) -> FieldName:
+        """The name, in lower case, looked at anew and not remembered."""
+        if self._is_dropped(lower):
+            return FieldName(lower, DROPPED)
+        if self._is_told is not None and self._is_told(lower):
+            return FieldName(lower, TOLD)
+        return FieldName(lower, _ROLES.get(lower, ORDINARY))
+
+    def _is_dropped(self, lower: bytes) -> bool:
+        return b"_" in lower or (self._is_told is None and self._is_withheld(lower))
+
+    def sift(
+        self, lines: Sequence[tuple[bytes, bytes]]
+    ) -> "tuple[list[tuple[bytes, bytes]], tuple[PackedFields, PackedFields | None]]":
+        """Of the many field lines of one head: those with a role, and what is kept of all.
+
+        The second is what is handed on, and what is dropped.  For hundreds of names that are not
+        known this takes a third of the time that it takes to look at each in the plain way.
+
+        Raises:
+            MalformedRequest: a value has a line break.  The parser lets none through.
+        """
+        noted, kept, dropped = [], [], []
+        is_dropped = self._is_dropped
+        is_told = self._is_told or _is_never
+        for spelling, value in lines:
+            line = (spelling.lower(), value.rstrip(b" \t"))
+            lower = line[0]
+            if is_dropped(lower):
+                dropped.append(line)
+                continue
+            kept.append(line)
+            if lower in _ROLES or is_told(lower):
+                noted.append(line)
+        withheld = PackedFields(dropped, self) if dropped else None
+        return noted, (PackedFields(kept, self), withheld)
+
+
+def _is_never(_: bytes) -> bool:
+    return False
+
+
+class PackedFields:
+    """Many fields in about as many bytes as they came in.
+
+    As tuples of a name and a value, fields of two bytes cost thirty times as much, for as long as
+    a request waits for its body or for a thread.  Each look makes those tuples again.
+    """
+
+    __slots__ = ("_count", "_lines", "_names")
+
+    def __init__(self, lines: Sequence[tuple[bytes, bytes]], names: FieldNames) -> None:
+        """Of names in lower case and values; `names` knows what they mean."""
+        self._names = names
+        self._count = len(lines)
+        self._lines = pack_lines(lines)
+
+    def __repr__(self) -> str:
+        return f"<PackedFields {self._count}>"
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[tuple[FieldName, bytes]]:
+        names = self._names
+        for lower, value in unpack_lines(self._lines):
+            yield names.get(lower) or names.classify(lower), value
+
+
+Fields = list[tuple[FieldName, bytes]] | PackedFields
+
+
+def pack_lines(lines: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Names and values as one string of bytes; raises as `FieldNames.sift` does."""
+    packed = b"".join([b"%b:%b\n" % line for line in lines])
+    if packed.count(b"\n") != len(lines):
+        raise MalformedRequest("a header field contains a line break")
+    return packed
+
+
+def unpack_lines(packed: bytes) -> list[tuple[bytes, bytes]]:
+    """What `pack_lines` has packed: no name has a colon, no value a line break."""
+    lines = []
+    for line in packed.split(b"\n")[:-1]:
+        name, _, value = line.partition(b":")
+        lines.append((name, value))
+    return lines

@@ -24,6 +24,24 @@ _MAX_TRAILER_LINE: Final = 8 * 1024
 _SMALL_CHUNK: Final = 4 * 1024
 """Bytes up to which it is cheaper to copy a chunk than to hand it on alone."""
 
+_FORBIDDEN: Final = frozenset(
+    name.encode()
+    for name in (
+        # Framing and the connection (RFC 9112 §6.3, RFC 9110 §7.6.1).
+        *("content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection"),
+        *("te", "trailer", "upgrade", "expect", "max-forwards"),
+        # Whom the request is for, and whom it is from.
+        *("host", "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port"),
+        *("x-forwarded-proto", "x-real-ip"),
+        # Who may call.
+        *("authorization", "proxy-authorization", "cookie"),
+        # What the content is.
+        *("content-encoding", "content-range", "content-type"),
+    )
+)
+"""Field names that RFC 9110 §6.5.1 keeps out of trailers.  A server behind, or in front, that
+merged them into the header would read another request; all others are dropped in silence."""
+
 # What the next line of a chunked body is.
 _SIZE: Final = 0
 _DATA_END: Final = 1
@@ -78,12 +96,15 @@ class Chunked:
     """A body in the chunked transfer coding (RFC 9112 §7.1).
 
     Chunk extensions are checked and ignored; trailers are checked and dropped, never merged into
-    the headers (RFC 9110 §6.5.1).  `max_body` counts the body, `max_trailers` the raw trailer
-    section, both in bytes and inclusive; `too_large` makes the refusal for the first.
+    the headers, and refused where they would say in them how to read the request (RFC 9110 §6.5.1).
+     `max_body` counts the body, `max_trailers` the raw trailer
+    section, both in bytes, and `max_trailer_fields` its lines, all inclusive; `too_large` makes the
+    refusal for the first.
     """
 
     __slots__ = (
         "_line",
+        "_max_trailer_fields",
         "_max_trailers",
         "_missing",
         "_overhead",
@@ -100,11 +121,13 @@ class Chunked:
         *,
         max_body: int,
         max_trailers: int,
+        max_trailer_fields: int,
         too_large: Callable[[], Refusal],
     ) -> None:
         self.sink = sink
         self._room = max_body
         self._max_trailers = max_trailers
+        self._max_trailer_fields = max_trailer_fields
         self._too_large = too_large
         self._missing = 0
         self._overhead = 0
@@ -194,8 +217,12 @@ class Chunked:
             self.is_complete = True
         else:
             self._max_trailers -= len(line)
-            if self._max_trailers < 0 or not grammar.TRAILER_LINE.fullmatch(line):
+            self._max_trailer_fields -= 1
+            match = grammar.TRAILER_LINE.fullmatch(line)
+            if self._max_trailers < 0 or self._max_trailer_fields < 0 or match is None:
                 raise MalformedRequest("malformed or oversize trailer section")
+            if match[1].lower() in _FORBIDDEN:
+                raise MalformedRequest("a field of the trailer section belongs into the header")
 
     def _parse_size(self, line: bytes) -> None:
         match = grammar.CHUNK_LINE.fullmatch(line)

@@ -6,6 +6,9 @@ from typing import Final
 TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """RFC 9110 §5.6.2: names of fields."""
 
+METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""RFC 9110 §9.1: a token, as bytes."""
+
 FORBIDDEN_IN_VALUE: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 """RFC 9110 §5.5: what a field value must not contain (and what latin-1 cannot carry)."""
 
@@ -41,5 +44,5 @@ no sender may generate it, implementations disagree about it (httptools refuses 
 disagreement is what request smuggling is made of.
 """
 
-TRAILER_LINE: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
+TRAILER_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t\x20-\x7e\x80-\xff]*")
 """RFC 9112 §7.1.2: one field line of a trailer section, without the line end."""

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway.errors import (
     BodyTooLarge,
     ExpectationFailed,
+    HeadersTooLarge,
     MalformedRequest,
     NotImplementedByGateway,
 )
 from gateway.http import fields as roles
 from gateway.http import grammar
-from gateway.http.fields import FieldName, FieldNames
+from gateway.http.fields import FieldName, FieldNames, Fields
 from gateway.limits import Limits
+from gateway.remembered import Remembered
 
 if TYPE_CHECKING:
     from gateway.trust.forwarded import Origin
@@ -71,7 +73,7 @@ class RequestHead:
     """The target behind its first `?`."""
     host: str
     """Authority the request is for: the target's if it names one, else `Host`; may be empty."""
-    fields: list[tuple[FieldName, bytes]]
+    fields: Fields
     """Field lines in their order, without the dropped ones; values without outer white space."""
     content_length: int
     """Bytes of body that follow; `CHUNKED` when only the body itself will tell."""
@@ -93,7 +95,7 @@ class RequestHead:
     """What `trust.forwarded` keeps for them: whom trusted proxies name."""
     told: list[tuple[FieldName, bytes]] | None
     """Those of the field lines that are the platform's words; `None`: there are none."""
-    withheld: list[tuple[FieldName, bytes]] | None
+    withheld: Fields | None
     """The dropped field lines; `None`: there are none."""
 
     def __init__(self, method: str, is_http_1_0: bool, keep_alive: bool) -> None:
@@ -144,7 +146,8 @@ class RequestHead:
         host: str | None = None
         coding: bytes | None = None
         has_type = has_apart = False
-        fields = self.fields = []
+        fields: list[tuple[FieldName, bytes]] = []
+        self.fields = fields
         for spelling, value in lines:
             name = names[spelling]
             if value and value[-1] <= _SPACE:
@@ -156,7 +159,8 @@ class RequestHead:
             if role == roles.HOST:
                 if host is not None:
                     raise MalformedRequest("Host is there twice")
-                host = _known_hosts.get(value) or check_host(value)
+                # RFC 9112 §3.2: it is empty where the target URI has no authority.
+                host = _known_hosts.get(value) or (check_host(value) if value else "")
             elif role == roles.CONTENT_LENGTH:
                 self.content_length = int(value[-_MOST_DIGITS:])
             elif role == roles.CONTENT_TYPE:
@@ -185,6 +189,14 @@ class RequestHead:
         self.withheld = [field for field in fields if field[0].role == roles.DROPPED]
         if self.withheld:
             self.fields = [field for field in fields if field[0].role != roles.DROPPED]
+
+    def set_many_fields(
+        self, lines: Sequence[tuple[bytes, bytes]], names: FieldNames, authority: str | None
+    ) -> None:
+        """The same, where there are more than `fields.FEW`."""
+        noted, packed = names.sift(lines)
+        self.set_fields(noted, names, authority)
+        self.fields, self.withheld = packed
 
     def _set_control(self, role: int, value: bytes) -> None:
         """Take what the client asks of Function Compute; what it does not know is nothing asked."""
@@ -237,8 +249,10 @@ def split_absolute(target: bytes) -> tuple[str, bytes]:
     return check_host(match[1]), path if path[:1] == b"/" else b"/" + path
 
 
-_known_hosts: Final[dict[bytes, str]] = {}
 _MOST_HOSTS: Final = 64
+_LONGEST_HOST: Final = 255
+
+_known_hosts: Final[Remembered[bytes, str]] = Remembered(_MOST_HOSTS)
 
 
 def check_host(value: bytes) -> str:
@@ -250,11 +264,16 @@ def check_host(value: bytes) -> str:
     if not grammar.HOST.fullmatch(value):
         raise MalformedRequest("Host must be a host or host:port")
     host = value.decode("ascii")
-    if len(_known_hosts) < _MOST_HOSTS and len(value) < 256:
-        _known_hosts[value] = host
+    if len(value) <= _LONGEST_HOST:
+        _known_hosts.remember(value, host)
     return host
 
 
 def body_too_large(limit: int) -> BodyTooLarge:
     """The refusal of a body of more than `limit` bytes."""
     return BodyTooLarge(f"the request body is larger than {limit} bytes")
+
+
+def too_many_fields(limit: int) -> HeadersTooLarge:
+    """The refusal of a head of more than `limit` fields."""
+    return HeadersTooLarge(f"the request has more than {limit} header fields")

@@ -26,10 +26,21 @@ from gateway.errors import (
     MalformedRequest,
     PathTooLong,
     Refusal,
-    VersionNotSupported,
 )
-from gateway.http.fields import FieldNames
-from gateway.http.head import RequestHead, body_too_large
+from gateway.http.fields import FEW, FieldNames, pack_lines, unpack_lines
+from gateway.http.head import RequestHead, body_too_large, too_many_fields
+from gateway.http.parser_words import in_our_words
+from gateway.http.request_line import (
+    MAX_EMPTY_LINES,
+    begins_with_preface,
+    check_beginning,
+    is_http_1_0,
+    method_of,
+    path_size,
+    skip_empty_lines,
+    unknown_method,
+    version_not_supported,
+)
 from gateway.limits import Limits
 
 _HEAD_END: Final = b"\r\n\r\n"
@@ -38,11 +49,10 @@ _LARGE: Final = 32 * 1024
 
 _TOGETHER: Final = 4 * 1024
 
-_MAX_EMPTY_LINES: Final = 1024
-"""Bytes of empty lines before a request line."""
+_PER_BYTE: Final = 4
+"""Bytes that are kept for each byte of a head: itself, its fields, its target and their parts."""
 
 _HTTP_1_1: Final = b" HTTP/1.1\r\n"
-_HTTP_1_0: Final = b" HTTP/1.0\r\n"
 
 
 class HeadParser:
@@ -63,6 +73,8 @@ class HeadParser:
         "_limits",
         "_lines",
         "_names",
+        "_packed",
+        "_packed_count",
         "_parser",
         "_raw",
         "_size",
@@ -81,8 +93,11 @@ class HeadParser:
         """Those behind them that the parser has not seen."""
         self._target = b""
         self._lines: list[tuple[bytes, bytes]] = []
+        self._packed = b""
+        self._packed_count = 0
+        """The open head's lines before those, as few bytes: it may wait for its end for long."""
         self._size = self._counted = 0
-        """Names and values of the first `_counted` lines, in bytes: no line is counted twice."""
+        """Names and values of all lines up to the first `_counted`: none is counted twice."""
         self._is_complete = self._keep_alive = False
         self._last_raw = b""
         """The bytes of the head before this one; empty: forgotten."""
@@ -96,13 +111,18 @@ class HeadParser:
         """Whether a head has begun and not ended; empty lines before it are none of it."""
         return bool(self._target or self._raw.strip(b"\r\n"))
 
+    @property
+    def size(self) -> int:
+        """About as many bytes as the open head takes, or else the last one."""
+        return _PER_BYTE * (len(self._raw) + len(self._held) or len(self._last_raw))
+
     def is_head_request(self, data: bytes) -> bool:
         """Whether the open head, which may be refused at any byte, has the method HEAD.
 
         `data` is what was fed last if it was refused.  The bytes decide, because what the parser
         tells of a head that it does not take depends on how it came in segments.
         """
-        return (self._raw + data[: 2 * _MAX_EMPTY_LINES]).lstrip(b"\r\n").startswith(b"HEAD ")
+        return (self._raw + data[: 2 * MAX_EMPTY_LINES]).lstrip(b"\r\n").startswith(b"HEAD ")
 
     def forget(self) -> None:
         """Give up what is remembered of the last head: none may come for a while."""
@@ -138,15 +158,27 @@ class HeadParser:
                 piece, self.rest = data, b""
             if piece == self._last_raw and not self._raw:  # With a body or a request behind it.
                 return self._last
+            if len(piece) > self._limits.small_head and self._has_many_lines(piece):
+                piece, self.rest = data[:_TOGETHER], data[_TOGETHER:]
             self._feed_parser(piece)
             if self._is_complete:
                 return self._take_head(self._raw + piece if self._raw else piece)
             self._raw += piece
-            if not self._target and len(self._raw) > _MAX_EMPTY_LINES:
-                _skip_empty_lines(self._raw)
+            if not self._target and len(self._raw) > MAX_EMPTY_LINES:
+                skip_empty_lines(self._raw)
+            if begins_with_preface(self._raw):
+                raise version_not_supported()
             if not self.rest:
                 return None
             data = self.rest  # Empty lines before a request line (RFC 9112 §2.2).
+
+    def _has_many_lines(self, piece: bytes) -> bool:
+        """Whether it may have more fields than a head may.
+
+        It is fed in steps then, and refused behind the first one that has too many: thousands of
+        fields would hold up the loop for milliseconds.
+        """
+        return piece.count(b"\n") > self._limits.max_header_fields and len(piece) > _TOGETHER
 
     def _hold(self, data: bytes) -> bytes:
         """What is to be fed now: nothing, or `data` with what was held back before it."""
@@ -176,28 +208,51 @@ class HeadParser:
             pass  # The upgrade is not taken up, which RFC 9110 §7.8 leaves to the server.
         except httptools.HttpParserError as error:
             self._check_sizes()
-            if str(error) == "Invalid HTTP version":
-                raise _version_not_supported() from None
-            raise MalformedRequest(f"malformed request: {error}") from None
+            self._explain(self._raw + piece, str(error))
+            self._parser = _Stopped(self)
         if not self._is_complete:
             self._check_sizes()
+            if len(self._lines) > FEW:
+                self._pack()
         if len(piece) > room:
             raise self._headers_too_large()
+
+    def _explain(self, raw: bytes, reason: str) -> None:
+        """Refuse the head that begins with `raw`, unless more bytes have to tell why.
+
+        `reason` is the parser's, whose words nobody is told.
+        """
+        check_beginning(raw)
+        method = method_of(raw)
+        if method is None:
+            return
+        if not _is_known(method):
+            raise unknown_method() from None
+        if reason == "Invalid HTTP version":
+            raise version_not_supported() from None
+        raise MalformedRequest(in_our_words(reason)) from None
+
+    def _pack(self) -> None:
+        """Keep the lines of the open head in fewer bytes: a client may leave it open."""
+        self._packed += pack_lines(self._lines)
+        self._packed_count += len(self._lines)
+        self._lines = []
+        self._counted = 0
 
     def _check_sizes(self) -> None:
         """Refuse what is already larger than it may be, whatever else may be wrong or come."""
         limits = self._limits
         target = self._target
         limit = limits.max_path_bytes
-        if len(target) > limit and _path_size(target) > limit:
+        if len(target) > limit and path_size(target) > limit:
             raise PathTooLong(f"path and query are longer than {limit} bytes")
         for name, value in self._lines[self._counted :]:
             self._size += len(name) + len(value.rstrip(b" \t"))
         self._counted = len(self._lines)
         if self._size > limits.max_header_bytes:
             raise self._headers_too_large()
-        if self._counted > limits.max_fields:
-            raise HeadersTooLarge(f"the request has more than {limits.max_fields} header fields")
+        if self._packed_count + self._counted > limits.max_header_fields:
+            raise too_many_fields(limits.max_header_fields)
 
     def _headers_too_large(self) -> Refusal:
         limit = self._limits.max_header_bytes
@@ -207,16 +262,22 @@ class HeadParser:
         limits = self._limits
         if len(raw) > limits.small_head:
             self._check_sizes()
+        if self._packed:
+            self._lines = unpack_lines(self._packed) + self._lines
+            self._packed = b""
+            self._packed_count = 0
         parser = self._parser
         method = parser.get_method()
         target = self._target
         version_at = len(method) + 1 + len(target)
-        is_old = raw[version_at : version_at + 11] != _HTTP_1_1 and _is_http_1_0(raw, version_at)
-        head = RequestHead(_METHODS.get(method) or method.decode("ascii"), is_old, self._keep_alive)
+        is_old = raw[version_at : version_at + 11] != _HTTP_1_1 and is_http_1_0(raw, version_at)
+        head = RequestHead(_METHODS.get(method) or _other(method), is_old, self._keep_alive)
         if is_old and self._keep_alive:
             head.keep_alive = _is_kept_open(self._lines)
         try:
-            head.set_fields(self._lines, self._names, head.set_target(target))
+            lines = self._lines
+            set_fields = head.set_fields if len(lines) <= FEW else head.set_many_fields
+            set_fields(lines, self._names, head.set_target(target))
             if head.content_length:
                 limit = head.body_limit(limits)
                 if head.content_length > limit:
@@ -253,45 +314,6 @@ _METHODS: Final = {
 }
 
 
-def _is_http_1_0(raw: bytes, version_at: int) -> bool:
-    """Whether the request line names HTTP/1.0; false for 1.1.
-
-    `version_at` is where the version stands if one space each divides method, target and version.
-    The parser also takes several spaces, RTSP and ICE for a protocol, and no version at all; its
-    own words cannot tell them apart.
-
-    Raises:
-        Refusal: the line is not exactly method SP target SP version, or of another version.
-    """
-    line = _skip_empty_lines(raw)
-    version = line[version_at : version_at + 11]
-    if version in (_HTTP_1_1, _HTTP_1_0):
-        return version == _HTTP_1_0
-    if version[:6] == b" HTTP/":
-        raise _version_not_supported()
-    raise MalformedRequest("the request line is not: method SP target SP HTTP/1.1")
-
-
-def _version_not_supported() -> Refusal:
-    return VersionNotSupported("the only HTTP versions served are 1.0 and 1.1")
-
-
-def _skip_empty_lines(raw: bytes) -> bytes:
-    """A head, complete or not, without the empty lines that came before it.
-
-    Raises:
-        Refusal: there are too many, or they end with something else than CR LF.  (The parser
-            takes any CR and LF; RFC 9112 §2.2 knows one CRLF "at least".)
-    """
-    line = raw.lstrip(b"\r\n")
-    size = len(raw) - len(line)
-    if size > _MAX_EMPTY_LINES:
-        raise MalformedRequest("too many empty lines before the request line")
-    if line and raw[:size] != b"\r\n" * (size // 2):
-        raise MalformedRequest("an empty line before the request line does not end with CR LF")
-    return line
-
-
 def _is_kept_open(lines: Sequence[tuple[bytes, bytes]]) -> bool:
     """Whether the client of HTTP/1.0 lets the connection persist (RFC 9112 §9.3).
 
@@ -302,18 +324,27 @@ def _is_kept_open(lines: Sequence[tuple[bytes, bytes]]) -> bool:
     return b"keep-alive" in names and b"close" not in names
 
 
-def _path_size(target: bytes) -> int:
-    """Bytes of path and query, in the absolute form too.
+def _other(method: bytes) -> str:
+    if method == b"PRI":  # To the parser it is a method like others.
+        raise version_not_supported()
+    return method.decode("ascii")
 
-    The scheme decides, of which the first bytes are known: to look for `://` anywhere would let
-    the rest of the target decide what was counted of its beginning.
-    """
-    scheme = target[:8].lower()
-    authority = 8 if scheme == b"https://" else 7 if scheme[:7] == b"http://" else 0
-    if not authority:
-        return len(target)
-    path, query = target.find(b"/", authority), target.find(b"?", authority)
-    if path < 0 or 0 <= query < path:
-        # The empty path stands for "/" (RFC 9112 §3.2.1).
-        return 1 + (len(target) - query if query >= 0 else 0)
-    return len(target) - path
+
+class _Stopped(httptools.HttpRequestParser):
+    """Takes the place of a parser that has met an unknown method of which more is to come."""
+
+    def feed_data(self, data: object) -> None:  # noqa: ARG002
+        raise httptools.HttpParserError
+
+
+class _Deaf:
+    """Takes no notes."""
+
+
+def _is_known(method: bytes) -> bool:
+    """Whether the parser takes this method in a request of HTTP/1.1."""
+    try:
+        httptools.HttpRequestParser(_Deaf()).feed_data(method + b" / HTTP/1.1\r\n")
+    except httptools.HttpParserError:
+        return False
+    return True

@@ -16,6 +16,7 @@ from gateway.fc import names
 from gateway.http.error_style import Answer, RefusalTexts
 from gateway.http.response import phrase_of, status_of
 from gateway.http.response_head import ResponseHead
+from gateway.remembered import Remembered
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -39,9 +40,10 @@ class ProblemDetails:
         """
         self._shows_stack = shows_stack
         self._texts = _Beginnings()
-        self._heads: dict[
+        self._heads: Remembered[
             tuple[type[Refusal], int | None, tuple[tuple[str, str], ...]], ResponseHead
-        ] = {}
+        ]
+        self._heads = Remembered(_MOST_HEADS)
 
     def refusal(self, refusal: Refusal, request_id: str) -> Answer:
         """Its plain status, and what belongs to that."""
@@ -49,8 +51,7 @@ class ProblemDetails:
         head = self._heads.get(key)
         if head is None:
             head = _head(plain_status(type(refusal)), _fields(refusal))
-            if len(self._heads) < _MOST_HEADS:
-                self._heads[key] = head
+            self._heads.remember(key, head)
         return head, _end(self._texts.of(refusal), request_id)
 
     def failure(self, error: BaseException, request_id: str) -> Answer:

@@ -227,5 +227,6 @@ def _framing(head: RequestHead, body: BodyBuffer, exchange: Exchange) -> Framing
         body.append,
         max_body=limit,
         max_trailers=limits.max_header_bytes,
+        max_trailer_fields=limits.max_header_fields,
         too_large=partial(body_too_large, limit),
     )

@@ -15,6 +15,7 @@ from gateway.fc import names
 from gateway.http import grammar
 from gateway.http.head import RequestHead
 from gateway.http.response import BODILESS, Status, kind_of, status_of
+from gateway.remembered import Remembered
 
 _MOST_REMEMBERED: Final = 512
 
@@ -165,8 +166,8 @@ class ResponseHead:
             self.fields.append(item)
         elif role == _STEADY:
             self.fields.append(item)
-            if size <= _LONGEST_KNOWN and len(_known) < _MOST_REMEMBERED:
-                _known[item] = size
+            if size <= _LONGEST_KNOWN:
+                _known.remember(item, size)
                 return size
         elif role == _DROP:
             self.dropped = (*self.dropped, name)
@@ -205,9 +206,9 @@ def response_header_too_large(limit: int) -> BadResponse:
 
 _refusals: dict[tuple[type[Refusal], int | None], ResponseHead] = {}
 
-_roles: dict[str, int] = {}
+_roles: Remembered[str, int] = Remembered(_MOST_REMEMBERED)
 
-_known: dict[tuple[str, str], int] = {}
+_known: Remembered[tuple[str, str], int] = Remembered(_MOST_REMEMBERED)
 """Headers that have passed every check, and their lengths: checking costs thrice as much."""
 
 
@@ -230,6 +231,6 @@ def _find_role(name: object) -> int:
         role = _LENGTH
     else:
         role = _STEADY if lower in _STEADY_NAMES else _KEEP
-    if len(_roles) < _MOST_REMEMBERED:
-        _roles[name] = role
+    if len(name) <= _LONGEST_KNOWN:
+        _roles.remember(name, role)
     return role

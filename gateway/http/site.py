@@ -7,11 +7,13 @@ from time import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.fc import names
+from gateway.http.backlog import Backlog
 from gateway.http.blocks import BlockPool
 from gateway.http.body import BodyBudget
 from gateway.http.error_style import ErrorStyle, FunctionCompute2
 from gateway.http.exchange import Exchange
 from gateway.http.fields import FieldNames
+from gateway.http.foreign import ForeignClients
 from gateway.http.troubles import Troubles
 from gateway.http.unsent import UnsentAnswers
 from gateway.limits import MIB, Limits
@@ -114,6 +116,7 @@ class Site:
         "_second",
         "_server_field",
         "application",
+        "backlog",
         "blocks",
         "budget",
         "connections",
@@ -121,6 +124,7 @@ class Site:
         "cross_origin",
         "error_style",
         "exchange_type",
+        "foreign",
         "gate",
         "is_draining",
         "limits",
@@ -148,6 +152,7 @@ class Site:
         exchange_type: "type[Exchange]" = Exchange,
         metadata: "InvocationMetadata | None" = None,
         max_unsent: int = 256 * MIB,
+        max_backlog: int = 64 * MIB,
         server_header: str = "",
         record: "Callable[[Exchange], None] | None" = None,
         proxies: "TrustedProxies | None" = None,
@@ -160,7 +165,8 @@ class Site:
         `error_style` makes the answers to what is refused.
         `exchange_type` is what requests become (`http.fc_fields` has others), `metadata` what
         those of them tell that tell of their invocations.
-        `max_unsent`, in bytes, is for answers that wait for their clients.
+        `max_unsent`, in bytes, is for answers that wait for their clients, `max_backlog` for
+        requests that have not come whole, without their bodies.
         `proxies`: whose words on the client are believed; `None`: nobody's.
         `gate` lets requests in, `None`: all of them; `cross_origin` adds to answers.
         `believes_platform`: whether only Function Compute can connect, whose words all `X-Fc-*`
@@ -184,6 +190,8 @@ class Site:
         self.blocks = BlockPool()
         self.troubles = Troubles()
         self.unsent = UnsentAnswers(max_unsent, self.troubles.unread)
+        self.backlog = Backlog(max_backlog)
+        self.foreign = ForeignClients()
         self.connections: set[Client] = set()
         self.is_draining = False
         self._server_field = f"Server: {server_header}\r\n" if server_header else ""
@@ -206,8 +214,7 @@ class Site:
 
 def is_withheld(name: bytes) -> bool:
     """Whether a client may not tell the application this: what FC itself says in headers."""
-    text = name.decode("latin-1")
-    return text.startswith(names.HEADER_PREFIX) and text not in names.CLIENT_CONTROLS
+    return name.startswith(_PLATFORM_PREFIX) and name.decode("latin-1") not in names.CLIENT_CONTROLS
 
 
 def is_platform(name: bytes) -> bool:

@@ -1,7 +1,6 @@
 """What an operator must know of connections and bodies: the kinds, and what is to be done."""
 
-import logging
-
+from gateway.loggers import logger
 from gateway.trouble import Trouble
 
 
@@ -9,7 +8,7 @@ class Troubles:
     """Those of one site; the sweep has them told."""
 
     def __init__(self) -> None:
-        log = logging.getLogger("gateway.connection")
+        log = logger("gateway.connection")
         self.turned_away = Trouble(
             log,
             "connections were turned away",

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
 
+from gateway.remembered import Remembered
+
 HIDDEN: Final = "***"
 
 _NAME: Final = re.compile(
@@ -66,7 +68,7 @@ def _hide(match: re.Match[str]) -> str:
 _MOST_KNOWN: Final = 512
 _LONGEST_NAME: Final = 64
 
-_known_names: Final[dict[str, bool]] = {}
+_known_names: Final[Remembered[str, bool]] = Remembered(_MOST_KNOWN)
 """Names, and whether they tell: an application has few, and to look at one costs 3 µs."""
 
 
@@ -76,8 +78,8 @@ def _tells(name: str) -> bool:
     if tells is None:
         known = unquote(name) if "%" in name else name
         tells = len(name) > _LONGEST_NAME or _NAME.search(known) is not None
-        if len(_known_names) < _MOST_KNOWN:
-            _known_names[name] = tells
+        if len(name) <= _LONGEST_NAME:
+            _known_names.remember(name, tells)
     return tells
 
 

@@ -22,6 +22,7 @@ from gateway.errors import (
 )
 from gateway.http.gate import Deferral
 from gateway.http.head import RequestHead
+from gateway.remembered import Remembered
 from gateway.triggers.key_set import KeySet, jwt
 from gateway.triggers.key_sources import FileSource, KeySource, TextSource, UrlSource
 
@@ -75,7 +76,7 @@ class TokenCheck:
         self._issuer = issuer or None
         self._leeway = leeway
         self._now = now
-        self._known: dict[bytes, _Times] = {}
+        self._known: Remembered[bytes, _Times] = Remembered(_MOST_KNOWN)
         """By the tokens' hashes; for the keys of `_known_of` only."""
         self._known_of: KeySet | None = None
 
@@ -113,9 +114,7 @@ class TokenCheck:
             times = self._verify(token, keys, key_id, algorithm)
         self._compare(times)
         if mark not in self._known:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[mark] = times
+            self._known.remember(mark, times)
         return None
 
     def _verify(self, token: bytes, keys: KeySet, key_id: str | None, algorithm: str) -> _Times:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
+from gateway.remembered import Remembered
+
 UNIX: Final = "unix"
 """Entry for peers of a Unix socket, which have no address."""
 ANY: Final = "*"
@@ -46,7 +48,7 @@ class Networks:
         self._has_any = ANY in listed
         self._has_unix = UNIX in listed
         self._networks = [ip_network(entry) for entry in sorted(listed - {ANY, UNIX})]
-        self._known: dict[str, bool] = {}
+        self._known: Remembered[str, bool] = Remembered(_MOST_REMEMBERED)
         """Answers for peers: proxies are few, and say the same all day."""
 
     def __repr__(self) -> str:
@@ -64,8 +66,7 @@ class Networks:
         if is_covered is None:
             address = parse_address(text.partition("%")[0])
             is_covered = address is not None and self.cover(address)
-            if len(self._known) < _MOST_REMEMBERED:
-                self._known[text] = is_covered
+            self._known.remember(text, is_covered)
         return is_covered
 
     def cover_peer(self, peer: tuple[str, int] | None) -> bool:

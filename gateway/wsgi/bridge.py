@@ -299,7 +299,9 @@ class WsgiBridge:
             context = self._contexts.context(request_id)
         of_head = head.environ
         if of_head is None:
-            of_head = head.environ = self._head_environ(exchange.connection, head, path)
+            of_head = self._head_environ(exchange.connection, head, path)
+            if type(head.fields) is list:  # Of very many fields it is too large to be kept.
+                head.environ = of_head
         body = exchange.body
         if body is None:
             return request_environ(of_head, BytesIO(), None, context)
@@ -316,7 +318,7 @@ class WsgiBridge:
         if of_head is None:
             proxies = connection.site.proxies
             origin = None if proxies is None else proxies.origin(head, connection)
-            of_head = head.environ = exact_head_environ(
+            of_head = exact_head_environ(
                 head,
                 path=path,
                 client=connection.peer if origin is None else origin.client,
@@ -325,6 +327,8 @@ class WsgiBridge:
                 is_multithread=self._pool.size > 1,
                 is_multiprocess=self._is_multiprocess,
             )
+            if type(head.fields) is list:
+                head.environ = of_head
         return make_exact_environ(os.environ, of_head, exchange.body, context)
 
     def _begin_telling(self, exchange: Exchange) -> dict[str, Any]:

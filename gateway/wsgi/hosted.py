@@ -35,7 +35,7 @@ from gateway.http.body import BodyBuffer
 from gateway.http.error_style import ErrorStyle
 from gateway.http.fc_fields import is_for_clients
 from gateway.http.fields import FieldNames
-from gateway.http.head import RequestHead, body_too_large
+from gateway.http.head import RequestHead, body_too_large, too_many_fields
 from gateway.http.response import NO_BODY, body_form
 from gateway.http.response_head import ResponseHead
 from gateway.limits import Limits
@@ -172,6 +172,8 @@ def _checked_lines(scope: "HTTPScope", limits: Limits) -> list[tuple[bytes, byte
         raise HeadersTooLarge(
             f"the request headers are larger than {limits.max_header_bytes} bytes"
         )
+    if len(scope["headers"]) > limits.max_header_fields:  # type: ignore[arg-type]
+        raise too_many_fields(limits.max_header_fields)
     return lines
 
 

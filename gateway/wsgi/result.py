@@ -5,14 +5,16 @@ from typing import Final
 from gateway.http import grammar
 from gateway.http.response import Status, kind_of, status_of
 from gateway.http.response_head import ResponseHead
+from gateway.remembered import Remembered
 
 _MOST_REMEMBERED: Final = 512
 
-_known_statuses: Final[dict[object, Status]] = {}
+_known_statuses: Final[Remembered[object, Status]] = Remembered(_MOST_REMEMBERED)
 """Statuses by the text that handlers gave."""
 
-_known_heads: Final[dict[tuple[object, ...], ResponseHead]] = {}
-"""Whole heads by all that was given: most handlers say the same again and again."""
+_known_heads: Final[Remembered[tuple[object, ...], ResponseHead]] = Remembered(_MOST_REMEMBERED)
+"""Whole heads by all that was given: most handlers say the same again and again, but for the
+lengths of bodies, which differ without end."""
 
 _MOST_FIELDS: Final = 16
 """Fields of a head that is remembered."""
@@ -33,9 +35,7 @@ def response_head(status: str, headers: list[tuple[str, str]]) -> ResponseHead:
             pass  # Not seen before, or not hashable: a fault of the handler's, told below.
     head = ResponseHead(_known_statuses.get(status) or parse_status(status), headers)
     if key is not None and head.is_steady and len(key) <= _MOST_FIELDS:
-        if len(_known_heads) >= _MOST_REMEMBERED:
-            _known_heads.clear()  # Lengths of bodies differ without end: begin anew.
-        _known_heads[key] = head
+        _known_heads.remember(key, head)
     return head
 
 
@@ -53,6 +53,5 @@ def parse_status(status: object) -> Status:
     if grammar.FORBIDDEN_IN_VALUE.search(phrase):
         raise ValueError("the phrase of the status has a forbidden character")
     parsed = Status(int(code), status) if phrase else status_of(int(code))
-    if len(_known_statuses) < _MOST_REMEMBERED:
-        _known_statuses[status] = parsed
+    _known_statuses.remember(status, parsed)
     return parsed

@@ -71,7 +71,7 @@ UPGRADES = [
     served("an upgrade with chunks", "RFC 9110 §7.8", post(*_H2C, b"Transfer-Encoding: chunked", body=b"%x\r\n" % len(SMUGGLED) + SMUGGLED + b"\r\n0\r\n\r\n" + get()),
            posted(SMUGGLED, *_SEEN_H2C), Seen()),
     served("an upgrade, then another protocol", "RFC 9110 §7.8", get(*_H2C) + b"\x00\x01rubbish\r\n\r\n", Seen(fields=_SEEN_H2C), status=400),
-    served("an upgrade, then the preface of HTTP/2", "RFC 9113 §3.3", get(*_H2C) + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Seen(fields=_SEEN_H2C), status=400),
+    served("an upgrade, then the preface of HTTP/2", "RFC 9113 §3.3", get(*_H2C) + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Seen(fields=_SEEN_H2C), status=505),
     served("an upgrade without its option", "RFC 9110 §7.8", get(b"Upgrade: h2c") + get(), Seen(fields=(("upgrade", "h2c"),)), Seen()),
     served("an upgrade in HTTP/1.0", "RFC 9110 §7.8", get(*_H2C, first=_OLD) + get(), Seen(fields=_SEEN_H2C), closes=True),
     served("an upgrade that closes", "RFC 9110 §7.8", get(b"Connection: Upgrade, close", b"Upgrade: h2c") + get(), Seen(fields=(("upgrade", "h2c"),)), closes=True),

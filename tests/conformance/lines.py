@@ -73,8 +73,8 @@ FIELDS = [
         refused(f"0x{byte:02x} in a name", "RFC 9110 §5.6.2", get(b"X" + bytes([byte]) + b"A: b"))
         for byte in [0, 1, 9, 11, 12, 27, 32, 127, 128, 255]
     ],
-    served("fields of one letter up to the limit", "RFC 9110 §5.4", get(*[b"A:"] * 8187), Seen(fields=(("a", ""),) * 8187)),
-    refused("fields of one letter beyond the limit", "RFC 9110 §5.4", get(*[b"A:"] * 8188)),
+    served("fields of one letter up to the limit", "RFC 9110 §5.4", get(*[b"A:"] * 511), Seen(fields=(("a", ""),) * 511)),
+    refused("fields of one letter beyond the limit", "RFC 9110 §5.4", get(*[b"A:"] * 512)),
 ]  # fmt: skip
 
 REQUEST_LINES = [
@@ -85,12 +85,12 @@ REQUEST_LINES = [
             ("PATCH", "RFC 5789 §2"), ("PROPFIND", "RFC 4918 §9.1"), ("REPORT", "RFC 3253 §3.6"),
         ]
     ],
-    refused("a method in lower case", "RFC 9110 §9.1", get(first=b"get /x HTTP/1.1")),
-    refused("a method in mixed case", "RFC 9110 §9.1", get(first=b"Get /x HTTP/1.1")),
-    refused("an unknown method", "RFC 9110 §9.1", get(first=b"BREW /x HTTP/1.1")),
-    refused("a longer method", "RFC 9110 §9.1", get(first=b"GETS /x HTTP/1.1")),
-    refused("a method cut short", "RFC 9110 §9.1", get(first=b"GE /x HTTP/1.1")),
-    refused("a method without an end", "RFC 9112 §3.1", b"G" * 100_000),
+    refused("a method in lower case", "RFC 9110 §9.1", get(first=b"get /x HTTP/1.1"), 501),
+    refused("a method in mixed case", "RFC 9110 §9.1", get(first=b"Get /x HTTP/1.1"), 501),
+    refused("an unknown method", "RFC 9110 §9.1", get(first=b"BREW /x HTTP/1.1"), 501),
+    refused("a longer method", "RFC 9110 §9.1", get(first=b"GETS /x HTTP/1.1"), 501),
+    refused("a method cut short", "RFC 9110 §9.1", get(first=b"GE /x HTTP/1.1"), 501),
+    refused("a method without an end", "RFC 9112 §3.1", b"G" * 100_000, 501),
     refused("a method with a bracket", "CVE-2024-23829", get(first=b"G(T /x HTTP/1.1")),
     refused("a method with NUL", "RFC 9112 §3.1", get(first=b"GET\0 /x HTTP/1.1")),
     refused("no method", "RFC 9112 §3", get(first=b"/x HTTP/1.1")),
@@ -128,7 +128,7 @@ REQUEST_LINES = [
     ],
     refused("a request of RTSP", "RFC 9112 §2.3", get(first=b"DESCRIBE /x RTSP/1.0")),
     refused("a request of ICE", "RFC 9112 §2.3", get(first=b"SOURCE /x ICE/1.0")),
-    refused("the preface of HTTP/2", "RFC 9113 §3.4", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    refused("the preface of HTTP/2", "RFC 9113 §3.4", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     refused("no request line", "RFC 9112 §3", b"Host: a\r\n\r\n"),
     refused("rubbish", "RFC 9112 §3", b"\x00\x01\x02\xff\xfe\r\n\r\n"),
     refused("a TLS handshake", "RFC 9112 §3", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500)),

@@ -24,6 +24,7 @@ _SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(;%b(=(%b|%b))?)*" % (_TOKE
 _TRAILER_LINE: Final = re.compile(rb"%b:%b" % (_TOKEN, _TEXT))
 
 _MOST_EMPTY_LINES: Final = 512
+_MOST_FIELDS: Final = 512
 _MOST_SIZE_LINE: Final = 254
 
 
@@ -60,6 +61,7 @@ class _Reader:
         while line := self.line():
             match = _must(_FIELD_LINE.fullmatch(line))
             fields.append((match[1].lower().decode(), match[2].strip(b" \t"), match[2]))
+            _must(len(fields) <= _MOST_FIELDS)
         fields = [field for field in fields if "_" not in field[0]]
         target, host = _whose(
             first[1], first[2], [value for name, value, _ in fields if name == "host"]
@@ -118,7 +120,7 @@ def _must(what: Any) -> Any:
 
 def _whose(method: bytes, target: bytes, hosts: list[bytes]) -> tuple[bytes, bytes | None]:
     """The target without its authority, and whom the request is for."""
-    _must(len(hosts) < 2 and all(_HOST.fullmatch(host) for host in hosts))
+    _must(len(hosts) < 2 and all(not host or _HOST.fullmatch(host) for host in hosts))
     _must(b"\\" not in target.partition(b"?")[0])
     if target[:1] == b"/" or (target == b"*" and method == b"OPTIONS"):
         return target, hosts[0] if hosts else None

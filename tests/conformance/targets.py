@@ -110,8 +110,12 @@ HOSTS = [
             get(b"Host: b", first=b"GET /x HTTP/1.0")),
     refused("a malformed Host in HTTP/1.0", "RFC 9112 §3.2",
             get(first=b"GET /x HTTP/1.0", host=b"Host: a b")),
-    _no_host("an empty Host", "RFC 9112 §3.2", b"Host:"),
-    _no_host("a Host of white space", "RFC 9112 §3.2", b"Host: \t"),
+    _host("an empty Host", "RFC 9112 §3.2", b"", ""),
+    _host("a Host of white space", "RFC 9112 §3.2", b" \t", ""),
+    served("an empty Host beside an absolute target", "RFC 9112 §3.2.2",
+           get(first=b"GET http://b/x HTTP/1.1", host=b"Host:"), Seen(host="b")),
+    _no_host("two empty Hosts", "RFC 9112 §3.2", b"Host:", b"Host:"),
+    _no_host("an empty Host and one", "RFC 9112 §3.2", b"Host:", b"Host: a"),
     _no_host("a port alone", "RFC 9110 §4.2.1", b"Host: :80"),
     *[
         _no_host(f"the Host {value!r}", "RFC 9110 §7.2", b"Host: " + value.encode())

@@ -122,6 +122,7 @@ def _framing(head: RequestHead, body: bytearray, limits: Limits) -> FixedLength 
         body.extend,
         max_body=room,
         max_trailers=limits.max_header_bytes,
+        max_trailer_fields=limits.max_header_fields,
         too_large=lambda: body_too_large(room),
     )
 

@@ -64,6 +64,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "handler_timeout": ("0", 0.0),
     "switch_interval": ("1ms", 0.001),
     "max_header_bytes": ("16KB", 16384),
+    "max_header_fields": ("100", 100),
     "max_path_bytes": ("100", 100),
     "max_body": ("1GB", 1073741824),
     "max_async_body": ("1KB", 1024),
@@ -147,6 +148,7 @@ REFUSED: dict[str, str] = {
     "handler_timeout": "-1",
     "switch_interval": "0.00009",
     "max_header_bytes": "63",
+    "max_header_fields": "15",
     "max_path_bytes": "0",
     "max_body": "32XB",
     "max_async_body": "-1",
@@ -207,7 +209,7 @@ def test_without_any_setting_the_defaults_are_in_force() -> None:
 
 def test_the_limits_are_by_default_those_of_function_compute() -> None:
     limits = dataclasses.asdict(Limits())
-    del limits["max_fields"], limits["small_head"]  # The gateway's own, which nobody needs to set.
+    del limits["small_head"]  # Follows from the others.
     config = dataclasses.asdict(Config())
     assert {name: config[name] for name in limits} == limits
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.errors import MalformedRequest
 from gateway.http import fields
 from gateway.http.fields import FieldNames
 
@@ -37,5 +38,53 @@ def test_a_name(names, spelling, key, role):
 def test_the_memory_of_names_is_bounded(names):
     for number in range(10_000):
         assert names[b"x-%d" % number].role == fields.ORDINARY
-    assert len(names) == 512
+        assert len(names) <= 512
     assert names[b"Content-Type"].role == fields.CONTENT_TYPE
+
+
+def test_names_are_remembered_again_behind_a_flood(names):
+    """600 names of one client once made each request of all others dearer for good."""
+    for number in range(600):
+        names[b"x-%d" % number]
+    assert names[b"Accept"] is names[b"Accept"]
+
+
+@pytest.mark.parametrize(("size", "is_remembered"), [(63, True), (64, True), (65, False)])
+def test_long_names_are_not_remembered(names, size, is_remembered):
+    name = names[b"n" * size]
+    assert (names[b"n" * size] is name) == is_remembered
+
+
+def lines_of(count, *more):
+    return [*[(b"X-%d" % number, b"v%d " % number) for number in range(count)], *more]
+
+
+MEANT = [(b"Host", b"a"), (b"X_Y", b"1"), (b"X-Fc-Region", b"2"), (b"Content-Length", b"3 ")]
+
+
+def test_many_fields_are_sifted(names):
+    """What `set_fields` finds of few, one by one, is found of many."""
+    noted, (kept, withheld) = names.sift(lines_of(300, *MEANT))
+    assert noted == [(b"host", b"a"), (b"content-length", b"3")]
+    assert [(name.lower, value) for name, value in withheld] == [
+        (b"x_y", b"1"),
+        (b"x-fc-region", b"2"),
+    ]
+    assert len(kept) == 302
+    found = [(name.lower, name.environ_key, value) for name, value in kept]
+    assert found[:2] == [(b"x-0", "HTTP_X_0", b"v0"), (b"x-1", "HTTP_X_1", b"v1")]
+    assert found[-2:] == [
+        (b"host", "HTTP_HOST", b"a"),
+        (b"content-length", "CONTENT_LENGTH", b"3"),
+    ]
+    assert repr(kept) == "<PackedFields 302>"
+
+
+def test_a_line_break_in_a_value_cannot_make_a_field(names):
+    with pytest.raises(MalformedRequest):
+        names.sift(lines_of(60, (b"a", b"b\nhost:c")))
+
+
+def test_a_name_has_no_other_attributes(names):
+    with pytest.raises(AttributeError, match="spelling"):
+        names[b"Accept"].spelling  # noqa: B018

@@ -25,10 +25,14 @@ class Body(bytearray):
         self.extend(piece)
 
 
-def chunked(max_body=1000, max_trailers=100):
+def chunked(max_body=1000, max_trailers=100, max_trailer_fields=30):
     body = Body()
     framing = Chunked(
-        body.append_piece, max_body=max_body, max_trailers=max_trailers, too_large=too_large
+        body.append_piece,
+        max_body=max_body,
+        max_trailers=max_trailers,
+        max_trailer_fields=max_trailer_fields,
+        too_large=too_large,
     )
     return framing, body
 
@@ -109,6 +113,15 @@ def test_a_whole_segment_is_not_copied():
     data = b"hello"
     FixedLength(5, pieces.append).feed(data)
     assert pieces[0] is data
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_the_number_of_trailer_fields(more):
+    data = b"0\r\n" + b"A:\r\n" * (10 + more) + b"\r\n"
+    if more > 0:
+        assert refusal_of(data, max_trailer_fields=10) is MalformedRequest
+    else:
+        assert decode(data, max_trailer_fields=10) == b""
 
 
 # --- by chunks: accepted -----------------------------------------------------------------------
@@ -279,6 +292,7 @@ def test_small_chunks_of_a_segment_are_handed_on_together():
         lambda piece: pieces.append(bytes(piece)),
         max_body=10_000,
         max_trailers=100,
+        max_trailer_fields=30,
         too_large=lambda: BodyTooLarge("too large"),
     )
     small = b"1\r\nx\r\n" * 100

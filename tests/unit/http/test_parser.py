@@ -1,6 +1,9 @@
 """Heads: each fed whole, byte by byte, cut in two at every place, and with trailing data."""
 
+import gc
+import sys
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -225,6 +228,7 @@ def test_fields_that_are_dropped(line):
         (b"a_b.c~d%20", "a_b.c~d%20"),
         (b"a  ", "a"),
         (b"a" * 300, "a" * 300),
+        (b"", ""),
     ],
 )
 def test_hosts(host, expected):
@@ -323,9 +327,27 @@ REFUSED = [
     (request(first=b"GET / HTTP/1.1x"), MalformedRequest),
     (request(first=b"GET / HTTP/0.9"), VersionNotSupported),
     (request(first=b"GET / HTTP/2.0"), VersionNotSupported),
-    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", MalformedRequest),
-    (request(first=b"get / HTTP/1.1"), MalformedRequest),
-    (request(first=b"BREW / HTTP/1.1"), MalformedRequest),
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", VersionNotSupported),
+    (b"\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", VersionNotSupported),
+    (request(first=b"PRI / HTTP/1.1"), VersionNotSupported),
+    (request(first=b"get / HTTP/1.1"), NotImplementedByGateway),
+    (request(first=b"Get / HTTP/1.1"), NotImplementedByGateway),
+    (request(first=b"G / HTTP/1.1"), NotImplementedByGateway),
+    (request(first=b"GETS / HTTP/1.1"), NotImplementedByGateway),
+    (request(first=b"BREW / HTTP/1.1"), NotImplementedByGateway),
+    (request(first=b"BREW pot HTCPCP/1.0"), NotImplementedByGateway),
+    (request(first=b"!#$%&'*+-.^_`|~09 / HTTP/1.1"), NotImplementedByGateway),
+    (request(first=b"DESCRIBE / HTTP/1.1"), NotImplementedByGateway),
+    (b"\r\n" + request(first=b"BREW / HTTP/1.1"), NotImplementedByGateway),
+    (request(first=b"M" * 63 + b" / HTTP/1.1"), NotImplementedByGateway),
+    (request(first=b"M" * 64 + b" / HTTP/1.1"), NotImplementedByGateway),
+    (request(first=b"M" * 65 + b" / HTTP/1.1"), NotImplementedByGateway),
+    (b"M" * 5000 + b"\0", NotImplementedByGateway),
+    (request(first=b"M" * 64 + b"\t/ HTTP/1.1"), MalformedRequest),
+    (request(first=b"M" * 65 + b"\t/ HTTP/1.1"), NotImplementedByGateway),
+    (request(first=b"BR(EW / HTTP/1.1"), MalformedRequest),
+    (request(first=b"BREW\t/ HTTP/1.1"), MalformedRequest),
+    (b"BREW\r\n\r\n", MalformedRequest),
     (request(first=b"GET a HTTP/1.1"), MalformedRequest),
     (request(first=b"GET /a b HTTP/1.1"), MalformedRequest),
     (request(first=b"GET * HTTP/1.1"), MalformedRequest),
@@ -355,7 +377,6 @@ REFUSED = [
     (request(b"X-A: b\x7fc"), MalformedRequest),
     # Host.
     (request(host=b""), MalformedRequest),
-    (request(host=b"Host:"), MalformedRequest),
     (request(b"Host: a"), MalformedRequest),
     (request(b"HOST: b"), MalformedRequest),
     (request(b"Host: b", first=b"GET / HTTP/1.0"), MalformedRequest),
@@ -411,6 +432,55 @@ REFUSED = [
 @pytest.mark.parametrize(("data", "kind"), REFUSED)
 def test_refusals(data, kind):
     assert refusal_of(data) is kind
+
+
+@pytest.mark.parametrize(
+    ("data", "spoken"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "TLS"),
+        (b"\x05\x01\x00", "SOCKS"),
+        (b"\x04\x01\x00\x50\x7f\0\0\1\0", "SOCKS"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "SSH"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + BEHIND, "the PROXY protocol"),
+        (b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + b"\1" * 12, "the PROXY protocol"),
+        (b"\x80GET", ""),
+        (b"PROXYING / HTTP/1.1\r\n\r\n", ""),
+    ],
+)
+def test_other_protocols_are_recognised(data, spoken):
+    for segments in splits(data + BEHIND):
+        with pytest.raises(Refusal) as caught:
+            feed(new_parser(), segments)
+        assert getattr(caught.value, "spoken", "") == spoken
+        assert caught.value.closes
+
+
+def test_an_unknown_method_is_refused_at_its_end():
+    assert bytes_until_refusal(b"BREW / ", LIMITS) == (4, NotImplementedByGateway)
+    assert bytes_until_refusal(b"M" * 100, LIMITS) == (64, NotImplementedByGateway)
+    parser = new_parser()
+    assert parser.feed(b"BR") is None
+    assert parser.is_open
+
+
+def test_the_words_are_the_gateway_s():
+    """Whatever the parser says: in no split do its words reach a client."""
+    its_words = (
+        b"encountered",
+        b"Invalid",
+        b"Pause",
+        b"Expected",
+        b"httptools",
+        b"Missing",
+        b"url",
+    )
+    for data, _ in REFUSED:
+        for segments in ([data], [bytes([byte]) for byte in data]):
+            with pytest.raises(Refusal) as caught:
+                feed(new_parser(), segments)
+            message = caught.value.message.encode()
+            assert message
+            assert not any(word in message for word in its_words), message
 
 
 # --- limits ------------------------------------------------------------------------------------
@@ -527,13 +597,80 @@ def test_only_a_scheme_of_http_s_makes_an_authority_free():
     assert refusal_of(data, SMALL) is PathTooLong
 
 
+@pytest.mark.parametrize("delta", [-1, 0, 1])
+@pytest.mark.parametrize("line", [b"A:", b"A_B: c", b"X-Fc-Log-Type: Tail"])
+def test_the_number_of_fields_by_default(delta, line):
+    limits = replace(LIMITS, max_header_bytes=65536)
+    data = request(*[line] * (511 + delta))
+    if delta > 0:
+        assert refusal_of(data, limits) is HeadersTooLarge
+    else:
+        head = parse(data, limits)
+        assert len(head.fields) + len(head.withheld or ()) == 512 + delta
+
+
+@pytest.mark.parametrize("count", [46, 47, 48, 49, 200])
+def test_many_fields_say_what_few_say(count):
+    """Of more than 48 other code makes what a head keeps."""
+    many = [b"X-A%d: v%d " % (number, number) for number in range(count)]
+    meant = [b"X_Y: 1", b"X-Withheld: 2", b"content-length:  5", b"X-Fc-Log-Type: tail"]
+    head, plain = parse(request(*many, *meant)), parse(request(*meant))
+    fields = [(name.lower, name.environ_key, value) for name, value in head.fields]
+    assert fields[:2] == [(b"host", "HTTP_HOST", b"a"), (b"x-a0", "HTTP_X_A0", b"v0")]
+    assert fields[-3:] == [
+        (b"x-a%d" % (count - 1), f"HTTP_X_A{count - 1}", b"v%d" % (count - 1)),
+        (b"content-length", "CONTENT_LENGTH", b"5"),
+        (b"x-fc-log-type", "HTTP_X_FC_LOG_TYPE", b"tail"),
+    ]
+    assert len(head.fields) == count + 3
+    assert facts(head) | {"fields": []} == facts(plain) | {"fields": []}
+
+
+@pytest.mark.parametrize("line", [b"Host: b", b"Content-Type: a/b", b"Expect: tea", b"X: \0"])
+def test_many_fields_hide_no_fault(line):
+    many = [b"X-A%d: v" % number for number in range(100)]
+    head = request(b"Content-Type: a/b", *many, line)
+    assert refusal_of(head) in (MalformedRequest, ExpectationFailed)
+
+
+def kept_bytes(objects):
+    """What `objects` take in memory, with all that only they refer to."""
+    seen, size, stack = set(), 0, [*objects]
+    while stack:
+        each = stack.pop()
+        if id(each) in seen or isinstance(each, type | Limits | FieldNames):
+            continue
+        seen.add(id(each))
+        size += sys.getsizeof(each)
+        stack.extend(gc.get_referents(each))
+    return size
+
+
+TWO_BYTES = [b"%c%c" % pair for pair in product(b"abcdefghijklmnopqrstuvwxyz", repeat=2)]
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_many_small_fields_cost_few_bytes(is_open):
+    """Fields of two bytes each once took 25 to 49 times as much, for as long as a body may take."""
+    data = request(b"Content-Length: 5", *[name + b":" for name in TWO_BYTES[:500]])
+    if is_open:
+        data = data[:-2]
+    for segments in ([data], [data[place : place + 7] for place in range(0, len(data), 7)]):
+        parser = new_parser()
+        head, _ = feed(parser, segments)
+        assert (head is None) == is_open
+        kept = kept_bytes([parser._raw, parser._lines, parser._packed, parser._last_raw, head])
+        assert kept < 6 * len(data) + 4096
+        assert parser.size >= 4 * len(data)
+
+
 def test_ten_thousand_fields():
     assert refusal_of(request(*[b"A: b"] * 10_000)) is HeadersTooLarge
 
 
 @pytest.mark.parametrize(("more", "kind"), [(-1, None), (0, None), (1, HeadersTooLarge)])
 def test_the_number_of_fields(more, kind):
-    limits = replace(LIMITS, max_fields=50)
+    limits = replace(LIMITS, max_header_fields=50)
     data = request(*[b"A: b"] * (49 + more))
     if kind is None:
         assert len(parse(data, limits).fields) == 50 + more
@@ -542,7 +679,7 @@ def test_the_number_of_fields(more, kind):
 
 
 def test_fields_beyond_their_number_are_refused_while_the_head_is_open():
-    limits = replace(LIMITS, max_fields=50)
+    limits = replace(LIMITS, max_header_fields=50)
     taken, kind = bytes_until_refusal(b"GET / HTTP/1.1\r\n" + b"A:\r\n" * 100, limits)
     assert kind is HeadersTooLarge
     assert taken <= len(b"GET / HTTP/1.1\r\n") + 51 * 4
@@ -551,7 +688,9 @@ def test_fields_beyond_their_number_are_refused_while_the_head_is_open():
 @pytest.mark.parametrize("size", [99, 100, 101, 1000])
 def test_a_head_up_to_small_head_breaks_no_limit(size):
     """What is not counted could not have been refused: the counted sums say so."""
-    limits = replace(LIMITS, max_header_bytes=size, max_path_bytes=size, max_fields=size // 4)
+    limits = replace(
+        LIMITS, max_header_bytes=size, max_path_bytes=size, max_header_fields=size // 4
+    )
     assert limits.small_head == size // 4 * 4
     longest = b"GET /" + b"x" * (
         limits.small_head - len(request(host=b"", first=b"GET / HTTP/1.0"))

@@ -1,0 +1,60 @@
+"""What is held of requests that cannot run yet, without their bodies: bounded over them all.
+
+Open heads, heads whose bodies are still on their way, and bytes behind a request that runs are
+each bounded for one connection.  Very many connections could fill the memory all the same.
+"""
+
+from typing import Protocol
+
+from gateway.loggers import logger
+
+log = logger("gateway.connection")
+
+
+class Holder(Protocol):
+    """A connection, as far as this is concerned."""
+
+    def shed(self) -> None:
+        """Give up what is held; called on the loop."""
+
+
+class Backlog:
+    """Who holds how much of it."""
+
+    __slots__ = ("_held", "_limit", "_shed", "total")
+
+    def __init__(self, limit: int) -> None:
+        """`limit`, in bytes: beyond it, who has held some for the longest time gives up."""
+        self._limit = limit
+        self._held: dict[Holder, int] = {}
+        """In the order in which they began."""
+        self._shed = 0
+        """Connections since the last sweep, for the log."""
+        self.total = 0
+        """Bytes that are held."""
+
+    def __repr__(self) -> str:
+        return f"<Backlog {len(self._held)} connections {self.total}/{self._limit}>"
+
+    def hold(self, holder: Holder, size: int) -> None:
+        """`holder` holds `size` bytes now, whatever it held before."""
+        self.total += size - self._held.get(holder, 0)
+        self._held[holder] = size
+        while self.total > self._limit:
+            oldest = next(iter(self._held))
+            self.release(oldest)
+            self._shed += 1
+            oldest.shed()
+
+    def release(self, holder: Holder) -> None:
+        """It holds nothing any more, if it did."""
+        self.total -= self._held.pop(holder, 0)
+
+    def check(self) -> None:
+        """Called by the sweep."""
+        if self._shed:
+            log.warning(
+                "%d connections were given up: requests that have not come whole may take %d bytes",
+                *(self._shed, self._limit),
+            )
+            self._shed = 0
