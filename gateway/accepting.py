@@ -43,16 +43,23 @@ class SharedListener:
         new_protocol: Callable[[], asyncio.BaseProtocol],
         counts: Counts,
         count: Callable[[], int],
+        patience: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Accept from now on at `sock`, which is closed in the end.
 
-        `count` tells how many connections this worker has; `counts` of all workers.
+        `count` tells how many connections this worker has, or how much it has to do in their place;
+        `counts` of all workers.  `patience` tells for how many seconds it leaves a connection to
+        those that have less; a moment at the least.
         """
         self._loop = loop
         self._socket = sock
         self._new_protocol = new_protocol
         self._counts = counts
         self._count = count
+        self._patience = patience
+        self._held_since = 0.0
+        """When it began to hold back from what waits now."""
+        self._held_until = 0.0
         self._tasks: set[asyncio.Task[object]] = set()
         """Of connections that `count` does not know yet."""
         self._in_vain = 0
@@ -83,7 +90,13 @@ class SharedListener:
         elif self._loop.time() < self._free_until:
             self._accept()
         else:
-            self._hold_back()
+            self._leave_to_others()
+
+    def _leave_to_others(self) -> None:
+        now = self._loop.time()
+        if now - self._held_until > _FREE:
+            self._held_since = now  # From another one than before.
+        self._hold_back()
 
     def _hold_back(self) -> None:
         self._loop.remove_reader(self._socket.fileno())
@@ -91,6 +104,9 @@ class SharedListener:
 
     def _take_what_is_left(self) -> None:
         self._resume()
+        self._held_until = now = self._loop.time()
+        if now - self._held_since < self._patience():
+            return  # Where it still waits, the loop tells.
         if self._accept():
             self._in_vain += 1
             if self._in_vain == _MOMENTS:

@@ -57,6 +57,16 @@ class Listener(Protocol):
         """Accept no more."""
 
 
+class Load(Protocol):
+    """How much a worker has to do, beside others."""
+
+    def count(self) -> int:
+        """As what it has counts."""
+
+    def patience(self) -> float:
+        """For how many seconds it leaves a connection to those that have less to do."""
+
+
 class Server:
     """Serves a site on a listening socket until it is told to stop."""
 
@@ -73,7 +83,7 @@ class Server:
         owns_socket: bool = False,
         on_closed: Callable[[], None] | None = None,
         farewell: Callable[[], Coroutine[Any, Any, object]] | None = None,
-        load: Callable[[], int] | None = None,
+        load: Load | None = None,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
@@ -93,7 +103,7 @@ class Server:
         self._drain_timeout = drain_timeout
         self._admission = admission
         self._counts = counts
-        self._load = load or site.connections.__len__
+        self._load = load
         self._on_closed = on_closed or (lambda: None)
         self._farewell = farewell
         self._stop = asyncio.Event()
@@ -129,7 +139,10 @@ class Server:
 
     async def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> Listener:
         if self._counts is not None:
-            return SharedListener(loop, sock, self._admission, self._counts, self._load)
+            shared = loop, sock, self._admission, self._counts
+            if self._load is not None:
+                return SharedListener(*shared, self._load.count, self._load.patience)
+            return SharedListener(*shared, self._site.connections.__len__)
         if sock.family != socket.AF_UNIX:
             return await loop.create_server(self._admission, sock=sock, backlog=self._backlog)
         # The loop would remove the path, on CPython 3.13 and newer; but an inherited socket is
