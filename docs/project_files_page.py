@@ -24,7 +24,8 @@ and the project goes before Function Compute's own variables. The file is read o
 SIGHUP loads the code again, not the file.
 
 What the file does not say keeps the gateway's own default, which is not always Function Compute's:
-the handler has 60 seconds and eight threads.
+the handler has 60 seconds. An instance runs one request at a time on both, unless
+`instanceConcurrency` says otherwise; `--workers auto` starts several.
 """
 
 _KEYS = """

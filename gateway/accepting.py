@@ -73,11 +73,13 @@ class Listener:
         new_protocol: Callable[[], asyncio.BaseProtocol],
         count: Callable[[], int],
         counts: Counts | None = None,
+        patience: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Accept from now on at `sock`, which is closed in the end.
 
-        `count` tells how many connections this worker has; `counts` those of all workers, `None`:
-        there are no others.
+        `count` tells how many connections this worker has, or how much it has to do in their place;
+        `counts` those of all workers, `None`: there are no others.  `patience` tells for how many
+        seconds it leaves a connection to those that have less; a moment at the least.
         """
         self._loop = loop
         self._socket = sock
@@ -87,6 +89,10 @@ class Listener:
         self._new_protocol = new_protocol
         self._count = count
         self._counts = counts
+        self._patience = patience
+        self._held_since = 0.0
+        """When it began to hold back from what waits now."""
+        self._held_until = 0.0
         self._arriving: list[tuple[Any, Coroutine[Any, Any, object]]] = []
         """Connections that `count` does not know yet: what each waits for, and what waits."""
         self._in_vain = 0
@@ -195,8 +201,17 @@ class Listener:
             self._pause = None
         self._paused_until = 0.0
 
+    def _leave_to_others(self) -> None:
+        now = self._loop.time()
+        if now - self._held_until > _FREE:
+            self._held_since = now  # From another one than before.
+        self._rest(_MOMENT, self._take_what_is_left)
+
     def _take_what_is_left(self) -> None:
         self._watch()
+        self._held_until = now = self._loop.time()
+        if now - self._held_since < self._patience():
+            return  # Where it still waits, the loop tells.
         if self._accept():
             self._in_vain += 1
             if self._in_vain == _MOMENTS:
@@ -217,7 +232,7 @@ class Listener:
             if counts is not None:
                 counts.note(mine)
                 if not self._may_take(mine, counts.least()):
-                    self._rest(_MOMENT, self._take_what_is_left)
+                    self._leave_to_others()
                     break
             if not self._accept():
                 break

@@ -11,7 +11,6 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gateway.accepting import Counts
 from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
 from gateway.config import Config
@@ -44,6 +43,7 @@ from gateway.wiring.answering import error_style, exchange_type, is_container, m
 from gateway.wiring.entrance import new_connection, proxies, trigger
 from gateway.wiring.instance import Instance
 from gateway.wiring.interfaces import KINDS, Bridged, bridged
+from gateway.wiring.load import Load
 from gateway.wiring.logs import Logs
 from gateway.wsgi.bridge import WsgiBridge
 from gateway.wsgi.pool_thread import job_times
@@ -55,9 +55,6 @@ if TYPE_CHECKING:
     from gateway.triggers.trigger import Trigger
 
 log = logger("gateway")
-
-_REQUEST = 1 << 20
-"""Connections that a request counts for, in a worker that runs one at a time."""
 
 _LEAST_LEAVE = 1.0
 """Seconds for what is registered with `atexit`, when draining has taken all its time."""
@@ -344,7 +341,7 @@ async def _serve(
     counts = None if post.link is None else post.link.counts
     load = None
     if main_thread is not None and isinstance(function, WsgiBridge):
-        load = _load_of(site, function, counts)
+        load = Load(site.connections, function, counts)
     sweep = DeadlineSweep(
         site,
         sweep_interval(timeouts, config.handler_timeout, config.queue_timeout, config.queue_delay),
@@ -396,21 +393,6 @@ def _trial(config: Config, timeouts: Timeouts) -> Site:
         budget=BodyBudget(0),
         next_request_id=str,
     )
-
-
-def _load_of(site: Site, bridge: WsgiBridge, counts: Counts | None) -> Callable[[], int]:
-    """What a worker that runs one request at a time has to do, as the others see it.
-
-    One that is at work leaves new connections to those that are not.
-    """
-
-    def load() -> int:
-        return len(site.connections) + _REQUEST * bridge.load
-
-    if counts is not None:
-        note = counts.note
-        bridge.on_work = lambda: note(load())
-    return load
 
 
 def _ending_behind_overrun(

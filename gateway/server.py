@@ -66,6 +66,16 @@ class ServedApplication(Application, Protocol):
         """No more exchanges will come."""
 
 
+class Load(Protocol):
+    """How much a worker has to do, beside others."""
+
+    def count(self) -> int:
+        """As what it has counts."""
+
+    def patience(self) -> float:
+        """For how many seconds it leaves a connection to those that have less to do."""
+
+
 class Server:
     """Serves a site on a listening socket until it is told to stop."""
 
@@ -83,7 +93,7 @@ class Server:
         stop_listening: Callable[[], None] | None = None,
         on_closed: Callable[[], None] | None = None,
         farewell: Callable[[], Coroutine[Any, Any, object]] | None = None,
-        load: Callable[[], int] | None = None,
+        load: Load | None = None,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
@@ -108,7 +118,7 @@ class Server:
         self._liveness: Liveness | None = None
         self._look_at = 0.0
         self._counts = counts
-        self._load = load or site.connections.__len__
+        self._load = load
         self._on_closed = on_closed or (lambda: None)
         self._farewell = farewell
         self._stop = asyncio.Event()
@@ -139,7 +149,7 @@ class Server:
             after_in_child=partial(leave_to_parent, self._site.connections, identity)
         )
         self._application.start()
-        listener = Listener(loop, sock, self._admission, self._load, self._counts)
+        listener = self._listen(loop, sock)
         self._admission.arriving = listener.arriving
         self._liveness = Liveness(self._trial, listener, is_full=self._admission.is_full)
         self._sweep.add(listener.check)
@@ -155,6 +165,13 @@ class Server:
         self._liveness.close()
         self._application.stop()
         self._take_signals(loop, numbers)
+
+    def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> Listener:
+        if self._load is None:
+            count = self._site.connections.__len__
+            return Listener(loop, sock, self._admission, count, self._counts)
+        load = self._load
+        return Listener(loop, sock, self._admission, load.count, self._counts, load.patience)
 
     def on_signal(self, number: int) -> None:
         """Drain; end at once when it is not the first one.  On the loop."""

@@ -94,14 +94,14 @@ _OUTRO = """\
 
 ## Profiles
 
-`--profile custom-container` is for [inside Function Compute](custom-container.md). These are its
-defaults:
+`--profile function-compute` is as near to a built-in runtime of
+[Function Compute](fc-compatibility.md#in-one-word) as it gets; `--profile custom-container` is for
+[inside Function Compute](custom-container.md). These are their defaults:
 
-| option | default |
-| --- | --- |
-{profile}
+{profiles}
 
-The port is that of `FC_CUSTOM_LISTEN_PORT` or, where that is not set, of `FC_SERVER_PORT`.
+The port of the latter is that of `FC_CUSTOM_LISTEN_PORT` or, where that is not set, of
+`FC_SERVER_PORT`.
 
 ## Variables of Kubernetes
 
@@ -127,9 +127,19 @@ def settings_page() -> str:
             "| option | environment variable | TOML key | default | what it does |\n"
             f"| --- | --- | --- | --- | --- |\n{rows}\n"
         )
-    defaults = PROFILES["custom-container"].items()
-    profile = "\n".join(f"| `{OPTIONS[name].flag}` | `{text}` |" for name, text in defaults)
-    return "".join(parts) + _OUTRO.format(profile=profile)
+    return "".join(parts) + _OUTRO.format(profiles=_profiles())
+
+
+def _profiles() -> str:
+    names = [name for name, defaults in PROFILES.items() if defaults]
+    options = [name for name in OPTIONS if any(name in PROFILES[each] for each in names)]
+    lines = [f"| option | {' | '.join(map(_code, names))} |", "| --- |" + " --- |" * len(names)]
+    for option in options:
+        cells = [
+            _code(PROFILES[each][option]) if option in PROFILES[each] else "" for each in names
+        ]
+        lines.append(f"| {_code(OPTIONS[option].flag)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _row(option: Option) -> str:

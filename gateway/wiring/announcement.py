@@ -41,6 +41,8 @@ class Announcement:
         config = self._config
         interface, _, concurrency = self._found[:].rstrip(b"\0").decode().partition(" ")
         lines = [f"Listening on {self._address} (pid {os.getpid()})"]
+        if config.reload:
+            lines.append(f"Watching {config.chdir}: when its code changes it is loaded again")
         lines.append(f"Serving {self._target} ({_KINDS[interface]}) with {self._staff(interface)}")
         if concurrency == "alone" and config.threads > 1 and "threads" not in config.chosen:
             lines.append(
@@ -48,8 +50,6 @@ class Announcement:
                 f"{config.threads} at once: --threads 1 is as there, --profile function-compute "
                 "in all else, too"
             )
-        if config.reload:
-            lines.append(f"Watching {config.chdir}: when its code changes it is loaded again")
         if config.target is None and self._address.startswith("http"):
             lines += [
                 "Try:",

@@ -205,6 +205,10 @@ class WsgiBridge:
         """How many requests wait for a thread or have one."""
         return self._pool.load
 
+    def running_for(self, now: float) -> float:
+        """For how many seconds the oldest running request has been; `now` is `time.monotonic()`."""
+        return self._pool.running_for(now)
+
     def begin_hook(self, work: Callable[[], None], seconds: float) -> PoolThread | None:
         """Have the thread that runs handlers call `work`; `None` when it is occupied.
 

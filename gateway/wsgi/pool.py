@@ -218,6 +218,10 @@ class ThreadPool:
             if self._main is not None and self._on_work is not None:
                 self._on_work()
 
+    def running_for(self, now: float) -> float:
+        """For how many seconds the oldest running job has been; `now` is `time.monotonic()`."""
+        return max([now - thread.started_at for thread in self._threads if thread.job], default=0.0)
+
     def begin(self, job: HookJob) -> PoolThread | None:
         """Have a thread run a job that is no request; the thread, `None` when none is free."""
         if not self.is_idle or self.busy == len(self._threads):

@@ -106,7 +106,7 @@ def test_constants(client: WireClient) -> None:
             "wsgi.errors": "OverheardStream",
             "wsgi.input": "BytesIO",
             "wsgi.multiprocess": False,
-            "wsgi.multithread": False,
+            "wsgi.multithread": True,  # It has eight threads.
             "wsgi.run_once": False,
             "wsgi.url_scheme": "http",
             "wsgi.version": "tuple",

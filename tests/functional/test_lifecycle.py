@@ -45,7 +45,10 @@ def test_it_says_where_it_listens(serve: StartGateway) -> None:
     gateway = serve()
     assert gateway.announced_pid == gateway.process.pid
     assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+", gateway.address)
-    assert gateway.errors == f"Listening on {gateway.address} (pid {gateway.process.pid})\n"
+    assert gateway.errors == (
+        f"Listening on {gateway.address} (pid {gateway.process.pid})\n"
+        "Serving gated:handler (WSGI) with 1 worker of 8 threads\n"
+    )
     assert gateway.stop() == 0
     assert gateway.output == ""
     assert "Traceback" not in gateway.errors

@@ -149,10 +149,11 @@ def test_who_left_the_queue_is_not_run(serve: Serve, gates: Gates, stack: ExitSt
 def test_a_handler_past_its_time_is_answered_for(
     serve: Serve, gates: Gates, stack: ExitStack
 ) -> None:
-    gateway = serve("--handler-timeout", "300ms")
+    gateway = serve("--handler-timeout", "300ms", threads=2)
     client = occupy(gateway, gates, stack, "stuck")
+    occupy(gateway, gates, stack, "also-stuck")
     others = [stack.enter_context(gateway.connect()) for _ in range(3)]
-    for other in others:  # They wait behind it, in the only thread.
+    for other in others:  # They wait behind them.
         other.request("/quick")
     response = client.read_response()
     assert response.status == 502

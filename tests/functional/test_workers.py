@@ -219,10 +219,10 @@ def test_a_pause_of_all_processes_is_no_silence(serve: StartGateway, tally: Tall
 def test_a_worker_full_of_stuck_handlers_is_replaced(
     serve: StartGateway, stack: ExitStack, tally: Tally
 ) -> None:
-    options = ("--threads", "1", "--handler-timeout", "100ms", "--drain-timeout", "1s")
+    options = ("--threads", "2", "--handler-timeout", "100ms", "--drain-timeout", "1s")
     gateway = serve(*options)
     first = gateway.worker_pid
-    for number in range(5):
+    for number in range(9):
         with gateway.connect() as client:
             assert client.ask(f"/until/stuck-{number}").status == 502
     assert pid_from(gateway)
@@ -232,7 +232,7 @@ def test_a_worker_full_of_stuck_handlers_is_replaced(
     assert f"worker {second} takes over from worker {first}" in gateway.errors
     wait_until(lambda: gateway.worker_pids == [second], "the first one ends")
     assert "ERROR gateway.supervisor" not in gateway.errors
-    tally(faults=5, served=2)
+    tally(faults=9, served=2)
 
 
 # Reloads.
@@ -409,7 +409,10 @@ def test_the_start_can_be_broken_off(tmp_path: Path, tally: Tally, number: int) 
 
 def test_it_is_announced_when_all_workers_serve(serve: StartGateway, tally: Tally) -> None:
     gateway = serve("--workers", "3")
-    assert gateway.errors == f"Listening on {gateway.address} (pid {gateway.process.pid})\n"
+    assert gateway.errors == (
+        f"Listening on {gateway.address} (pid {gateway.process.pid})\n"
+        "Serving perilous:handler (WSGI) with 3 workers of 8 threads\n"
+    )
     assert len(gateway.worker_pids) == 3
     assert gateway.process.pid not in gateway.worker_pids
     tally(served=3)

@@ -72,6 +72,7 @@ WIRING = {
     "gateway.wiring.entrance",
     "gateway.wiring.instance",
     "gateway.wiring.interfaces",
+    "gateway.wiring.load",
     "gateway.wiring.logs",
     "gateway.wiring.request_log",
     "gateway.wiring.worker_count",

@@ -1,11 +1,12 @@
 """The defaults of a profile, and what goes before them."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from gateway.config import Config, ConfigError, load
-from gateway.config.options import OPTIONS
+from gateway.config.options import AUTO, OPTIONS
 from gateway.config.profiles import PROFILES
 
 CONTAINER = ["--profile", "custom-container"]
@@ -65,3 +66,29 @@ def test_what_is_set_goes_before_the_profile(tmp_path: Path) -> None:
 def test_another_place_to_listen_is_no_contradiction(elsewhere: list[str]) -> None:
     config = load([*CONTAINER, *elsewhere], {"FC_CUSTOM_LISTEN_PORT": "81"})
     assert (config.host, config.port) == (Config().host, Config().port)
+
+
+def test_the_table_of_the_profile_is_complete() -> None:
+    """In docs/fc-compatibility.md: its options and values, in their order."""
+    page = Path(__file__).parents[3].joinpath("docs", "fc-compatibility.md").read_text("utf-8")
+    section = page.partition("## In one word")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+    profile = PROFILES["function-compute"]
+    assert rows == [
+        flag if (flag := OPTIONS[name].flag) and text == "true" else f"{flag} {text}"
+        for name, text in profile.items()
+    ]
+
+
+def test_as_on_function_compute(tmp_path: Path) -> None:
+    profile = ["--profile", "function-compute"]
+    config = load(profile, {"FC_CUSTOM_LISTEN_PORT": "81"})
+    assert (config.threads, config.workers, config.port) == (1, AUTO, 9000)
+    assert config.error_style == "fc2"
+    others = ["--threads", "4", "--workers", "2", "--no-exact-environ", "--fc-headers", "none"]
+    config = load(
+        [*profile, *others, "--no-lenient-start-response"], {"GATEWAY_FUNCTION_LOG": "json"}
+    )
+    assert (config.threads, config.workers, config.fc_headers) == (4, 2, "none")
+    assert (config.exact_environ, config.lenient_start_response) == (False, False)
+    assert config.function_log == "json"
