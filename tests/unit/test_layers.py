@@ -79,7 +79,7 @@ DOORS = {
     "jwt": {"gateway.triggers.key_set"},
     "cryptography": {"gateway.triggers.key_set"},
     "watchfiles": {"gateway.development.watcher"},
-    "yaml": {"gateway.project.document"},
+    "yaml": {"gateway.project.document", "gateway.project.yaml_reading"},
     "asgiref": {
         "gateway.asgi.adapter",
         "gateway.asgi.lifespan",

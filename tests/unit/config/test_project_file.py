@@ -684,7 +684,10 @@ def test_a_function_of_fc_without_an_http_trigger_takes_events(write: Write) -> 
     assert (config.interface, config.auth, config.methods) == ("fc-event", "anonymous", ())
 
 
-AUTH = {"fc": (FC, "            authType: function\n"), "fc3": (FC3, "            authType: anonymous\n")}
+AUTH = {
+    "fc": (FC, "            authType: function\n"),
+    "fc3": (FC3, "            authType: anonymous\n"),
+}
 
 
 @pytest.mark.parametrize("component", AUTH)
