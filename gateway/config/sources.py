@@ -13,7 +13,7 @@ from gateway.config.definition import PREFIX, Option
 from gateway.config.options import OPTIONS
 from gateway.config.profiles import LISTEN_PORTS, PROFILES
 from gateway.config.values import BadValueError, ConfigError, SecretValueError
-from gateway.input_file import content_of
+from gateway.input_file import LARGEST, content_of
 from gateway.spelling import did_you_mean
 
 Settings = dict[str, "Setting"]
@@ -135,6 +135,8 @@ def read_file(path: Path, named_by: str) -> Settings:
     Relative paths in it are relative to its folder. `named_by` is the place that named the file.
     """
     content = content_of(path, named_by, fault=ConfigError)
+    if len(content) > LARGEST:
+        raise ConfigError(f"{path}: is larger than {LARGEST // 1024} KB; name a file of settings")
     try:
         text = content.decode("utf-8-sig")  # Some editors begin with a mark.
     except UnicodeDecodeError:

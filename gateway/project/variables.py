@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway.input_file import read_bounded
 from gateway.project.nodes import (
     Array,
     Entry,
@@ -204,8 +205,7 @@ class Variables:
         try:
             if not path.is_file():
                 raise UnresolvedError(f"${{{_shown(expression)}}}: there is no such file")
-            with path.open("rb") as file:
-                content = file.read(_LONGEST + 1)
+            content = read_bounded(path, _LONGEST + 1)
         except (OSError, ValueError) as error:
             raise UnresolvedError(f"${{{_shown(expression)}}}: cannot be read: {error}") from None
         if len(content) > _LONGEST:
