@@ -21,6 +21,9 @@ Settings = dict[str, "Setting"]
 # Values stand in messages; a pasted novel should not.
 _SHOWN = 60
 
+# Unknown variables in a line.
+_MOST_UNKNOWN = 20
+
 # What Kubernetes tells every pod about a Service called "gateway" or "gateway-…":
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _SERVICE_VARIABLE = re.compile(
@@ -79,21 +82,37 @@ def read_command_line(arguments: Sequence[str]) -> Settings:
 
 
 def read_environment(environ: Mapping[str, str]) -> Settings:
-    """The settings in ``GATEWAY_…`` variables; an empty one counts as not set."""
+    """The settings in ``GATEWAY_…`` variables; an empty one counts as not set.
+
+    Others are passed over: `unknown_variables` tells them.
+    """
     settings: Settings = {}
     for variable in sorted(name for name in environ if name.startswith(PREFIX)):
         text = environ[variable]
         if _is_from_kubernetes(variable, text):
             continue
         option = _VARIABLES.get(variable)
-        if option is None:
-            question = did_you_mean(
-                variable, _VARIABLES, "remove it, or see gateway serve --help", PREFIX
-            )
-            raise ConfigError(f"unknown environment variable {variable}: {question}")
-        if text:
+        if option is not None and text:
             settings[option.name] = read(option, text, variable)
     return settings
+
+
+def unknown_variables(environ: Mapping[str, str]) -> str:
+    """The ``GATEWAY_…`` variables that are no option's, in a line; "" when there is none.
+
+    They may be the application's own, which has a gateway of its own to talk to.
+    """
+    unknown = []
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in _VARIABLES:
+            if _is_from_kubernetes(variable, environ[variable]):
+                continue
+            question = did_you_mean(variable, _VARIABLES, "", PREFIX)
+            unknown.append(f"{variable} ({question})" if question else variable)
+    if not unknown:
+        return ""
+    more = f" and {len(unknown) - _MOST_UNKNOWN} more" if len(unknown) > _MOST_UNKNOWN else ""
+    return f"unknown in the environment: {', '.join(unknown[:_MOST_UNKNOWN])}{more}"
 
 
 def read_fallbacks(environ: Mapping[str, str], without: Container[str]) -> Settings:
