@@ -98,7 +98,8 @@ What is wrong and needed ends the start, in one line and with exit status 2:
 gateway: error: s.yaml:12: timeout: 'soon' is not a whole number; give one such as 60
 ```
 
-So do a key that stands twice, a tag, an anchor within itself, and a file of more than 256 KB. What
+So do a key that stands twice, a tag, an anchor within itself, and a file of more than 256 KB, of
+20,000 values, or that expands to more than any project has. What
 came out of an expression is not shown: it may be a secret.
 """
 

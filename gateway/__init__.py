@@ -27,4 +27,9 @@ def __getattr__(name: str) -> object:
         from gateway.limits import Limits
 
         return Limits
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name[:2] == "__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # The code that is served may have a package of this name.
+    from gateway.namesake import attribute
+
+    return attribute(name)

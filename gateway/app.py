@@ -1,6 +1,7 @@
 """The composition root: settings become a worker.  The only module that wires others together."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -35,6 +36,7 @@ from gateway.liveness import Trial
 from gateway.loading import load, naming
 from gateway.loggers import logger, say
 from gateway.main_thread import MainThread
+from gateway.namesake import admit
 from gateway.server import Server, run_loop
 from gateway.supervision.link import Link
 from gateway.supervision.pulse import beat_interval
@@ -139,6 +141,11 @@ def _load(config: Config, port: int | None) -> tuple[Callable[..., Any], Interfa
     if code_folder in sys.path:
         sys.path.remove(code_folder)
     sys.path.insert(0, code_folder)
+    for name in admit(code_folder):
+        logging.getLogger("gateway").warning(
+            "gateway.%s is the gateway's own, not that of the code in %s; rename the code's",
+            *(name, code_folder),
+        )
     declare(os.environ, code_folder=code_folder, contexts=_contexts(config), port=port)
     put_in_force(config.environment, code_folder)
     with naming(config.places.get("target")):

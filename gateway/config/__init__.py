@@ -18,6 +18,7 @@ from gateway.config.sources import (
     read_fallbacks,
     read_file,
     read_profile,
+    unknown_variables,
 )
 from gateway.config.values import ConfigError
 
@@ -52,7 +53,12 @@ def load(
         chosen = project.settings | chosen
     chosen = read_fallbacks(environ, without=chosen) | chosen
     config = agree((defaults or {}) | read_profile(environ, chosen) | chosen)
+    unknown = unknown_variables(environ)
+    if unknown and config.strict_environment:
+        raise ConfigError(f"{unknown}; remove it, or give --no-strict-environment")
+    if unknown:
+        unknown += "; ignored, as --strict-environment would not"
     if project is None:
-        return config
-    notices = (project.notice,) if project.notice else ()
+        return replace(config, notices=(unknown,)) if unknown else config
+    notices = tuple(notice for notice in (unknown, project.notice) if notice)
     return replace(config, environment=tuple(project.environment.items()), notices=notices)

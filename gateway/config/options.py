@@ -143,6 +143,13 @@ class Config:
         "custom container or custom runtime of Function Compute, whose calls and headers are then "
         "believed (docs/custom-container.md).",
     )
+    strict_environment: bool = option(
+        False,
+        kind=SWITCH,
+        group=HANDLER,
+        help="Whether an unknown GATEWAY_… variable ends the start. Otherwise a warning names it: "
+        "it may be the application's own.",
+    )
     interface: Literal["auto", "wsgi", "asgi", "fc-event"] = option(
         "auto",
         kind=choice("auto", "wsgi", "asgi", "fc-event"),

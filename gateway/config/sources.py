@@ -13,13 +13,16 @@ from gateway.config.definition import PREFIX, Option
 from gateway.config.options import OPTIONS
 from gateway.config.profiles import LISTEN_PORTS, PROFILES
 from gateway.config.values import BadValueError, ConfigError, SecretValueError
-from gateway.input_file import content_of
+from gateway.input_file import LARGEST, content_of
 from gateway.spelling import did_you_mean
 
 Settings = dict[str, "Setting"]
 
 # Values stand in messages; a pasted novel should not.
 _SHOWN = 60
+
+# Unknown variables in a line.
+_MOST_UNKNOWN = 20
 
 # What Kubernetes tells every pod about a Service called "gateway" or "gateway-…":
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
@@ -79,21 +82,37 @@ def read_command_line(arguments: Sequence[str]) -> Settings:
 
 
 def read_environment(environ: Mapping[str, str]) -> Settings:
-    """The settings in ``GATEWAY_…`` variables; an empty one counts as not set."""
+    """The settings in ``GATEWAY_…`` variables; an empty one counts as not set.
+
+    Others are passed over: `unknown_variables` tells them.
+    """
     settings: Settings = {}
     for variable in sorted(name for name in environ if name.startswith(PREFIX)):
         text = environ[variable]
         if _is_from_kubernetes(variable, text):
             continue
         option = _VARIABLES.get(variable)
-        if option is None:
-            question = did_you_mean(
-                variable, _VARIABLES, "remove it, or see gateway serve --help", PREFIX
-            )
-            raise ConfigError(f"unknown environment variable {variable}: {question}")
-        if text:
+        if option is not None and text:
             settings[option.name] = read(option, text, variable)
     return settings
+
+
+def unknown_variables(environ: Mapping[str, str]) -> str:
+    """The ``GATEWAY_…`` variables that are no option's, in a line; "" when there is none.
+
+    They may be the application's own, which has a gateway of its own to talk to.
+    """
+    unknown = []
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in _VARIABLES:
+            if _is_from_kubernetes(variable, environ[variable]):
+                continue
+            question = did_you_mean(variable, _VARIABLES, "", PREFIX)
+            unknown.append(f"{variable} ({question})" if question else variable)
+    if not unknown:
+        return ""
+    more = f" and {len(unknown) - _MOST_UNKNOWN} more" if len(unknown) > _MOST_UNKNOWN else ""
+    return f"unknown in the environment: {', '.join(unknown[:_MOST_UNKNOWN])}{more}"
 
 
 def read_fallbacks(environ: Mapping[str, str], without: Container[str]) -> Settings:
@@ -135,6 +154,8 @@ def read_file(path: Path, named_by: str) -> Settings:
     Relative paths in it are relative to its folder. `named_by` is the place that named the file.
     """
     content = content_of(path, named_by, fault=ConfigError)
+    if len(content) > LARGEST:
+        raise ConfigError(f"{path}: is larger than {LARGEST // 1024} KB; name a file of settings")
     try:
         text = content.decode("utf-8-sig")  # Some editors begin with a mark.
     except UnicodeDecodeError:

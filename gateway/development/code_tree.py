@@ -22,6 +22,9 @@ _PASSING: Final = ("flycheck_*",)
 _FOREIGN: Final = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
 """Folders that hold no code of the user, besides hidden ones and virtual environments."""
 
+_OF_THE_SYSTEM: Final = ("/proc", "/sys", "/dev")
+"""File systems of devices and processes, which change all the time."""
+
 Stamp = tuple[int, int, int]
 """Of a file: the time of its last change of any kind (`st_ctime`, for copying with times sets
 `st_mtime` back), its size, its inode."""
@@ -48,6 +51,13 @@ class CodeTree:
         self.root = root
         self._patterns = (*_CODE, *patterns)
         self._others: set[str] = set()
+        self._system: set[int] = set()
+        for path in _OF_THE_SYSTEM:
+            with suppress(OSError):
+                self._system.add(os.stat(path).st_dev)
+        with suppress(OSError):
+            # Where such a path is a plain folder, of the disk that everything is on.
+            self._system -= {os.stat(root).st_dev, os.stat(os.sep).st_dev}
 
     def add(self, files: Iterable[str]) -> dict[str, Stamp]:
         """Count these, too, wherever they are; their stamps, as far as they are there."""
@@ -97,7 +107,7 @@ class CodeTree:
             OSError: it has gone meanwhile, or may not be read.
         """
         identity = _identity(folder)
-        if identity in seen:  # Links may go round in a circle.
+        if identity in seen or identity[0] in self._system:  # Links may go round in a circle.
             return []
         seen.add(identity)
         entries = list(os.scandir(folder))
@@ -107,6 +117,8 @@ class CodeTree:
         below = []
         for entry in entries:
             if _is_folder(entry):
+                if entry.is_symlink() and self._is_above(entry.path):
+                    continue
                 if entry.name not in _FOREIGN and not entry.name.startswith("."):
                     below.append(entry.path)
             elif self._is_code(entry.name):
@@ -114,6 +126,11 @@ class CodeTree:
                     _note_folder(os.path.realpath(entry.path), look)
                 _note(entry.path, look)
         return below
+
+    def _is_above(self, link: str) -> bool:
+        """Whether a link leads to a folder around the tree, such as the whole disk."""
+        target = os.path.join(os.path.realpath(link), "")
+        return os.path.realpath(self.root).startswith(target)
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

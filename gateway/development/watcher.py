@@ -127,8 +127,12 @@ class Watcher:
             known = look
             if changed:
                 self._tell(changed)
-            if is_same:  # Else something may have come to new folders before they were followed.
+            if is_same:
                 self._wait()
+            else:
+                # Something may have come to new folders before they were followed.  But where
+                # folders come and go all the time a look must not follow upon the other.
+                self._news.wait(self._pause)
             # As they are now: the code that tells of them has just read them.
             for path, stamp in self._tree.add(self._news.read()).items():
                 known.files.setdefault(path, stamp)

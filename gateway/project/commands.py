@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
+from gateway.input_file import read_bounded
 from gateway.project.nodes import Entry, Node, ProjectError, Table, Text
 from gateway.project.properties import Properties, sort_of
 
@@ -65,8 +66,7 @@ def _find_in_script(words: list[str], code: Path) -> Command | None:
 
 def _serve_of(script: Path) -> Command | None:
     try:
-        with script.open("rb") as file:
-            text = file.read(_LONGEST_SCRIPT).decode()
+        text = read_bounded(script, _LONGEST_SCRIPT).decode()
     except (OSError, UnicodeDecodeError):
         return None
     joined, start = "", 0

@@ -9,14 +9,10 @@ share their nodes, and what merging may make is bounded.
 import re
 from pathlib import Path
 
-from yaml.composer import Composer
 from yaml.error import MarkedYAMLError
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from yaml.nodes import Node as YamlNode
-from yaml.parser import Parser
-from yaml.reader import Reader, ReaderError
-from yaml.resolver import BaseResolver
-from yaml.scanner import Scanner
+from yaml.reader import ReaderError
 
 from gateway.input_file import content_of
 from gateway.project.nodes import (
@@ -29,6 +25,19 @@ from gateway.project.nodes import (
     Text,
     canonical_number,
 )
+from gateway.project.yaml_reading import (
+    BOOL,
+    FLOAT,
+    INT,
+    MAP,
+    MERGE,
+    NULL,
+    SEQ,
+    STR,
+    TAG,
+    ExpansionError,
+    YamlReading,
+)
 
 LARGEST = 256 * 1024
 """Bytes of a file; those of projects have a few thousand."""
@@ -36,37 +45,6 @@ _MOST_MERGED = 20_000
 """Entries that all merge keys of a file may copy."""
 _MOST_DIGITS = 400
 """Of a number; longer ones are left as they are written."""
-
-_TAG = "tag:yaml.org,2002:"
-_NULL, _BOOL, _INT, _FLOAT, _MERGE = (
-    _TAG + name for name in ("null", "bool", "int", "float", "merge")
-)
-_STR, _MAP, _SEQ = (_TAG + name for name in ("str", "map", "seq"))
-
-
-class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
-    """PyYAML up to its nodes, with the core schema's scalars."""
-
-    def __init__(self, text: str) -> None:
-        Reader.__init__(self, text)
-        Scanner.__init__(self)
-        Parser.__init__(self)
-        Composer.__init__(self)
-        BaseResolver.__init__(self)
-
-
-for _tag, _pattern, _first in (
-    (_NULL, r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    (_BOOL, r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    (_INT, r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
-    (
-        _FLOAT,
-        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?",
-        list("-+.0123456789"),
-    ),
-    (_MERGE, r"<<", ["<"]),
-):
-    _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), _first)
 
 
 def read(path: Path, named_by: str) -> Table:
@@ -87,9 +65,10 @@ def read(path: Path, named_by: str) -> Table:
 def parse(text: str, file: str) -> Table:
     """The mapping in a YAML text; `file` is its name in messages.  Raises ProjectError."""
     try:
-        node = _Loader(text).get_single_node()
+        node = YamlReading(text).get_single_node()
         if node is None:
             raise ProjectError(f"{file}: is empty; name the description of a project")
+        _refuse_fun(node, file)
         document = _Conversion(file).node(node)
     except ReaderError as error:
         place = Place(file, text.count("\n", 0, error.position) + 1)
@@ -98,6 +77,8 @@ def parse(text: str, file: str) -> Table:
         ) from None
     except MarkedYAMLError as error:
         raise _not_yaml(error, file) from None
+    except ExpansionError as error:
+        raise ProjectError(f"{Place(file, error.line + 1)}: {error}; shorten it") from None
     except RecursionError:
         raise ProjectError(f"{file}: is nested too deeply; no project is") from None
     if not isinstance(document, Table):
@@ -105,6 +86,30 @@ def parse(text: str, file: str) -> Table:
             f"{document.place}: is not a mapping; a project begins with keys such as resources:"
         )
     return document
+
+
+def _refuse_fun(node: YamlNode, file: str) -> None:
+    """Raise ProjectError for a template of Fun, which Serverless Devs has replaced."""
+    if not isinstance(node, MappingNode):
+        return
+    resources = {key.value: (key, value) for key, value in node.value if key.id == "scalar"}
+    key, value = resources.get("Resources", (None, None))
+    if key is None or not isinstance(value, MappingNode):
+        return
+    types = [
+        each.value
+        for _, resource in value.value
+        if isinstance(resource, MappingNode)
+        for name, each in resource.value
+        if name.value == "Type" and isinstance(each, ScalarNode)
+    ]
+    if "ROSTemplateFormatVersion" in resources or any(
+        each.startswith("Aliyun::") for each in types
+    ):
+        raise ProjectError(
+            f"{Place(file, key.start_mark.line + 1)}: Resources: this is a template of Fun; "
+            "convert it with s cli fc fun2s, and name the s.yaml that this writes"
+        )
 
 
 def _not_yaml(error: MarkedYAMLError, file: str) -> ProjectError:
@@ -117,8 +122,6 @@ def _not_yaml(error: MarkedYAMLError, file: str) -> ProjectError:
         problem, mend = "it has a second document", "keep one, and remove the line ---"
     elif "undefined alias" in problem:
         mend = "define it with & above, or quote the text"
-    elif "duplicate anchor" in (error.context or ""):
-        problem, mend = "an anchor is defined twice", "give each its own name"
     else:
         mend = "check the indentation, and quote texts that hold : or #"
     return ProjectError(f"{place}: not YAML: {problem}; {mend}")
@@ -143,9 +146,9 @@ class _Conversion:
         self._active.add(id(node))
         if isinstance(node, ScalarNode):
             made: Node = self._scalar(node, place)
-        elif isinstance(node, SequenceNode) and node.tag == _SEQ:
+        elif isinstance(node, SequenceNode) and node.tag == SEQ:
             made = Array(tuple([self.node(item) for item in node.value]), place)
-        elif isinstance(node, MappingNode) and node.tag == _MAP:
+        elif isinstance(node, MappingNode) and node.tag == MAP:
             made = self._table(node, place)
         else:
             raise self._foreign_tag(node)
@@ -157,23 +160,23 @@ class _Conversion:
         return Place(self._file, node.start_mark.line + 1)
 
     def _foreign_tag(self, node: YamlNode) -> ProjectError:
-        tag = node.tag.replace(_TAG, "!!")
+        tag = node.tag.replace(TAG, "!!")
         return ProjectError(f"{self._place(node)}: the tag {tag} means nothing here; remove it")
 
     def _scalar(self, node: ScalarNode, place: Place) -> Text:
         value, tag = node.value, node.tag
-        if tag == _NULL:
+        if tag == NULL:
             return Text("null", place, "nothing")
-        if tag == _BOOL and value.lower() in ("true", "false"):
+        if tag == BOOL and value.lower() in ("true", "false"):
             return Text(value.lower(), place, "boolean")
-        if tag in (_INT, _FLOAT) and len(value) <= _MOST_DIGITS:
+        if tag in (INT, FLOAT) and len(value) <= _MOST_DIGITS:
             try:
                 return Text(_number(value), place, "number")
             except (ValueError, OverflowError):
                 raise ProjectError(
                     f"{place}: {value!r} is not a number; write it plainly"
                 ) from None
-        if tag in (_STR, _INT, _FLOAT, _MERGE):
+        if tag in (STR, INT, FLOAT, MERGE):
             return Text(value, place)
         raise self._foreign_tag(node)
 
@@ -182,7 +185,7 @@ class _Conversion:
         inherited: dict[str, Entry] = {}
         for key_node, value_node in node.value:
             key = self._key(key_node)
-            if key_node.tag == _MERGE:
+            if key_node.tag == MERGE:
                 self._merge(value_node, inherited)
                 continue
             if key in entries:
@@ -225,7 +228,7 @@ def _sort(node: YamlNode) -> str:
 
 
 def _number(text: str) -> str:
-    if text.startswith(("0x", "0o")):
+    if text.startswith(("0x", "0o", "0b")):
         return canonical_number(int(text, 0))
     if re.fullmatch(r"[-+]?[0-9]+", text):
         return canonical_number(int(text))

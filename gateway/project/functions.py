@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from gateway.project import document
-from gateway.project.nodes import Array, Entry, ProjectError, Table, Text, merged
+from gateway.project.nodes import Array, Entry, Merging, ProjectError, Table, Text
 from gateway.project.variables import UnresolvedError, Variables
 from gateway.spelling import did_you_mean
 
@@ -46,14 +46,16 @@ def open_project(path: Path, named_by: str) -> Table:
         folder = base.parent
         seen.append(base.resolve())
     whole = tables.pop()
+    merging = Merging()
     while tables:
-        whole = merged(whole, tables.pop())
+        whole = merging.merged(whole, tables.pop())
     return whole
 
 
 def functions_of(root: Table, variables: Variables) -> list[Function]:
     """All functions of the components `fc` and `fc3`, in the order of the file."""
     found = []
+    merging = Merging()
     for section in _SECTIONS:
         modules = root.entries.get(section)
         if modules is None or (isinstance(modules.value, Text) and modules.value.kind == "nothing"):
@@ -62,7 +64,7 @@ def functions_of(root: Table, variables: Variables) -> list[Function]:
             raise ProjectError(f"{modules.place}: {section}: is no mapping; give names with props:")
         for name, entry in modules.value.entries.items():
             if isinstance(entry.value, Table):
-                function = _function(name, entry.value, root, variables)
+                function = _function(name, entry.value, root, variables, merging)
                 if function is not None:
                     found.append(function)
     return found
@@ -136,8 +138,10 @@ def _all_names(functions: list[Function]) -> list[str]:
     return [name for each in functions for name in (each.name, each.module) if name]
 
 
-def _function(name: str, module: Table, root: Table, variables: Variables) -> Function | None:
-    props = _props(name, module, root, variables)
+def _function(
+    name: str, module: Table, root: Table, variables: Variables, merging: Merging
+) -> Function | None:
+    props = _props(name, module, root, variables, merging)
     component = _component(name, module, props, variables)
     if component is None:
         return None
@@ -170,15 +174,17 @@ def _bare(component: str) -> str:
     return component.strip().rpartition("/")[2].partition("@")[0].lower()
 
 
-def _props(name: str, module: Table, root: Table, variables: Variables) -> Table:
+def _props(name: str, module: Table, root: Table, variables: Variables, merging: Merging) -> Table:
     own = _table_at(module, "props", name, variables)
     extended = module.entries.get("extend")
     if extended is None:
         return own or Table({}, module.place)
     template, ignored = _template(extended, name, root, variables)
-    kept = {key: entry for key, entry in template.entries.items() if key not in ignored}
-    base = Table(kept, template.place)
-    return base if own is None else merged(base, own)
+    base = template
+    if ignored:
+        kept = {key: entry for key, entry in template.entries.items() if key not in ignored}
+        base = Table(kept, template.place)
+    return base if own is None else merging.merged(base, own)
 
 
 def _template(

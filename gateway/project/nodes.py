@@ -6,6 +6,10 @@ from typing import Literal, NamedTuple
 
 from gateway.errors import UsageError
 
+_MOST_MERGED = 50_000
+"""Entries that all merging of a project may go through."""
+_DEEPEST = 100
+
 
 class Place(NamedTuple):
     """A line of a file, as messages name it."""
@@ -61,16 +65,41 @@ class Array:
 Node = Text | Table | Array
 
 
-def merged(base: Table, over: Table) -> Table:
-    """Both tables, and the tables in them; `over` goes first, arrays are not joined."""
-    entries = dict(base.entries)
-    for name, entry in over.entries.items():
-        below = entries.get(name)
-        if below and isinstance(below.value, Table) and isinstance(entry.value, Table):
-            entries[name] = Entry(merged(below.value, entry.value), entry.place)
-        else:
-            entries[name] = entry
-    return Table(entries, over.place)
+class Merging:
+    """Joins tables; what all of it may make is bounded, and what is shared is joined once.
+
+    By aliases a few lines are a tree of any size, in which each table is met again and again.
+    """
+
+    def __init__(self) -> None:
+        self._entries = 0
+        self._made: dict[tuple[int, int], tuple[Table, Table, Table]] = {}
+
+    def merged(self, base: Table, over: Table, depth: int = 0) -> Table:
+        """Both tables, and the tables in them; `over` goes first, arrays are not joined.
+
+        Raises ProjectError.
+        """
+        known = self._made.get((id(base), id(over)))
+        if known is not None:
+            return known[2]
+        self._entries += len(base.entries) + len(over.entries)
+        if self._entries > _MOST_MERGED or depth > _DEEPEST:
+            raise ProjectError(
+                f"{over.place}: extend: makes more than {_MOST_MERGED} entries in all, or a deeper "
+                "nesting than any project has; write less by aliases"
+            )
+        entries = dict(base.entries)
+        for name, entry in over.entries.items():
+            below = entries.get(name)
+            if below and isinstance(below.value, Table) and isinstance(entry.value, Table):
+                joined = self.merged(below.value, entry.value, depth + 1)
+                entries[name] = Entry(joined, entry.place)
+            else:
+                entries[name] = entry
+        made = Table(entries, over.place)
+        self._made[id(base), id(over)] = base, over, made  # They stay, and so do their numbers.
+        return made
 
 
 def from_json(text: str, place: Place) -> Node:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway.input_file import read_bounded
 from gateway.project.nodes import (
     Array,
     Entry,
@@ -30,6 +31,8 @@ _LONGEST = 64 * 1024
 """Characters of a text with expressions, or bytes of a file that one names."""
 _MOST_LOOKUPS = 10_000
 """For the whole file."""
+_MOST_CHARACTERS = 2 * 1024 * 1024
+"""Of all texts that are looked through or made, for the whole file."""
 _DEEPEST = 50
 """Values that refer to values."""
 
@@ -67,6 +70,7 @@ class Variables:
         self._folder = folder
         self._active: list[Node] = []
         self._lookups = 0
+        self._characters = 0
 
     def value(self, entry: Entry, name: str, module: str) -> Node:
         """What the entry called `name` stands for in the resource `module`.
@@ -87,11 +91,18 @@ class Variables:
         self._lookups += 1
         if self._lookups > _MOST_LOOKUPS or len(self._active) >= _DEEPEST:
             raise UnresolvedError(f"{_shown(node.value)} refers to too much; write it shorter")
+        self._count(node.value)
         self._active.append(node)
         try:
             return self._filled_in(node, module)
         finally:
             self._active.pop()
+
+    def _count(self, text: str) -> None:
+        """Count a text that is gone through; raises UnresolvedError."""
+        self._characters += len(text)
+        if self._characters > _MOST_CHARACTERS:
+            raise UnresolvedError("the expressions of the file make too much text; write less")
 
     def _filled_in(self, node: Text, module: str) -> Node:
         parts = _split(node.value)
@@ -105,6 +116,7 @@ class Variables:
             text += self._as_text(part, node.place, module) if part else ""
             if len(text) > _LONGEST:
                 raise UnresolvedError(f"{_shown(node.value)} makes a text without end; shorten it")
+        self._count(text)
         return Text(text, node.place, "text", node.value)
 
     def _as_text(self, part: "str | _Expression", place: Place, module: str) -> str:
@@ -159,7 +171,10 @@ class Variables:
         if name == "path":
             return Text(str((self._folder / argument.value).resolve()), place)
         if name == "file":
-            return Text(self._content(argument.value, written), place)
+            content = self._content(argument.value, written)
+            self._count(content)
+            return Text(content, place)
+        self._count(argument.value)
         try:
             return from_json(argument.value, place)
         except ValueError:
@@ -190,8 +205,7 @@ class Variables:
         try:
             if not path.is_file():
                 raise UnresolvedError(f"${{{_shown(expression)}}}: there is no such file")
-            with path.open("rb") as file:
-                content = file.read(_LONGEST + 1)
+            content = read_bounded(path, _LONGEST + 1)
         except (OSError, ValueError) as error:
             raise UnresolvedError(f"${{{_shown(expression)}}}: cannot be read: {error}") from None
         if len(content) > _LONGEST:

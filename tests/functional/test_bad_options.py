@@ -94,9 +94,10 @@ def run(
             "give bytes or a number with KB, MB or GB, such as 32MB",
         ),
         (
-            "serve",
+            "serve --strict-environment",
             {"GATEWAY_PROT": "80"},
-            "unknown environment variable GATEWAY_PROT: did you mean GATEWAY_PORT?",
+            "unknown in the environment: GATEWAY_PROT (did you mean GATEWAY_PORT?); remove it, or "
+            "give --no-strict-environment",
         ),
         (
             "serve",

@@ -55,7 +55,8 @@ def test_paths_in_the_file_are_relative_to_it_and_others_are_as_given(file: Path
 
 
 @pytest.mark.parametrize(
-    "environ", [{"GATEWAY_REGON": "x"}, {"GATEWAY_THREADS": "many"}, {"GATEWAY_CONFIG": "/no/f"}]
+    "environ",
+    [{"GATEWAY_REGION": "a\nb"}, {"GATEWAY_THREADS": "many"}, {"GATEWAY_CONFIG": "/no/f"}],
 )
 def test_a_mistake_in_the_environment_is_told_although_the_option_is_typed(
     environ: dict[str, str], file: Path
@@ -110,3 +111,13 @@ def test_defaults_of_a_command_go_before_those_of_the_options_alone(
     arguments = [*typed.split(), *(["--config", str(file)] if with_file else [])]
     defaults = {"region": Setting("command", "gateway x")}
     assert load(arguments, environ, defaults).region == region
+
+
+def test_an_unknown_variable_is_a_warning_unless_that_is_asked_for() -> None:
+    environ = {"GATEWAY_URL": "https://pay.example"}
+    assert load([], environ).notices == (
+        "unknown in the environment: GATEWAY_URL; ignored, as --strict-environment would not",
+    )
+    for strict in ({"GATEWAY_STRICT_ENVIRONMENT": "true"}, {}):
+        with pytest.raises(ConfigError, match="unknown in the environment: GATEWAY_URL; remove it"):
+            load([] if strict else ["--strict-environment"], environ | strict)

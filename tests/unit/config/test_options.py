@@ -23,6 +23,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "project": (str(STARTER), STARTER),
     "function": ("function", "function"),  # The name of the starter's resource.
     "profile": ("custom-container", "custom-container"),
+    "strict_environment": ("true", True),
     "interface": ("asgi", "asgi"),
     "exact_environ": ("true", True),
     "lenient_start_response": ("true", True),
@@ -107,6 +108,7 @@ REFUSED: dict[str, str] = {
     "project": "",
     "function": "a\nb",
     "profile": "production",
+    "strict_environment": "maybe",
     "interface": "cgi",
     "exact_environ": "maybe",
     "lenient_start_response": "maybe",

@@ -990,3 +990,75 @@ def test_auto_and_nothing_set_nothing(write: Write) -> None:
         ).function_memory
         == Config().function_memory
     )
+
+
+# -- A few lines that stand for much ---------------------------------------------------------------
+
+
+def doubled(levels: int) -> str:
+    """A table that holds itself twice, by aliases, on each of so many levels; and one like it."""
+    lines = ["x-a0: &a0 {k: 1}", "x-b0: &b0 {k: 2}"]
+    for level in range(1, levels + 1):
+        for name in "ab":
+            below = f"*{name}{level - 1}"
+            lines.append(f"x-{name}{level}: &{name}{level} {{l: {below}, r: {below}}}")
+    return "\n".join(lines) + "\n"
+
+
+def test_what_a_template_shares_is_joined_once(write: Write) -> None:
+    levels = 40  # A million of millions of tables, when each is joined where it is met.
+    text = doubled(levels) + (
+        f"template:\n  base: {{deep: *a{levels}}}\n"
+        + FC3.replace(
+            "    component: fc3\n    props:\n",
+            f"    component: fc3\n    extend: base\n    props:\n      deep: *b{levels}\n",
+        )
+    )
+    assert load(["--project", str(write(text))], {}).function_name == "orders"
+
+
+def test_what_files_share_is_joined_once(write: Write) -> None:
+    path = write("extend: base.yaml\n" + doubled(40) + "x-deep: *b40\n" + FC3)
+    (path.parent / "base.yaml").write_text(doubled(40) + "x-deep: *a40\n")
+    assert load(["--project", str(path)], {}).function_name == "orders"
+
+
+def test_what_is_joined_is_bounded(write: Write) -> None:
+    entries = "".join(f"    k{number}: {{}}\n" for number in range(6000))
+    modules = "".join(
+        f"  m{number}: {{component: fc3, extend: base, props: {{k1: {{a: {number}}}}}}}\n"
+        for number in range(100)
+    )
+    path = write(f"template:\n  base:\n{entries}{FC3}{modules}")
+    assert refused(path, "--function", "orders").endswith(
+        "extend: makes more than 50000 entries in all, or a deeper nesting than any project has; "
+        "write less by aliases"
+    )
+
+
+def test_a_chain_of_aliases_is_no_endless_recursion(write: Write) -> None:
+    text = ""
+    for name in "ab":
+        text += f"x-{name}0: &{name}0 {{k: 1}}\n"
+        for level in range(1, 1000):
+            text += f"x-{name}{level}: &{name}{level} {{l: *{name}{level - 1}}}\n"
+    text += "template:\n  base: {deep: *a999}\n" + FC3.replace(
+        "    component: fc3\n    props:\n",
+        "    component: fc3\n    extend: base\n    props:\n      deep: *b999\n",
+    )
+    assert "deeper nesting than any project" in refused(write(text))
+
+
+def test_all_texts_of_expressions_are_bounded(write: Write) -> None:
+    """Each of them is short enough; it is their number that makes them long."""
+    long = "x" * 60_000
+    variables = "".join(f"        V{number}: ${{vars.long}}y\n" for number in range(200))
+    path = write(
+        FC3,
+        ("vars:\n", f"vars:\n  long: {long}\n"),
+        ("        STAGE: dev\n", f"        STAGE: dev\n{variables}"),
+    )
+    assert refused(path) == (
+        f"s.yaml:{line_of('V34:', path)}: V34: the expressions of the file make too much text; "
+        "write less"
+    )

@@ -177,3 +177,16 @@ def test_a_tree_has_a_bound(
 )
 def test_a_summary_is_short(paths: list[str], text: str) -> None:
     assert summary(paths, "/c") == text
+
+
+@pytest.mark.parametrize("target", ["/", "/proc", "/proc/self", "/sys", "/dev", "..", "../.."])
+def test_links_to_the_system_or_around_the_tree_are_not_followed(
+    tree: CodeTree, tmp_path: Path, target: str
+) -> None:
+    """A look into them costs much, and never finds the same twice."""
+    before = tree.look()
+    (tmp_path / "out").symlink_to(tmp_path / target if target[0] == "." else target)
+    after = tree.look()
+    assert after.is_whole
+    assert after.folders.keys() == before.folders.keys()
+    assert differences(before, after) == []
