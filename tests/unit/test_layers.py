@@ -35,6 +35,7 @@ PURE = {
     "gateway.http.head",
     "gateway.http.parser",
     "gateway.http.problem_details",
+    "gateway.http.progress",
     "gateway.http.response",
     "gateway.http.response_head",
     "gateway.input_file",

@@ -110,3 +110,19 @@ def test_defaults_of_a_command_go_before_those_of_the_options_alone(
     arguments = [*typed.split(), *(["--config", str(file)] if with_file else [])]
     defaults = {"region": Setting("command", "gateway x")}
     assert load(arguments, environ, defaults).region == region
+
+
+@pytest.mark.parametrize(
+    ("settings", "body_buffer"),
+    [
+        ([], 32 << 20),
+        (["--threads", "1"], 32 << 20),
+        (["--threads", "1", "--max-body", "40MB"], 40 << 20),
+        (["--threads", "2", "--max-body", "40MB"], 32 << 20),
+        (["--threads", "1", "--max-body", "40MB", "--body-buffer", "1MB"], 1 << 20),
+        (["--threads", "1", "--max-body", "1GB"], 256 << 20),
+        (["--threads", "1", "--max-body", "40MB", "--body-memory", "10MB"], 10 << 20),
+    ],
+)
+def test_the_only_thread_does_not_wait_for_one_body(settings, body_buffer):
+    assert load(settings, {}).body_buffer == body_buffer
