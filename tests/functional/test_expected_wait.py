@@ -100,7 +100,7 @@ def test_who_would_wait_too_long_is_refused_and_not_left_to_time_out(
 
 
 def ran(gateway: Gateway) -> int:
-    return gateway.output.count("ran\n")
+    return gateway.output.count("ran")  # Threads may share a line.
 
 
 async def accept(port: int, count: int) -> Counter[int]:
