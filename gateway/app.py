@@ -16,7 +16,7 @@ from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
 from gateway.config import Config
 from gateway.departure import leave_within
-from gateway.descriptors import connections_allowed, occupy_standard
+from gateway.descriptors import connections_allowed, occupy_standard, turned_away_allowed
 from gateway.errors import UsageError
 from gateway.fc.context import ContextTemplate, context_template
 from gateway.function.declared_environ import declare, port_of
@@ -334,7 +334,7 @@ async def _serve(
     admission = Admission(
         site,
         allowed,
-        max_turned_away=max(8, min(512, allowed // 16)),  # Half of the descriptors' reserve.
+        max_turned_away=turned_away_allowed(allowed),
         new_connection=new_connection(
             config, Connection if profile is None else profile.connection
         ),

@@ -16,6 +16,7 @@ _PER_CONNECTION = 2
 
 _LEAST_RESERVE = 16
 _MOST_RESERVE = 1024
+_MOST_TURNED_AWAY = 512
 
 
 _FOLDERS = ("/dev/fd", "/proc/self/fd")
@@ -74,6 +75,18 @@ def connections_allowed(wanted: int) -> int:
             *(allowed, wanted, soft),
         )
     return min(wanted, allowed)
+
+
+def turned_away_allowed(connections: int) -> int:
+    """How many clients may be told at a time that there is no room, besides `connections`.
+
+    Half of the descriptors that those leave is the handler's.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return _MOST_TURNED_AWAY
+    left = soft - len(open_descriptors()) - _PER_CONNECTION * connections
+    return max(_LEAST_RESERVE // 2, min(_MOST_TURNED_AWAY, left // 2))
 
 
 def is_standard(descriptor: int) -> bool:

@@ -84,12 +84,24 @@ def agree(settings: Settings) -> Config:
             values[larger] = max(values[smaller], OPTIONS[larger].default)
         elif larger in settings:
             values[smaller] = min(values[larger], OPTIONS[smaller].default)
+    _spare_the_only_thread(values)
     places = {
         name: setting.place
         for name, setting in settings.items()
         if setting.place and not setting.place.startswith(("--", "TARGET"))
     }
     return Config(**values, chosen=frozenset(values), places=places)
+
+
+def _spare_the_only_thread(values: dict[str, Any]) -> None:
+    """It is not to wait for one client's body: that is there before, if there is memory for it."""
+    if values.get("threads") == 1 and "body_buffer" not in values:
+        most = {
+            name: values.get(name, OPTIONS[name].default) for name in ("max_body", "body_memory")
+        }
+        values["body_buffer"] = max(
+            min(most.values()), min(OPTIONS["body_buffer"].default, most["body_memory"])
+        )
 
 
 def _value(settings: Settings, name: str) -> Any:

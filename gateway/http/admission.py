@@ -71,7 +71,7 @@ class Admission:
         for lingering in [one for one in told if one not in self._site.connections]:
             del told[lingering]
         while len(told) >= max(1, self._max_turned_away):
-            told.popitem(last=False)[0].cut()
+            told.popitem(last=False)[0].close()
         # It stands beyond the cap: who came for its room would, too.
         told[Lingering(self._site, transport, _LINGER, makes_room=False)] = None
 

@@ -89,6 +89,10 @@ class Delivery:
         """Since when, by the loop's time, the client has acknowledged nothing."""
         return self._deadline - _PATIENCE
 
+    @property
+    def pace(self) -> None:
+        """It brings nothing that is awaited."""
+
     def make_room(self) -> bool:
         """Wait no longer: the client counts as gone."""
         self.cut()

@@ -98,6 +98,10 @@ class Lingering(asyncio.Protocol):
         self._deadline = min(self._deadline, self._site.loop.time() + _DRAIN_SECONDS)
         return False
 
+    def close(self) -> None:
+        """Close once all is sent."""
+        self._transport.close()
+
     def cut(self) -> None:
         """Close at once."""
         self._transport.abort()

@@ -37,6 +37,7 @@ PURE = {
     "gateway.http.parser_words",
     "gateway.http.problem_details",
     "gateway.http.request_line",
+    "gateway.http.progress",
     "gateway.http.response",
     "gateway.http.response_head",
     "gateway.limits",

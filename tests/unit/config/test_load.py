@@ -121,3 +121,19 @@ def test_an_unknown_variable_is_a_warning_unless_that_is_asked_for() -> None:
     for strict in ({"GATEWAY_STRICT_ENVIRONMENT": "true"}, {}):
         with pytest.raises(ConfigError, match="unknown in the environment: GATEWAY_URL; remove it"):
             load([] if strict else ["--strict-environment"], environ | strict)
+
+
+@pytest.mark.parametrize(
+    ("settings", "body_buffer"),
+    [
+        ([], 32 << 20),
+        (["--threads", "1"], 32 << 20),
+        (["--threads", "1", "--max-body", "40MB"], 40 << 20),
+        (["--threads", "2", "--max-body", "40MB"], 32 << 20),
+        (["--threads", "1", "--max-body", "40MB", "--body-buffer", "1MB"], 1 << 20),
+        (["--threads", "1", "--max-body", "1GB"], 256 << 20),
+        (["--threads", "1", "--max-body", "40MB", "--body-memory", "10MB"], 10 << 20),
+    ],
+)
+def test_the_only_thread_does_not_wait_for_one_body(settings, body_buffer):
+    assert load(settings, {}).body_buffer == body_buffer

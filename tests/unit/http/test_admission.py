@@ -77,21 +77,21 @@ def test_beyond_the_cap_is_503(site, admission, caplog):
     newcomer.send(b"")
     assert newcomer.transport.is_lost
     assert not any(client.transport.is_closing() for client in clients)
-    sweep(site, admission)
-    assert [record.args for record in caplog.records] == [(1, 3)]
-    sweep(site, admission)
-    assert len(caplog.records) == 1
+    for _ in range(2):
+        site.troubles.check(site.loop.now)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("1 connections were turned away: ")
 
 
 def test_the_turned_away_are_few_at_a_time_and_not_for_long(site, admission):
     busy(admission, site, 3)
     newcomers = [Newcomer(admission, site) for _ in range(4)]
-    assert [bool(each.kernel.taken) for each in newcomers] == [True, True, False, False]
-    assert [each.transport.is_lost for each in newcomers] == [False, False, True, True]
+    assert all(each.kernel.taken for each in newcomers), "each is told"
+    assert [each.transport.is_closing() for each in newcomers] == [True, True, False, False]
     sweep(site, admission, 1.9)
-    assert not newcomers[1].transport.is_lost
+    assert not newcomers[3].transport.is_lost
     sweep(site, admission, 0.2)
-    assert newcomers[1].transport.is_lost
+    assert newcomers[3].transport.is_lost
     assert Newcomer(admission, site).kernel.taken
 
 
@@ -175,7 +175,7 @@ def test_who_was_turned_away_makes_no_room(site, admission):
     newcomers = [Newcomer(admission, site) for _ in range(2)]
     sweep(site, admission)
     assert not Newcomer(admission, site).is_admitted
-    assert not any(each.transport.is_lost for each in newcomers)
+    assert not newcomers[1].transport.is_closing()
 
 
 def test_who_is_turned_away_is_told_in_the_style_and_with_the_fields_that_are_wanted(make_site):
@@ -188,3 +188,58 @@ def test_who_is_turned_away_is_told_in_the_style_and_with_the_fields_that_are_wa
     assert answer.fields["content-type"] == "application/problem+json"
     assert json.loads(answer.body)["code"] == "ConnectionLimit"
     assert not [name for name in answer.fields if name.startswith("x-fc-")]
+
+
+# Bodies that trickle.
+
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
+
+
+def bringing(admission, site, paces, seconds=3):
+    """Clients that bring so many bytes in a second of a body."""
+    clients = [Newcomer(admission, site) for _ in paces]
+    for client in clients:
+        client.send(POST)
+    for _ in range(seconds):
+        for client, pace in zip(clients, paces, strict=True):
+            if pace:
+                client.send(bytes(pace))
+        sweep(site, admission)
+    return clients
+
+
+def test_the_slowest_of_those_that_trickle_makes_room(site, admission):
+    clients = bringing(admission, site, [30, 10, 20])
+    for evicted in (clients[1], clients[2], clients[0]):
+        assert Newcomer(admission, site).is_admitted
+        (answer,) = read_answers(bytes(evicted.kernel.taken), [None], is_closed=True)
+        assert (answer.status, answer.closes) == (408, True)
+        assert evicted.transport.is_lost
+    assert not Newcomer(admission, site).is_admitted
+
+
+@pytest.mark.parametrize(("pace", "makes_room"), [(4095, True), (4096, False), (4097, False)])
+def test_a_body_that_comes_in_earnest_makes_no_room(site, admission, pace, makes_room):
+    bringing(admission, site, [pace] * 3)
+    assert Newcomer(admission, site).is_admitted == makes_room
+
+
+def test_a_body_that_has_just_begun_makes_no_room(site, admission):
+    bringing(admission, site, [0] * 3, seconds=0)
+    assert not Newcomer(admission, site).is_admitted
+
+
+def test_who_waits_for_a_request_goes_before_who_trickles(site, admission):
+    trickling = bringing(admission, site, [0, 0])
+    idle = Newcomer(admission, site)
+    sweep(site, admission)
+    assert Newcomer(admission, site).is_admitted
+    assert idle.transport.is_lost
+    assert not any(client.transport.is_closing() for client in trickling)
+
+
+def test_who_made_room_is_told_in_the_log(site, admission, caplog):
+    bringing(admission, site, [0] * 3)
+    Newcomer(admission, site)
+    site.troubles.check(site.loop.now)
+    assert "1 connections were closed: they had nothing under way" in caplog.text

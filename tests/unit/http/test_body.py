@@ -267,3 +267,107 @@ def test_the_budget_is_exceeded_by_one_body_at_the_most():
         while upload.missing and upload.may_read:
             upload.read(10)
     assert budget.used <= 100 + 100 + 10 * len(uploads)
+
+
+# --- who is cut off for others -------------------------------------------------------------------
+
+
+class PacedUpload(Upload):
+    """One that brings so many bytes per second lately."""
+
+    def __init__(self, budget, size, pace):
+        super().__init__(budget, size)
+        self.pace = pace
+        self.is_cut = False
+
+
+def waiting(budget):
+    """One more that finds no room."""
+    newcomer = PacedUpload(budget, 1000, None)
+    newcomer.read(100)
+    assert not newcomer.may_read
+    return newcomer
+
+
+def cut(uploads):
+    return [upload.is_cut for upload in uploads]
+
+
+def test_who_would_need_the_longest_for_what_it_holds_is_cut_first():
+    budget = BodyBudget(10_000)
+    uploads = [PacedUpload(budget, 10**6, pace) for pace in (3.0, 2.0, 1000.0, None)]
+    for upload, size in zip(uploads, (4000, 5000, 500, 500), strict=True):
+        upload.read(size)
+    waiting(budget)
+    for now in (0.0, 1.9):
+        budget.cut_slowest(now, 30.0)
+        assert cut(uploads) == [False] * 4
+    budget.cut_slowest(2.0, 30.0)
+    assert cut(uploads) == [False, True, False, False]
+    budget.cut_slowest(3.9, 30.0)
+    assert sum(cut(uploads)) == 1, "one by one"
+    budget.cut_slowest(4.0, 30.0)
+    assert cut(uploads) == [True, True, False, False]
+    budget.cut_slowest(100.0, 30.0)
+    assert cut(uploads) == [True, True, False, False]
+
+
+def test_nobody_is_cut_while_nobody_waits():
+    budget = BodyBudget(10_000)
+    slow = PacedUpload(budget, 10**6, 0.0)
+    slow.read(9000)
+    for now in range(100):
+        budget.cut_slowest(float(now), 30.0)
+    assert not slow.is_cut
+
+
+@pytest.mark.parametrize(("pace", "is_cut"), [(74.0, True), (75.0, False), (76.0, False)])
+def test_who_brings_it_steadily_is_left_alone(pace, is_cut):
+    """Four times the time for a body is enough for what it holds: 9000 bytes in 120 seconds."""
+    budget = BodyBudget(9_000)
+    upload = PacedUpload(budget, 10**6, pace)
+    upload.read(9000)
+    waiting(budget)
+    for now in (0.0, 2.0):
+        budget.cut_slowest(now, 30.0)
+    assert upload.is_cut == is_cut
+
+
+def test_it_is_as_soon_as_a_short_time_for_bodies_wants():
+    budget = BodyBudget(9_000)
+    upload = PacedUpload(budget, 10**6, 0.0)
+    upload.read(9000)
+    waiting(budget)
+    for now in (0.0, 0.25):
+        budget.cut_slowest(now, 1.0)
+    assert upload.is_cut
+
+
+def test_a_shortage_that_was_over_begins_anew():
+    budget = BodyBudget(9_000)
+    upload = PacedUpload(budget, 10**6, 0.0)
+    upload.read(9000)
+    newcomer = waiting(budget)
+    budget.cut_slowest(0.0, 30.0)
+    newcomer.leave()
+    newcomer.give_back()
+    budget.cut_slowest(1.0, 30.0)
+    waiting(budget)
+    budget.cut_slowest(2.5, 30.0)
+    assert not upload.is_cut
+
+
+def test_one_that_is_streamed_holds_memory_as_well():
+    budget = BodyBudget(9_000)
+    upload = PacedUpload(budget, 10**6, 0.0)
+    upload.read(9000)
+    budget.stream(upload)
+    waiting(budget)
+    for now in (0.0, 2.0):
+        budget.cut_slowest(now, 30.0)
+    assert upload.is_cut
+    budget.leave(upload)
+    other = PacedUpload(budget, 10, 0.0)
+    for now in (10.0, 20.0):
+        budget.cut_slowest(now, 30.0)
+    assert not other.is_cut

@@ -1,6 +1,6 @@
 """A body that is read while it arrives."""
 
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -126,3 +126,40 @@ def test_a_file_whose_rest_does_not_come(fault):
     reader.join(10)
     assert str(caught[0]) == str(fault)
     assert isinstance(caught[0], ClientDisconnected) == isinstance(fault, ClientDisconnected)
+
+
+# --- a thread that waits for its client -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_relieved", [True, False])
+def test_a_thread_that_waits_for_bytes_is_relieved(is_relieved):
+    asked = Event()
+
+    def relieve():
+        asked.set()
+        return is_relieved
+
+    stream = BodyStream(b"", 8, lambda: None, relieve)
+    taken = []
+    thread = Thread(target=lambda: taken.append(stream.wait_and_take(8)))
+    thread.start()
+    assert asked.wait(10)
+    if not is_relieved:
+        while not stream.holds_up:
+            assert thread.is_alive()
+    stream.append(b"x")
+    thread.join(10)
+    assert (taken, stream.holds_up) == ([b"x"], False)
+
+
+@pytest.mark.parametrize("finish", ["bytes", "end", "fault"])
+def test_who_finds_something_is_not_relieved(finish):
+    stream = BodyStream(b"x" if finish == "bytes" else b"", 8, lambda: None, lambda: 1 / 0)
+    if finish == "end":
+        stream.end()
+    elif finish == "fault":
+        stream.fail(ClientDisconnected("it has left"))
+        with pytest.raises(ClientDisconnected):
+            stream.wait_and_take(8)
+        return
+    assert stream.wait_and_take(8) == (b"x" if finish == "bytes" else b"")

@@ -5,6 +5,7 @@ from unit.http.wire import Wire
 
 from gateway.http.response import status_of
 from gateway.http.response_head import ResponseHead
+from gateway.http.troubles import Troubles
 from gateway.http.unsent import UnsentAnswers
 
 OK = ResponseHead.of(status_of(200), [])
@@ -21,19 +22,20 @@ class Client:
 
 @pytest.mark.parametrize(("size", "is_cut"), [(39, False), (40, False), (41, True)])
 def test_the_bound(size, is_cut, caplog):
-    unsent = UnsentAnswers(100)
+    troubles = Troubles()
+    unsent = UnsentAnswers(100, troubles.unread)
     first, second = Client(), Client()
     unsent.hold(first, 60, 1.0)
     unsent.hold(second, size, 2.0)
     assert (first.is_cut, second.is_cut) == (is_cut, False)
     assert unsent.total == (size if is_cut else 60 + size)
-    unsent.check()
-    unsent.check()
-    assert [record.args for record in caplog.records] == [(1, 100)] * is_cut
+    troubles.check(10.0)
+    told = [record.getMessage().partition(":")[0] for record in caplog.records]
+    assert told == ["1 clients were cut off"] * is_cut
 
 
 def test_who_has_taken_nothing_for_the_longest_goes_first():
-    unsent = UnsentAnswers(100)
+    unsent = UnsentAnswers(100, Troubles().unread)
     clients = [Client() for _ in range(4)]
     for number, client in enumerate(clients[:3]):
         unsent.hold(client, 30, float(number))
@@ -48,7 +50,7 @@ def test_who_has_taken_nothing_for_the_longest_goes_first():
 
 
 def test_one_alone_may_be_larger():
-    unsent = UnsentAnswers(100)
+    unsent = UnsentAnswers(100, Troubles().unread)
     unsent.hold(client := Client(), 1000, 1.0)
     unsent.hold(client, 2000, 2.0)
     assert not client.is_cut

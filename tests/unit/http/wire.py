@@ -110,11 +110,13 @@ class FakeSocket:
         self.unread = b""
         """What has arrived, and no loop has read."""
 
-    def recv(self, size: int, flags: int) -> bytes:
-        assert flags == socket.MSG_PEEK
+    def recv(self, size: int, flags: int = 0) -> bytes:
         if not self.unread:
             raise BlockingIOError
-        return self.unread[:size]
+        data = self.unread[:size]
+        if flags != socket.MSG_PEEK:
+            self.unread = self.unread[size:]
+        return data
 
     def dup(self) -> "FakeSocket":
         self.duplicates.append(type(self)(self.kernel))
