@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from gateway.config import Config
 from gateway.descriptors import occupy_standard
 from gateway.errors import CodeError, UsageError
+from gateway.green_threads import require_real_threads
 from gateway.listening import address_of, listen_on_path, listen_on_port, refuse_new, take_over
 from gateway.loggers import say, speak
 from gateway.observe.error_log import ErrorLog
@@ -49,6 +50,7 @@ def serve(config: Config) -> int:
     Raises:
         UsageError: something that the user can mend keeps the gateway from starting.
     """
+    require_real_threads()  # As far as what the interpreter loads at its start is concerned.
     occupy_standard()  # Or a socket would be one of the standard streams.
     own_log = ErrorLog(standard_error(), config.log_level)
     speak(own_log)
