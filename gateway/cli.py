@@ -17,7 +17,7 @@ from gateway.config.development import DEVELOPMENT
 from gateway.config.sources import Settings
 from gateway.errors import UsageError
 from gateway.outlet import STANDARD_ERROR, standard_error
-from gateway.printable import printable
+from gateway.printable import CONTINUED, printable
 from gateway.spelling import did_you_mean
 
 _PATIENCE: Final = 1.0
@@ -38,7 +38,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         return _run(arguments, environ)
     except UsageError as error:
-        _say(f"gateway: error: {error}", stream)
+        _say(f"gateway: error: {error}", stream, error.details)
         return 2
     except KeyboardInterrupt:
         # 128 + SIGINT, as shells have it; the user knows why it ended.
@@ -67,12 +67,13 @@ def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     return 0
 
 
-def _say(text: str, stream: TextIO | None) -> None:
+def _say(text: str, stream: TextIO | None, details: Sequence[str] = ()) -> None:
     """Write one line, whatever `text` quotes: programs that start the gateway read it as such.
 
-    Nothing in it steers a terminal.
+    `details` are further lines, marked as such.  Nothing in them steers a terminal.
     """
-    _write(printable(" ".join(text.splitlines())), stream)
+    lines = [" ".join(text.splitlines()), *[f"{CONTINUED}{line}" for line in details]]
+    _write("\n".join(map(printable, lines)), stream)
 
 
 def _write(text: str, stream: TextIO | None) -> None:

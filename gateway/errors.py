@@ -14,6 +14,11 @@ from gateway.fc import names
 class UsageError(Exception):
     """A mistake that the user of the command line can mend; the text is one line."""
 
+    @property
+    def details(self) -> list[str]:
+        """Lines to be shown behind it."""
+        return []
+
 
 class CodeError(UsageError):
     """A mistake in the user's code: where that is watched, its next change is waited for."""

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from gateway.errors import CodeError
 from gateway.fc import names
+from gateway.user_trace import user_trace
 
 _MAX_TEXT = 300
 _MAX_LISTED = 6
@@ -30,6 +31,11 @@ class LoadError(CodeError):
         self.error_type = error_type
         self.message = message
         self.cause = cause
+
+    @property
+    def details(self) -> list[str]:
+        """Where in the user's code it comes from: the chain of imports, or the line itself."""
+        return user_trace(self.__cause__)
 
 
 def code_folder() -> Path:
@@ -65,7 +71,7 @@ def user_code_failure(exc: BaseException) -> LoadError:
     if isinstance(exc, SystemExit):
         cause += "; the module ends the process while it is imported"
     text = _one_line(exc) or type(exc).__name__
-    return LoadError(names.USER_CODE_ERROR, f"Module initialization error: '{text}'", cause)
+    return LoadError(names.USER_CODE_ERROR, f"Module initialization error: {_quoted(text)}", cause)
 
 
 def initializer_failure(place: str, target: str, exc: BaseException) -> LoadError:
@@ -73,7 +79,7 @@ def initializer_failure(place: str, target: str, exc: BaseException) -> LoadErro
     text = _one_line(exc) or type(exc).__name__
     return LoadError(
         names.USER_CODE_ERROR,
-        f"{place}: Function initialization error: '{text}'",
+        f"{place}: Function initialization error: {_quoted(text)}",
         f"{type(exc).__name__}{_place(exc)} from {target!r}",
     )
 
@@ -181,6 +187,11 @@ def _callables(owner: object) -> list[str]:
 def _shown(file: str) -> str:
     path, folder = Path(file), code_folder()
     return _one_line(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+
+def _quoted(text: str) -> str:
+    """In quotes, unless it has them already, as the text of a KeyError does."""
+    return text if len(text) > 1 and text[0] == text[-1] == "'" else f"'{text}'"
 
 
 def _one_line(value: object) -> str:

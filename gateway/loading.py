@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from gateway.green_threads import require_real_threads
 from gateway.load_errors import (
     LoadError,
     code_folder,
@@ -44,10 +45,13 @@ class _Target(NamedTuple):
 def load(target: str) -> Handler:
     """The callable that `target` names.
 
-    Raises LoadError; of what an import may raise, KeyboardInterrupt alone passes through.
+    Raises LoadError, or CodeError where its module has replaced what the gateway stands on; of what
+    an import may raise, KeyboardInterrupt alone passes through.
     """
     module_path, attribute = _parse(target)
-    handler = _find(module_path, attribute, _import(module_path, attribute))
+    module = _import(module_path, attribute)
+    require_real_threads()
+    handler = _find(module_path, attribute, module)
     if not callable(handler):
         cause = f"{attribute!r} is {describe(handler)}, which cannot be called"
         raise invalid_handler(target, cause)

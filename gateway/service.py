@@ -19,6 +19,7 @@ from gateway.config import Config
 from gateway.config.rereading import Rereading
 from gateway.descriptors import occupy_standard
 from gateway.errors import CodeError, UsageError
+from gateway.green_threads import require_real_threads
 from gateway.idle_signals import disarm
 from gateway.listening import (
     BoundPath,
@@ -72,6 +73,7 @@ def serve(config: Config, load: Callable[[], Config] | None = None) -> int:
     Raises:
         UsageError: something that the user can mend keeps the gateway from starting.
     """
+    require_real_threads()  # As far as what the interpreter loads at its start is concerned.
     occupy_standard()  # Or a socket would be one of the standard streams.
     own_log = ErrorLog(standard_error(), config.log_level)
     speak(own_log)

@@ -175,8 +175,14 @@ def _text_escape(text: str) -> str:
     return _ODD.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # fmt: skip
+
+
 def _text_stamp(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+    at = datetime.fromtimestamp(second, UTC)
+    # Not `%b`, which is in the language of the locale, and a handler may set that.
+    return f"{at.day:02}/{_MONTHS[at.month - 1]}/{at:%Y:%H:%M:%S} +0000"
 
 
 def _text_parts(said: _Said) -> tuple[str, ...]:

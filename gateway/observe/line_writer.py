@@ -71,7 +71,7 @@ class LineWriter:
     def put(self, line: str) -> None:
         """Queue a line with its end, or drop it; never waits.  From any thread."""
         if not self._is_full:
-            size = self._buffer.put(line.encode("utf-8", "backslashreplace"))
+            size = self._buffer.put(line.encode())
             if size >= 0:
                 if size > _WAKE_BYTES and not self._is_awake:
                     self._wake()

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import requests
-from functional.serving import ROOT, Gateway, wait_until
+from functional.serving import ROOT, Gateway, run_command, wait_until
 
 StartGateway = Callable[..., Gateway]
 
@@ -50,3 +51,26 @@ def test_the_documented_handler(start_gateway: StartGateway) -> None:
     assert (
         f"request {request_id} for /a%20path?a=b&c: text/x-test, {{'HTTP_X_CUSTOM_KEY': 'value'}}"
     ) in gateway.errors
+
+
+@pytest.mark.parametrize("word", ["check", "serve"])
+def test_a_failure_deep_in_the_imports_is_shown_whole(tmp_path: Path, word: str) -> None:
+    """One line for programs, and behind it the chain of imports for who has to mend it."""
+    (tmp_path / "index.py").write_text("from views import handler\n")
+    (tmp_path / "views.py").write_text("import services\n")
+    (tmp_path / "services.py").write_text("settings = {}\nhost = settings['host']\n")
+    port = ("--port", "0") if word == "serve" else ()
+    done = run_command(word, "index.handler", *port, folder=tmp_path)
+    assert done.returncode == 2
+    first, *rest = done.stderr.splitlines()
+    assert first == (
+        "gateway: error: Module initialization error: 'host': KeyError at services.py:2"
+    )
+    assert all(line.startswith("  | ") for line in rest)
+    files = [line for line in rest if "File " in line]
+    assert [Path(line.split('"')[1]).name for line in files] == [
+        "index.py",
+        "views.py",
+        "services.py",
+    ]
+    assert rest[-1] == "  | KeyError: 'host'"

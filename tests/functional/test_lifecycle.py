@@ -352,12 +352,12 @@ def is_served(gateway: Gateway) -> bool:
 
 
 def check_mistake(folder: Path, *arguments: str, says: str, **more: Any) -> None:
-    """The command ends with status 2 and one line."""
+    """The command ends with status 2 and one line; the stack of the user's code may follow it."""
     done = run_command(*arguments, folder=folder, **more)
     assert done.returncode == 2, done
     assert done.stdout == ""
     lines = done.stderr.splitlines()
-    assert len(lines) == 1, done.stderr
+    assert all(line.startswith("  | ") for line in lines[1:]), done.stderr
     assert lines[0].startswith("gateway: error: ")
     assert says in lines[0]
 

@@ -371,7 +371,7 @@ def test_an_attribute_that_fails(code):
     code(**{"first.py": "def __getattr__(name):\n    return {}[name]"})
     error = error_of("first.handler")
     assert error.error_type == "UserCodeError"
-    assert error.message == "Module initialization error: ''handler''"
+    assert error.message == "Module initialization error: 'handler'"
     assert error.cause == "KeyError at first.py:2"
 
 
