@@ -150,7 +150,7 @@ def test_a_handshake_that_ends_late_is_served(sock):
     async def body() -> None:
         async with Worker(sock.dup()) as worker:
             worker.server.drain("now")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.03)
             with connect(sock) as client:
                 said = await ask(client)
             assert said.startswith(b"HTTP/1.1 200 "), said
