@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.errors import ClientDisconnected, QueueFull, Refusal
 from gateway.fc import names
+from gateway.fc.api_path import Unserved
 from gateway.fc.context import ContextSource, FCContext, context_template
 from gateway.fc.metadata import InvocationMetadata
 from gateway.fc.proxy_path import address
@@ -85,6 +86,7 @@ class WsgiBridge:
         has_fc_fields: bool = True,
         next_request_id: Callable[[], str] | None = None,
         function_log: FunctionLog | None = None,
+        unserved: Unserved | None = None,
     ) -> None:
         """Of a handler that is called in up to `threads` threads at once.
 
@@ -98,6 +100,7 @@ class WsgiBridge:
         With `exact_environ` environ is Function Compute's, also where that breaks frameworks;
         with `metadata` answers tell of their invocations.
         `function_log` listens to what handlers print and log.
+        `unserved` refuses requests for operations of Function Compute's API.
 
         Of use under other servers only, whose requests no `Site` has seen: `has_fc_fields` is
         whether answers have fields `X-Fc-*`, `next_request_id` what gives requests their ids.
@@ -118,6 +121,7 @@ class WsgiBridge:
         self._limits = limits
         self._pool = self._new_pool()
         self._is_running = False
+        self._unserved = unserved
         self._metadata = metadata
         self._has_fc_fields = has_fc_fields
         # Of requests that ask for nothing more.
@@ -197,7 +201,11 @@ class WsgiBridge:
             self._refuse(exchange)
 
     def _handle_controlled(self, exchange: Exchange, head: "RequestHead") -> None:
-        if head.is_async:
+        refusal = self._unserved and self._unserved(head.method, head.target)
+        if refusal is not None:
+            exchange.refuse(refusal)
+            exchange.release()
+        elif head.is_async:
             self._handle_detached(exchange)
         elif not self._pool.submit(invocation(self._rules, exchange, self._environ_of)):
             self._refuse(exchange)
