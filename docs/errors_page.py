@@ -98,6 +98,7 @@ _ADVICE = {
     "again.",
     "HeadersTooLarge": "Send fewer or shorter headers, often cookies (`--max-header-bytes`).",
     "PathTooLong": "Shorten path and query, or send the data as a body (`--max-path-bytes`).",
+    "PathNotSupported": "Use an operation that is served: docs/event-handlers.md.",
     "BodyTooLarge": "Send a smaller body, or hand the data over in a store (`--max-body`, "
     "`--max-async-body`).",
     "RequestTimeout": "Send faster, or again (`--head-timeout`, `--body-timeout`).",

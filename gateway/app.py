@@ -18,6 +18,7 @@ from gateway.config import Config
 from gateway.departure import leave_within
 from gateway.descriptors import connections_allowed, occupy_standard, turned_away_allowed
 from gateway.errors import UsageError
+from gateway.fc.api_path import unserved
 from gateway.fc.context import ContextTemplate, context_template
 from gateway.function.declared_environ import declare, port_of
 from gateway.function.environment import put_in_force
@@ -469,6 +470,7 @@ def _bridge(
         is_multiprocess=config.workers > 1,
         lenient_start_response=config.lenient_start_response,
         main_thread=main_thread,
+        unserved=function.unserved,
     )
 
 
@@ -489,4 +491,5 @@ def _asgi_application(
         function_log=function_log,
         state=lifespan.state,
         address_of=instance.address_of,
+        unserved=None if is_container(config) else unserved,
     )

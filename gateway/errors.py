@@ -91,6 +91,14 @@ class BodyTooLarge(Refusal):
     plain_status = 413
 
 
+class PathNotSupported(Refusal):
+    """An operation of FC's API on a function that the gateway does not have."""
+
+    plain_status = 404
+    code = names.PATH_NOT_SUPPORTED
+    closes = False
+
+
 class RequestTimeout(Refusal):
     """The request did not arrive in time (RFC 9110 §15.5.9)."""
 

@@ -1,6 +1,7 @@
 """The words for a handler that cannot be loaded.
 
-Each error has Function Compute's name and message, then on the same line the cause and the mend.
+Each error has Function Compute's message, then on the same line the cause and the mend, and at its
+end Function Compute's name for it.
 """
 
 import difflib
@@ -27,7 +28,7 @@ class LoadError(CodeError):
     """
 
     def __init__(self, error_type: str, message: str, cause: str) -> None:
-        super().__init__(f"{message}: {cause}")
+        super().__init__(f"{message}: {cause} [{error_type}]")
         self.error_type = error_type
         self.message = message
         self.cause = cause

@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from gateway.asgi.version import to_version_3
 from gateway.errors import BadResponse, ClientDisconnected, QueueFull, Refusal
+from gateway.fc.api_path import Unserved
 from gateway.fc.context import ContextSource, FCContext
 from gateway.fc.proxy_path import address
 from gateway.http import fields as roles
@@ -66,6 +67,7 @@ class AsgiApplication:
         function_log: FunctionLog | None = None,
         state: dict[str, Any] | None = None,
         address_of: "Callable[[RequestHead, str], tuple[str, FCContext]] | None" = None,
+        unserved: Unserved | None = None,
     ) -> None:
         """Of an application of ASGI 3, or 2.
 
@@ -75,7 +77,9 @@ class AsgiApplication:
         `state` is the lifespan's; each request gets a copy of it as it is then.
         `address_of`, where requests themselves tell of the invocation, makes path and context from
         head and request id.
+        `unserved` refuses requests for operations of Function Compute's API.
         """
+        self.unserved = unserved
         self.application = to_version_3(application)
         self.max_response_header_bytes = max_response_header_bytes
         self.limit_concurrency = limit_concurrency
@@ -141,6 +145,12 @@ class AsgiApplication:
             exchange.release()
             return
         head = exchange.head
+        if head is not None and head.has_controls and self.unserved is not None:
+            refusal = self.unserved(head.method, head.target)
+            if refusal is not None:
+                exchange.refuse(refusal)
+                exchange.release()
+                return
         if head is not None and head.is_async:
             run = _Run(self, exchange, DetachedExchange(exchange))
             exchange.respond_soon(ACCEPTED, b"")

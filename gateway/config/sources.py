@@ -12,7 +12,13 @@ from typing import Any, Final, NamedTuple
 from gateway.config.definition import PREFIX, Option
 from gateway.config.options import OPTIONS
 from gateway.config.profiles import LISTEN_PORTS, PROFILES
-from gateway.config.values import BadValueError, ConfigError, SecretValueError
+from gateway.config.values import (
+    BadHandlerError,
+    BadValueError,
+    ConfigError,
+    SecretValueError,
+)
+from gateway.fc import names
 from gateway.input_file import LARGEST, content_of
 from gateway.spelling import did_you_mean
 
@@ -52,6 +58,9 @@ def read(option: Option, text: str, place: str, shown: str | None = None) -> Set
     except BadValueError as refusal:
         shown = text if shown is None else shown
         shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+        if isinstance(refusal, BadHandlerError):
+            name = names.INVALID_HANDLE_NAME
+            raise ConfigError(f"{place}: Invalid handler {shown!r}: {refusal} [{name}]") from None
         raise ConfigError(f"{place}: {shown!r} {refusal}") from None
 
 

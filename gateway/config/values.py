@@ -48,6 +48,10 @@ class BadValueError(ValueError):
     """A text is no value of its kind; the message continues the sentence "'<text>' …"."""
 
 
+class BadHandlerError(BadValueError):
+    """As its parent, of the name of a handler: it is told in Function Compute's words."""
+
+
 class SecretValueError(BadValueError):
     """As its parent, of a text that is not to be shown; the message is a sentence of its own."""
 
@@ -271,10 +275,10 @@ def _read_target(text: str) -> str:
         module, _, attribute = text.rpartition(".")
     # 'app.py' would read as the attribute 'py' of the module 'app'.
     if module.endswith(".py") or (not colon and attribute == "py"):
-        raise BadValueError("is a file name; give its module and the handler, such as app:handler")
+        raise BadHandlerError("it is a file name; give its module and the handler: app:handler")
     names = attribute.split(".")
     if not module or not all(name.isidentifier() for name in names):
-        raise BadValueError("is not a handler; give package.module:handler or module.handler")
+        raise BadHandlerError("give package.module:handler or module.handler")
     return text
 
 

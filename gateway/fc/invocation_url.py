@@ -1,18 +1,16 @@
 """The URLs of InvokeFunction, by which SDKs and other services invoke a function with an event.
 
 FC 2.0 and 3.0 name the function each in their own way ("InvokeFunction" in FC's API reference of
-2016-08-15 and 2023-03-30).  Both are `POST`; the body is the event.  A container is called in a
-third way, in which header fields name the function.
+2016-08-15, 2021-04-06 and 2023-03-30).  All are `POST`; the body is the event.  A container is
+called in another way, in which header fields name the function.
 """
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from gateway.fc import names
 from gateway.fc.proxy_path import FUNCTION, QUALIFIER, SERVICE
-
-_LAST: Final = "invocations"
 
 
 class InvocationUrl(NamedTuple):
@@ -33,17 +31,29 @@ Recognise = Callable[[str, str], InvocationUrl | None]
 def parse_invocation_url(method: str, target: str) -> InvocationUrl | None:
     """What `target` names when a request for it is InvokeFunction.
 
-    `target` is path and query as they arrived: percent-encoded, latin-1.  None means an ordinary
+    `target` is path and query as they arrived: percent-encoded, latin-1.  None means another
     request, also where the names break FC's naming rule.
     """
-    if method != "POST":
+    if method != "POST" or not target.startswith(names.API_PREFIXES):
         return None
-    if target.startswith(names.SERVICES_PREFIX):
-        return _of_2016(target[len(names.SERVICES_PREFIX) :].partition("?")[0])
-    if target.startswith(names.FUNCTIONS_PREFIX):
-        path, _, query = target[len(names.FUNCTIONS_PREFIX) :].partition("?")
-        return _of_2023(path, query)
-    return None
+    path, _, query = target.partition("?")
+    match path.split("/"):
+        case [_, version, "services", service_part, "functions", function_part, names.INVOCATIONS]:
+            service = SERVICE.fullmatch(unquote(service_part))
+            if service is None:
+                return None
+            name, qualifier = service[1], service[2] or ""
+            if version == names.API_VERSION:
+                query = ""  # This version has the qualifier in the path only.
+        case [_, _, "functions", function_part, names.INVOCATIONS]:
+            name = qualifier = ""
+        case _:
+            return None
+    qualifier = qualifier or dict(parse_qsl(query)).get("qualifier", "")
+    function = FUNCTION.fullmatch(unquote(function_part))
+    if function is None or (qualifier and not QUALIFIER.fullmatch(qualifier)):
+        return None
+    return InvocationUrl(name, qualifier, function[0])
 
 
 def parse_container_call(method: str, target: str) -> InvocationUrl | None:
@@ -51,23 +61,3 @@ def parse_container_call(method: str, target: str) -> InvocationUrl | None:
     "Principles" of custom runtimes), all else are HTTP requests."""
     is_event = method == "POST" and target.partition("?")[0] == names.CONTAINER_INVOKE
     return InvocationUrl("", "", "") if is_event else None
-
-
-def _of_2016(path: str) -> InvocationUrl | None:
-    match path.split("/"):
-        case [service_part, "functions", function_part, last] if last == _LAST:
-            service = SERVICE.fullmatch(unquote(service_part))
-            function = FUNCTION.fullmatch(unquote(function_part))
-            if service and function:
-                return InvocationUrl(service[1], service[2] or "", function[0])
-    return None
-
-
-def _of_2023(path: str, query: str) -> InvocationUrl | None:
-    match path.split("/"):
-        case [function_part, last] if last == _LAST:
-            function = FUNCTION.fullmatch(unquote(function_part))
-            qualifier = dict(parse_qsl(query)).get("qualifier", "")
-            if function and (not qualifier or QUALIFIER.fullmatch(qualifier)):
-                return InvocationUrl("", qualifier, function[0])
-    return None

@@ -12,11 +12,18 @@ API_VERSION: Final = "2016-08-15"
 PROXY_PREFIX: Final = f"/{API_VERSION}/proxy/"
 LATEST: Final = "LATEST"
 
-# The URLs of the operation InvokeFunction, of versions 2.0 and 3.0 of FC:
-# POST /2016-08-15/services/<service>[.<qualifier>]/functions/<function>/invocations
-# POST /2023-03-30/functions/<function>/invocations[?qualifier=<qualifier>]
-SERVICES_PREFIX: Final = f"/{API_VERSION}/services/"
+# Where FC's API has its operations on functions, of versions 2.0 (two of them) and 3.0:
+# /2016-08-15/services/<service>[.<qualifier>]/functions/<function>/<operation>
+# /2021-04-06/services/<service>[.<qualifier>]/functions/<function>/<operation>
+# /2023-03-30/functions/<function>/<operation>
+SERVICES_PREFIXES: Final = (f"/{API_VERSION}/services/", "/2021-04-06/services/")
 FUNCTIONS_PREFIX: Final = "/2023-03-30/functions/"
+API_PREFIXES: Final = (*SERVICES_PREFIXES, FUNCTIONS_PREFIX)
+
+# Operations: InvokeFunction, and the tasks of asynchronous invocations as 2.0 and 3.0 call them.
+INVOCATIONS: Final = "invocations"
+STATEFUL_ASYNC_INVOCATIONS: Final = "stateful-async-invocations"
+ASYNC_TASKS: Final = "async-tasks"
 
 # Where Function Compute brings an event to a container.
 CONTAINER_INVOKE: Final = "/invoke"
@@ -116,6 +123,7 @@ INTERNAL_SERVER_ERROR: Final = "InternalServerError"
 INVALID_ACCESS_KEY_ID: Final = "InvalidAccessKeyID"
 INVALID_ARGUMENT: Final = "InvalidArgument"
 MISSING_REQUIRED_HEADER: Final = "MissingRequiredHeader"
+PATH_NOT_SUPPORTED: Final = "PathNotSupported"
 RESOURCE_EXHAUSTED: Final = "ResourceExhausted"
 RESOURCE_THROTTLED: Final = "ResourceThrottled"
 SIGNATURE_NOT_MATCH: Final = "SignatureNotMatch"

@@ -16,6 +16,7 @@ from gateway.errors import (
     MalformedRequest,
     NotImplementedByGateway,
 )
+from gateway.fc import names
 from gateway.http import fields as roles
 from gateway.http import grammar
 from gateway.http.fields import FieldName, FieldNames, Fields
@@ -82,7 +83,8 @@ class RequestHead:
     """Whether the client lets the connection persist (RFC 9112 §9.3)."""
     expects_continue: bool
     has_controls: bool
-    """Whether the request asks for anything of its invocation: one of the next two, perhaps."""
+    """Whether it may be more than a plain request: it asks for anything of its invocation, one of
+    the next two perhaps, or its path is one of FC's API."""
     is_async: bool
     """Whether the request asks for an asynchronous invocation."""
     wants_tail: bool
@@ -131,12 +133,14 @@ class RequestHead:
         self.path, _, self.query = text.partition("?")
         if "\\" in self.path:  # Some servers take it for "/"; in a query browsers send it.
             raise MalformedRequest("the path contains a backslash")
+        if text.startswith(names.API_PREFIXES):
+            self.has_controls = True
         if text == "*":
             self.path = ""  # RFC 9112 §3.3: it is about the server, not about a path of it.
         return authority
 
     def set_fields(
-        self, lines: Sequence[tuple[bytes, bytes]], names: FieldNames, authority: str | None
+        self, lines: Sequence[tuple[bytes, bytes]], field_names: FieldNames, authority: str | None
     ) -> None:
         """Take the field lines, and what those with a role say of the request.
 
@@ -149,7 +153,7 @@ class RequestHead:
         fields: list[tuple[FieldName, bytes]] = []
         self.fields = fields
         for spelling, value in lines:
-            name = names[spelling]
+            name = field_names[spelling]
             if value and value[-1] <= _SPACE:
                 value = value.rstrip(b" \t")  # noqa: PLW2901 - the parser strips the front only
             fields.append((name, value))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.errors import ClientDisconnected, Refusal
 from gateway.fc import names
+from gateway.fc.api_path import Unserved
 from gateway.fc.context import ContextSource, FCContext, context_template
 from gateway.fc.metadata import InvocationMetadata
 from gateway.fc.proxy_path import address
@@ -94,6 +95,7 @@ class WsgiBridge:
         is_multiprocess: bool = False,
         lenient_start_response: bool = False,
         main_thread: MainThread | None = None,
+        unserved: Unserved | None = None,
     ) -> None:
         """Of a handler that is called in up to `threads` threads at once.
 
@@ -113,6 +115,7 @@ class WsgiBridge:
         at the same time; only who starts them knows.
         With `lenient_start_response` handlers may call it again without `exc_info`, as long as
         nothing has been sent.
+        `unserved` refuses requests for operations of Function Compute's API.
 
         For the gateway's own server: with `main_thread`, and `threads` 1, handlers run in that one.
 
@@ -151,6 +154,7 @@ class WsgiBridge:
         self._pool = self._new_pool()
         self._is_running = False
         self._is_multiprocess = is_multiprocess
+        self._unserved = unserved
         self._metadata = metadata
         self._has_fc_fields = has_fc_fields
         # Of requests that ask for nothing more.
@@ -255,7 +259,11 @@ class WsgiBridge:
             self._refuse(exchange)
 
     def _handle_controlled(self, exchange: Exchange, head: "RequestHead") -> None:
-        if head.is_async:
+        refusal = self._unserved and self._unserved(head.method, head.target)
+        if refusal is not None:
+            exchange.refuse(refusal)
+            exchange.release()
+        elif head.is_async:
             self._handle_detached(exchange)
         elif not self._pool.submit(invocation(self._rules, exchange, self._environ_of)):
             self._refuse(exchange)

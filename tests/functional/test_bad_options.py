@@ -85,7 +85,8 @@ def run(
         (
             "serve app",
             {},
-            "TARGET: 'app' is not a handler; give package.module:handler or module.handler",
+            "TARGET: Invalid handler 'app': give package.module:handler or module.handler "
+            "[InvalidHandleName]",
         ),
         (
             "serve --max-body 32XB",

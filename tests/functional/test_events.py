@@ -336,10 +336,10 @@ def test_a_function_that_fails_was_invoked_all_the_same(client: WireClient, targ
 @pytest.mark.parametrize(
     ("method", "target"),
     [
-        ("GET", INVOKE),
-        ("PUT", INVOKE_3),
-        ("POST", INVOKE + "/more"),
-        ("POST", INVOKE.replace("svc", "1svc")),
+        ("GET", INVOKE.removesuffix("/invocations")),
+        ("PUT", INVOKE_3.replace("invocations", "Invocations")),
+        ("POST", "/x" + INVOKE),
+        ("POST", INVOKE.replace("functions", "function")),
     ],
 )
 def test_other_requests_are_http_events(client: WireClient, method: str, target: str) -> None:
@@ -455,8 +455,65 @@ def test_check_says_what_it_is(tmp_path: Path) -> None:
     assert checked.stdout.startswith("events:handler: event handler handler of events; 8 threads")
 
 
-def test_a_wsgi_handler_does_not_know_invocations(recorder: Gateway) -> None:
-    with recorder.connect() as client:
-        response = client.ask(INVOKE, "POST", body=b"event")
-        assert response.status == 200
-        assert not response["Content-Type"].startswith("application/octet-stream")
+# Function Compute's API, of which InvokeFunction is served.
+
+INVOKE_2021 = "/2021-04-06/services/svc/functions/fn/invocations?qualifier=prod"
+NOT_SERVED = [
+    ("GET", "/2016-08-15/services/svc/functions/fn/stateful-async-invocations"),
+    ("PUT", "/2021-04-06/services/svc/functions/fn/stateful-async-invocations/a-task"),
+    ("GET", "/2023-03-30/functions/fn/async-tasks?limit=10"),
+    ("GET", "/2023-03-30/functions/fn/async-tasks/a-task"),
+    ("PUT", "/2023-03-30/functions/fn/async-tasks/a-task/stop"),
+    ("GET", INVOKE_3),
+    ("POST", "/2021-04-06/services/1bad/functions/fn/invocations"),
+]
+
+
+def test_every_version_of_invoke_function(client: WireClient) -> None:
+    for target, service, qualifier in (
+        (INVOKE, "svc", "prod"),
+        (INVOKE_2021, "svc", "prod"),
+        (INVOKE_3 + "?qualifier=prod", "own", "prod"),
+    ):
+        context = invoke(client, {"do": "context"}, target).json()
+        assert (context["function"]["name"], context["service"]["name"]) == ("fn", service)
+        assert context["service"]["qualifier"] == qualifier
+        failed = invoke(client, {"do": "raise"}, target)
+        assert (failed.status, failed["X-Fc-Error-Type"]) == (200, "UnhandledInvocationError")
+        assert invoke(client, {}, target, X_Fc_Invocation_Type="Async").status == 202
+
+
+@pytest.mark.parametrize(("method", "target"), NOT_SERVED)
+def test_what_is_not_served_of_the_api_is_refused(
+    client: WireClient, method: str, target: str
+) -> None:
+    """As FC refuses paths that it does not have; also asynchronously, and the connection stays."""
+    body = None if method == "GET" else b"{}"
+    for fields in ([], [("X-Fc-Invocation-Type", "Async")]):
+        refused = client.ask(target, method, fields=fields, body=body)
+        assert (refused.status, refused["X-Fc-Error-Type"]) == (400, "FcCommonError")
+        path = target.partition("?")[0]
+        assert refused.json() == {
+            "ErrorCode": "PathNotSupported",
+            "ErrorMessage": f"'{method}' against '{path}' is not supported",
+        }
+    assert client.ask("/").status == 200
+
+
+@pytest.mark.parametrize("target", ["recording:handler", "counting:application"])
+def test_wsgi_and_asgi_have_no_invocations(start_gateway: StartGateway, target: str) -> None:
+    """They are invoked by HTTP, as functions with an HTTP handler are on FC."""
+    gateway = start_gateway(target, "--error-style", "plain")
+    with gateway.connect() as client:
+        for path in (INVOKE, INVOKE_2021, INVOKE_3, "/2023-03-30/functions/fn/async-tasks"):
+            refused = client.ask(path, "POST", body=b"event")
+            assert (refused.status, refused["Content-Type"]) == (404, "application/problem+json")
+        for path in ("/2016-08-15/proxy/svc/fn/invocations", "/2023-03-30/functions/fn"):
+            assert client.ask(path, "POST", body=b"event").status == 200
+
+
+def test_in_a_container_such_paths_are_the_application_s(start_gateway: StartGateway) -> None:
+    """Function Compute itself has its API, before the container."""
+    gateway = start_gateway("counting:handler", "--profile", "custom-container")
+    with gateway.connect() as client:
+        assert client.ask("/2023-03-30/functions/fn/async-tasks").json()["method"] == "GET"

@@ -497,8 +497,51 @@ BAD_TARGETS = [
     ("printing:handler", "Module initialization error: 'line 1 line 2'"),
     ("exiting:handler", "Module initialization error"),
     ("good:Application", "Invalid handler 'Application'"),
-    ("good", "'good' is not a handler"),
+    ("good", "Invalid handler 'good'"),
 ]
+
+WORDS = {
+    "ImportModuleError": ("missing.handler", "Unable to import module 'missing': "),
+    "UserCodeSyntaxError": ("broken.handler", "Syntax error in module 'broken': "),
+    "HandlerNotFound": ("good.missing", "Handler 'missing' is missing on module 'good': "),
+    "UserCodeError": ("raising.handler", "Module initialization error: 'division by zero': "),
+    "InvalidHandleName": ("handler", "Invalid handler 'handler': "),
+}
+
+
+@pytest.mark.parametrize("source", ["command line", "environment", "project"])
+@pytest.mark.parametrize("name", WORDS)
+def test_function_compute_s_name_and_words_for_what_cannot_be_loaded(
+    code_folder: Path, name: str, source: str
+) -> None:
+    target, words = WORDS[name]
+    options: list[str] = []
+    more = {}
+    if source == "environment":
+        more = {"FC_FUNCTION_HANDLER": target}
+    elif source == "project":
+        (code_folder / "s.yaml").write_text(PROJECT.format(target))
+        options = ["--project", "s.yaml"]
+    else:
+        options = [target]
+    done = run_command("check", *options, folder=code_folder, environ=more)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert done.stderr.rstrip().endswith(f"[{name}]")
+
+
+PROJECT = """
+edition: 1.0.0
+name: app
+services:
+  fn:
+    component: fc3
+    props:
+      functionName: fn
+      runtime: python3.10
+      handler: {}
+      code: ./
+"""
 
 
 @pytest.mark.parametrize(("target", "says"), BAD_TARGETS)

@@ -246,7 +246,10 @@ import multiprocessing, os, signal, subprocess, sys, threading
 seen = []
 signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
 
-STATUS = "import re; print(*re.findall(r'^Sig(?:Blk|Ign):.*', open('/proc/self/status').read(), re.M))"
+STATUS = (
+    "import re; "
+    "print(*re.findall(r'^Sig(?:Blk|Ign):.*', open('/proc/self/status').read(), re.M))"
+)
 
 def forked(queue):
     numbers = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM)

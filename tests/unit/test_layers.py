@@ -18,6 +18,7 @@ PURE = {
     "gateway.events.errors",
     "gateway.events.http_event",
     "gateway.events.result",
+    "gateway.fc.api_path",
     "gateway.fc.context",
     "gateway.fc.errors",
     "gateway.fc.invocation_url",

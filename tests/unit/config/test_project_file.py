@@ -499,7 +499,8 @@ def test_a_resource_may_extend_a_template(write: Write) -> None:
         ),
         (
             ("shop/index.handler", "handler"),
-            "handler: 'handler' is not a handler; give package.module:handler or module.handler",
+            "handler: Invalid handler 'handler': give package.module:handler or module.handler "
+            "[InvalidHandleName]",
         ),
         (
             ("shop/index.handler", "index.py"),

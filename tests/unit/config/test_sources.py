@@ -76,7 +76,8 @@ def test_a_value_may_begin_with_dashes_after_an_equals_sign() -> None:
         ("a:h b:h", "'b:h' is one argument too many: TARGET is 'a:h' already"),
         (
             "app",
-            "TARGET: 'app' is not a handler; give package.module:handler or module.handler",
+            "TARGET: Invalid handler 'app': give package.module:handler or module.handler "
+            "[InvalidHandleName]",
         ),
         (
             "--access-log xml",

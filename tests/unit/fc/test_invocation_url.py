@@ -5,6 +5,7 @@ import pytest
 from gateway.fc.invocation_url import parse_container_call, parse_invocation_url
 
 OF_2016 = "/2016-08-15/services/{}/functions/{}/invocations"
+OF_2021 = "/2021-04-06/services/{}/functions/{}/invocations"
 OF_2023 = "/2023-03-30/functions/{}/invocations"
 
 
@@ -17,6 +18,11 @@ OF_2023 = "/2023-03-30/functions/{}/invocations"
         (OF_2016.format("svc.12", "fn") + "?a=b", ("svc", "12", "fn")),
         (OF_2016.format("my%2Dsvc%2E1", "%66n"), ("my-svc", "1", "fn")),
         (OF_2016.format("s" * 128, "f" * 128), ("s" * 128, "", "f" * 128)),
+        (OF_2016.format("svc", "fn") + "?qualifier=prod", ("svc", "", "fn")),
+        (OF_2021.format("svc", "fn"), ("svc", "", "fn")),
+        (OF_2021.format("svc.prod", "fn"), ("svc", "prod", "fn")),
+        (OF_2021.format("svc", "fn") + "?qualifier=prod", ("svc", "prod", "fn")),
+        (OF_2021.format("svc.1", "fn") + "?qualifier=prod", ("svc", "1", "fn")),
         (OF_2023.format("fn"), ("", "", "fn")),
         (OF_2023.format("fn") + "?", ("", "", "fn")),
         (OF_2023.format("fn") + "?qualifier=", ("", "", "fn")),
@@ -47,6 +53,8 @@ def test_only_post_invokes(method, target):
         OF_2016.format("svc", "fn") + "/x",
         OF_2016.format("svc", "fn").replace("functions", "function"),
         OF_2016.format("svc", "fn").replace("invocations", "Invocations"),
+        OF_2021.format("svc", "fn") + "?qualifier=a+b",
+        OF_2021.format("svc", "fn").replace("2021-04-06", "2021-04-07"),
         OF_2016.format("", "fn"),
         OF_2016.format("svc", ""),
         OF_2016.format("1svc", "fn"),
