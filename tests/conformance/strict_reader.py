@@ -21,7 +21,12 @@ _HOST: Final = re.compile(
 )
 _QUOTED: Final = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\%b)*"' % rb"[\t\x20-\x7e\x80-\xff]"
 _SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(;%b(=(%b|%b))?)*" % (_TOKEN, _TOKEN, _QUOTED))
-_TRAILER_LINE: Final = re.compile(rb"%b:%b" % (_TOKEN, _TEXT))
+_TRAILER_LINE: Final = re.compile(rb"(%b):%b" % (_TOKEN, _TEXT))
+_NEVER_TRAILERS: Final = re.compile(
+    rb"(?i)content-(length|type|encoding|range)|transfer-encoding|host|connection|keep-alive"
+    rb"|proxy-(connection|authorization)|te|trailer|upgrade|expect|max-forwards|authorization"
+    rb"|cookie|forwarded|via|x-forwarded-(for|host|port|proto)|x-real-ip"
+)
 
 _MOST_EMPTY_LINES: Final = 512
 _MOST_FIELDS: Final = 512
@@ -108,7 +113,8 @@ class _Reader:
             body += self.take(size)
             _must(self.take(2) == b"\r\n")
         while line := self.line():
-            _must(_TRAILER_LINE.fullmatch(line))
+            name = _must(_TRAILER_LINE.fullmatch(line))[1]
+            _must(not _NEVER_TRAILERS.fullmatch(name))
         return body
 
 

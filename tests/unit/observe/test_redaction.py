@@ -168,7 +168,8 @@ def test_names_that_are_too_long_to_be_looked_at(tally):
 def test_the_memory_of_names_is_bounded():
     for number in range(2000):
         assert redacted(f"/?x{number}=1&token{number}=1") == f"/?x{number}=1&token{number}=***"
-    assert len(redaction._known_names) == 512
+        assert len(redaction._known_names) <= 512
+        assert f"token{number}" in redaction._known_names
 
 
 @given(st.text(), st.sampled_from(HIDDEN), st.text(alphabet="abcXYZ019%-_./+", min_size=1))

@@ -325,8 +325,8 @@ def test_a_key_that_is_gone_lets_nobody_in_that_it_did():
 
 
 def test_few_tokens_are_remembered(monkeypatch):
-    check = check_of()
     monkeypatch.setattr("gateway.triggers.tokens._MOST_KNOWN", 3)
+    check = check_of()
     for number in range(10):
         let_in(check, token(CLAIMS | {"n": number}))
         assert len(check._known) <= 3
