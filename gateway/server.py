@@ -297,9 +297,19 @@ def _tell(level: int, message: str, *arguments: object) -> None:
 
 
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what a callback raised; what this raised would end the loop."""
+    """Log what a callback raised; what this raised would end the loop.
+
+    In the gateway's own log, which does not block the loop; an application that has configured
+    logging finds it at the logger `asyncio` as well.
+    """
     with suppress(Exception):
-        loop.default_exception_handler(context)
+        text = str(context.get("message", "a callback failed"))
+        for key in sorted(context.keys() - {"message", "exception"}):
+            text += f"; {key}: {context[key]!r}"
+        log.error("%s", text, exc_info=context.get("exception"))
+    with suppress(Exception):
+        if logging.getLogger("asyncio").hasHandlers():
+            loop.default_exception_handler(context)
 
 
 def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
