@@ -32,6 +32,9 @@ class Counts(Protocol):
     def least(self) -> int:
         """What the least busy one has."""
 
+    def sign_of_least(self) -> object:
+        """Something else whenever the least busy one has noted anything, or is another."""
+
 
 class SharedListener:
     """Takes the place of the loop's own server."""
@@ -48,8 +51,8 @@ class SharedListener:
         """Accept from now on at `sock`, which is closed in the end.
 
         `count` tells how many connections this worker has, or how much it has to do in their place;
-        `counts` of all workers.  `patience` tells for how many seconds it leaves a connection to
-        those that have less; a moment at the least.
+        `counts` of all workers.  `patience` tells for how many seconds it leaves connections to the
+        one that has least, without a sign of life from it; a moment at the least.
         """
         self._loop = loop
         self._socket = sock
@@ -57,9 +60,9 @@ class SharedListener:
         self._counts = counts
         self._count = count
         self._patience = patience
-        self._held_since = 0.0
-        """When it began to hold back from what waits now."""
-        self._held_until = 0.0
+        self._sign: object = None
+        self._heard_at = 0.0
+        """When the one that has least gave another sign of life."""
         self._tasks: set[asyncio.Task[object]] = set()
         """Of connections that `count` does not know yet."""
         self._in_vain = 0
@@ -90,13 +93,7 @@ class SharedListener:
         elif self._loop.time() < self._free_until:
             self._accept()
         else:
-            self._leave_to_others()
-
-    def _leave_to_others(self) -> None:
-        now = self._loop.time()
-        if now - self._held_until > _FREE:
-            self._held_since = now  # From another one than before.
-        self._hold_back()
+            self._hold_back()
 
     def _hold_back(self) -> None:
         self._loop.remove_reader(self._socket.fileno())
@@ -104,14 +101,24 @@ class SharedListener:
 
     def _take_what_is_left(self) -> None:
         self._resume()
-        self._held_until = now = self._loop.time()
-        if now - self._held_since < self._patience():
+        if self._is_left_to_others():
             return  # Where it still waits, the loop tells.
         if self._accept():
             self._in_vain += 1
             if self._in_vain == _MOMENTS:
                 self._in_vain = 0
                 self._free_until = self._loop.time() + _FREE
+
+    def _is_left_to_others(self) -> bool:
+        """Whether to hold back for longer: who has least is about to come."""
+        patience = self._patience()
+        if not patience:
+            return False
+        now = self._loop.time()
+        sign = self._counts.sign_of_least()
+        if sign != self._sign:
+            self._sign, self._heard_at = sign, now
+        return now - self._heard_at < patience
 
     def _accept(self) -> bool:
         """Accept a connection; False when there is none, or no more can be had."""
