@@ -62,6 +62,9 @@ class Counts(Protocol):
     def least(self) -> int:
         """What the least busy one has."""
 
+    def sign_of_least(self) -> object:
+        """Something else whenever the least busy one has noted anything, or is another."""
+
 
 class Listener:
     """Accepts the connections of a listening socket."""
@@ -79,7 +82,8 @@ class Listener:
 
         `count` tells how many connections this worker has, or how much it has to do in their place;
         `counts` those of all workers, `None`: there are no others.  `patience` tells for how many
-        seconds it leaves a connection to those that have less; a moment at the least.
+        seconds it leaves connections to the one that has least, without a sign of life from it; a
+        moment at the least.
         """
         self._loop = loop
         self._socket = sock
@@ -90,9 +94,9 @@ class Listener:
         self._count = count
         self._counts = counts
         self._patience = patience
-        self._held_since = 0.0
-        """When it began to hold back from what waits now."""
-        self._held_until = 0.0
+        self._sign: object = None
+        self._heard_at = 0.0
+        """When the one that has least gave another sign of life."""
         self._arriving: list[tuple[Any, Coroutine[Any, Any, object]]] = []
         """Connections that `count` does not know yet: what each waits for, and what waits."""
         self._in_vain = 0
@@ -201,16 +205,9 @@ class Listener:
             self._pause = None
         self._paused_until = 0.0
 
-    def _leave_to_others(self) -> None:
-        now = self._loop.time()
-        if now - self._held_until > _FREE:
-            self._held_since = now  # From another one than before.
-        self._rest(_MOMENT, self._take_what_is_left)
-
     def _take_what_is_left(self) -> None:
         self._watch()
-        self._held_until = now = self._loop.time()
-        if now - self._held_since < self._patience():
+        if self._is_left_to_others():
             return  # Where it still waits, the loop tells.
         if self._accept():
             self._in_vain += 1
@@ -232,7 +229,7 @@ class Listener:
             if counts is not None:
                 counts.note(mine)
                 if not self._may_take(mine, counts.least()):
-                    self._leave_to_others()
+                    self._rest(_MOMENT, self._take_what_is_left)
                     break
             if not self._accept():
                 break
@@ -245,6 +242,17 @@ class Listener:
             self._in_vain = 0
             return True
         return self._loop.time() < self._free_until
+
+    def _is_left_to_others(self) -> bool:
+        """Whether to hold back for longer: who has least is about to come."""
+        patience = self._patience()
+        if not patience or self._counts is None:
+            return False
+        now = self._loop.time()
+        sign = self._counts.sign_of_least()
+        if sign != self._sign:
+            self._sign, self._heard_at = sign, now
+        return now - self._heard_at < patience
 
     def _accept(self) -> bool:
         """Accept a connection; False when there is none, or no more can be had for now."""

@@ -73,7 +73,7 @@ class Load(Protocol):
         """As what it has counts."""
 
     def patience(self) -> float:
-        """For how many seconds it leaves a connection to those that have less to do."""
+        """For how many seconds it leaves a connection to one that has less to do."""
 
 
 class Server:

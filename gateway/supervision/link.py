@@ -79,6 +79,7 @@ class PlaceCounts:
         self._board = board
         self._place = place
         self.least = board.least
+        self.sign_of_least = board.sign_of_least
 
     def note(self, count: int) -> None:
         """This worker has so many."""

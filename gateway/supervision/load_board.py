@@ -16,6 +16,8 @@ class LoadBoard:
 
     def __init__(self, places: int) -> None:
         self._counts = memoryview(mmap.mmap(-1, 8 * places)).cast("q")
+        self._notes = memoryview(mmap.mmap(-1, 8 * places)).cast("q")
+        """How often each count has been noted."""
         for place in range(places):
             self.clear(place)
 
@@ -26,7 +28,13 @@ class LoadBoard:
     def note(self, place: int, count: int) -> None:
         """The worker in this place has so many connections."""
         self._counts[place] = count
+        self._notes[place] += 1
 
     def least(self) -> int:
         """What the least busy worker has; very much when there is none."""
         return min(self._counts)
+
+    def sign_of_least(self) -> tuple[int, int]:
+        """The place of the least busy worker, and how often it has noted its count."""
+        place = min(range(len(self._counts)), key=self._counts.__getitem__)
+        return place, self._notes[place]

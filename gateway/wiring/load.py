@@ -41,7 +41,7 @@ class Load:
         return len(self._connections) + _REQUEST * requests
 
     def patience(self) -> float:
-        """Seconds for which a connection is left to workers that have less to do.
+        """Seconds for which a connection is left to a worker that has less to do, and is silent.
 
         Half of the time that its request has taken; it might then wait for as long.
         """

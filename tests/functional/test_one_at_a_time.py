@@ -296,16 +296,19 @@ def test_a_slow_request_does_not_stop_the_rest(serve_project: StartGateway) -> N
     gateway = serve_project("--workers", "auto")
     workers = len(gateway.worker_pids)
     assert workers >= 2
-    with gateway.connect() as slow:
-        slow.request("/sleep?3")
-        time.sleep(0.2)
-        started = time.monotonic()
-        with ThreadPoolExecutor(8) as pool:
-            bodies = list(pool.map(lambda number: ask(gateway, f"/global?{number}").body, SIXTY))
-        took = time.monotonic() - started
-        assert bodies == [str(number).encode() for number in SIXTY]
-        assert not slow.has_answer_within(0.01), f"the quick ones took {took:.1f} s"
-        assert slow.read_response().body == b"3"
+    with ThreadPoolExecutor(9) as pool:
+        slow = pool.submit(ask, gateway, "/sleep?4")
+        time.sleep(0.3)
+
+        def call(number: int) -> tuple[bytes, bool]:
+            body = ask(gateway, f"/global?{number}").body
+            return body, slow.done()
+
+        answers = list(pool.map(call, SIXTY))
+        assert slow.result().body == b"4"
+    assert [body for body, _ in answers] == [str(number).encode() for number in SIXTY]
+    # A machine that has no time for the others for long may have one wait.
+    assert [is_late for _, is_late in answers].count(True) <= 6
 
 
 def test_what_a_handler_is_told_of_threads_and_processes(start_gateway: StartGateway) -> None:

@@ -22,6 +22,8 @@ class Counts:
     def __init__(self, others: int) -> None:
         self.others = others
         self.mine = 0
+        self.sign = 0
+        """Of life, from the other."""
 
     def note(self, count: int) -> None:
         self.mine = count
@@ -29,21 +31,26 @@ class Counts:
     def least(self) -> int:
         return min(self.mine, self.others)
 
+    def sign_of_least(self) -> object:
+        return self.sign
+
 
 class Site:
     """A worker that counts its connections; `others`: there is another, with so many."""
 
-    def __init__(self, sock: socket.socket, others: int | None) -> None:
+    def __init__(self, sock: socket.socket, others: int | None, patience: float = 0.0) -> None:
         self.connections: set[asyncio.BaseTransport] = set()
         self.faults: list[Exception] = []
         """What making a protocol raises next."""
         self.made = 0
+        self.counts = None if others is None else Counts(others)
         self.listener = Listener(
             asyncio.get_running_loop(),
             sock,
             self._new_protocol,
             self.connections.__len__,
-            None if others is None else Counts(others),
+            self.counts,
+            lambda: patience,
         )
 
     def _new_protocol(self) -> asyncio.Protocol:
@@ -131,6 +138,28 @@ def test_a_connection_that_nobody_takes_is_taken(
         site = Site(sock, others=0)
         await until(lambda: len(site.connections) == len(clients))
         assert site.listener._free_until > 0
+        site.listener.close()
+
+    run(body)
+
+
+def test_the_patient_wait_as_long_as_the_other_lives(
+    sock: socket.socket, clients: list[socket.socket]
+) -> None:
+    """Not for a time only: an endless crowd is left to it as well."""
+
+    async def body() -> None:
+        site = Site(sock, others=-1, patience=0.05)
+        ends = asyncio.get_running_loop().time() + 0.3
+        while asyncio.get_running_loop().time() < ends:
+            assert site.counts is not None
+            site.counts.sign += 1
+            await asyncio.sleep(0.001)
+        assert not site.connections
+        silent = asyncio.get_running_loop().time()
+        await until(lambda: site.connections)
+        assert asyncio.get_running_loop().time() - silent >= 0.04
+        await until(lambda: len(site.connections) == len(clients))
         site.listener.close()
 
     run(body)

@@ -379,3 +379,17 @@ def test_counts_are_seen_by_other_processes() -> None:
     assert mine.least() == 5
     board.clear(2)
     assert mine.least() == 7
+
+
+def test_whoever_has_least_gives_signs_of_life() -> None:
+    board = LoadBoard(3)
+    mine, other = PlaceCounts(board, 0), PlaceCounts(board, 2)
+    mine.note(2)
+    signs = [mine.sign_of_least()]
+    other.note(1)
+    signs.append(mine.sign_of_least())  # It is another.
+    other.note(1)
+    signs.append(mine.sign_of_least())  # It has noted the same again.
+    assert len({*signs}) == 3
+    mine.note(3)
+    assert mine.sign_of_least() == signs[-1], "who has more is nobody's hope"
