@@ -43,7 +43,7 @@ def output(result: object) -> bytes:
         return bytes(result)
     if isinstance(result, str):
         return _utf8(result)
-    return json.dumps(result).encode()
+    return _json(result).encode()
 
 
 def http_answer(result: object) -> HttpAnswer:
@@ -62,6 +62,15 @@ def http_answer(result: object) -> HttpAnswer:
     return HttpAnswer("200", [_JSON], body) if struct is None else _answer(struct)
 
 
+def _json(value: object) -> str:
+    """`value` as JSON.
+
+    Raises ValueError, too, for NaN and infinities (RFC 8259 §6 has none): Python's own form of them
+    is read by Python only.
+    """
+    return json.dumps(value, allow_nan=False)
+
+
 def _as_json(struct: dict[Any, Any]) -> dict[str, Any]:
     """The struct as it is behind JSON: without tuples, enums and the like.
 
@@ -69,8 +78,8 @@ def _as_json(struct: dict[Any, Any]) -> dict[str, Any]:
     """
     body = struct.get("body")
     if not isinstance(body, str):
-        return json.loads(json.dumps(struct))  # type: ignore[no-any-return]  # An object, for a dict.
-    plain: dict[str, Any] = json.loads(json.dumps(struct | {"body": ""}))
+        return json.loads(_json(struct))  # type: ignore[no-any-return]  # An object, for a dict.
+    plain: dict[str, Any] = json.loads(_json(struct | {"body": ""}))
     plain["body"] = body
     return plain
 
@@ -80,10 +89,14 @@ def _struct_in(body: bytes) -> dict[str, Any] | None:
     if not _OBJECT.match(body) or b'"statusCode"' not in body:
         return None
     try:
-        found = json.loads(body)
+        found = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
     return found if "statusCode" in found else None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _answer(struct: dict[str, Any]) -> HttpAnswer:

@@ -455,6 +455,25 @@ def test_check_says_what_it_is(tmp_path: Path) -> None:
     assert checked.stdout.startswith("events:handler: event handler handler of events; 8 threads")
 
 
+@pytest.mark.parametrize(
+    "result", ["float('nan')", "{'a': [float('inf')]}", "{'statusCode': 200, 'a': float('nan')}"]
+)
+def test_a_result_that_is_no_json(start_gateway: StartGateway, result: str) -> None:
+    source = f"""
+        def handler(event, context):
+            return {result}
+    """
+    gateway = start_gateway("nan.handler", "--workers", "0", source=source)
+    with gateway.connect() as client:
+        for target, status in (("/", 502), (INVOKE, 200)):
+            failed = client.ask(target, "POST", body=b"{}")
+            assert (failed.status, failed["X-Fc-Error-Type"]) == (
+                status,
+                "UnhandledInvocationError",
+            )
+            assert failed.json()["errorType"] == "ValueError"
+
+
 # Function Compute's API, of which InvokeFunction is served.
 
 INVOKE_2021 = "/2021-04-06/services/svc/functions/fn/invocations?qualifier=prod"
