@@ -14,10 +14,10 @@ class Progress:
 
     __slots__ = ("_at", "_at_before", "_bytes", "_bytes_before", "pace")
 
-    def __init__(self, clock: float) -> None:
-        """It begins at `clock`, in seconds."""
+    def __init__(self, clock: float, received: int = 0) -> None:
+        """From `clock` on, in seconds, when so many bytes were there."""
         self._at = self._at_before = clock
-        self._bytes = self._bytes_before = 0
+        self._bytes = self._bytes_before = received
         self.pace: float | None = None
         """Bytes per second lately; `None`: it is too new."""
 

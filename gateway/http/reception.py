@@ -76,7 +76,8 @@ class Reception:
         self.is_ready = False
         self.is_direct = False
         """Whether the next bytes are best read straight to where `room` says."""
-        self._progress = Progress(site.loop.time() - flow.time_paused)
+        self._progress: Progress | None = None
+        """From the first sweep on: most bodies are complete before."""
         self._patience = _HOLD
         self._looked_at = 0.0
         self._looked_at_bytes = 0
@@ -201,12 +202,14 @@ class Reception:
     @property
     def pace(self) -> float | None:
         """Bytes per second that have come lately; `None`: it is too new."""
-        return self._progress.pace
+        return None if self._progress is None else self._progress.pace
 
     def _is_too_slow_for_others(self, now: float) -> bool:
         """Whether it holds memory, or a thread, for which others wait."""
         flow, body = self._flow, self._body
         clock = (flow.paused_at if flow.reasons else now) - flow.time_paused
+        if self._progress is None:
+            self._progress = Progress(clock, body.received)
         self._progress.note(clock, body.received)
         if isinstance(body, BodyStream):
             looked_at, self._looked_at = self._looked_at, now
