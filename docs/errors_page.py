@@ -96,7 +96,8 @@ _LOG = """\
 _ADVICE = {
     "MalformedRequest": "Mend the request; the message names the rule. The same bytes will fail "
     "again.",
-    "HeadersTooLarge": "Send fewer or shorter headers, often cookies (`--max-header-bytes`).",
+    "HeadersTooLarge": "Send fewer or shorter headers, often cookies (`--max-header-bytes`, "
+    "`--max-header-fields`).",
     "PathTooLong": "Shorten path and query, or send the data as a body (`--max-path-bytes`).",
     "PathNotSupported": "Use an operation that is served: docs/event-handlers.md.",
     "BodyTooLarge": "Send a smaller body, or hand the data over in a store (`--max-body`, "
@@ -123,6 +124,7 @@ _ADVICE = {
     "TokenExpired": "Get a new token (`--jwt-leeway`).",
     "TokenNotMeant": "Get a token for here (`--jwt-audience`, `--jwt-issuer`).",
     "KeysUnavailable": "Wait as long as `Retry-After` says, then try again (`--jwks`).",
+    "VerifierBusy": "Wait as long as `Retry-After` says, then try again.",
     "BadResponse": "Nothing; the function has to set fewer or shorter headers.",
 }
 """What the client should do, and which option decides; one for each refusal."""

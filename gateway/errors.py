@@ -294,5 +294,14 @@ class KeysUnavailable(Refusal):
     retry_after = 1
 
 
+class VerifierBusy(Refusal):
+    """So many JSON Web Tokens wait to be verified that one more would wait for too long."""
+
+    status = 503
+    code = names.RESOURCE_THROTTLED
+    closes = False
+    retry_after = 1
+
+
 class ClientDisconnected(ConnectionError):
     """The client is gone (or takes nothing any more); writing its answer has no use."""

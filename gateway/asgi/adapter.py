@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from gateway.asgi.version import to_version_3
 from gateway.errors import BadResponse, ClientDisconnected, QueueFull, Refusal
+from gateway.exactness import exact_bytes, exact_number
 from gateway.fc.api_path import Unserved
 from gateway.fc.context import ContextSource, FCContext
 from gateway.fc.proxy_path import address
@@ -397,6 +398,8 @@ class _Run:
         if self._head is not None:
             raise RuntimeError("http.response.start was sent a second time")
         code = event["status"]
+        if isinstance(code, int):
+            code = exact_number(code)
         if not (isinstance(code, int) and 200 <= code <= 999):
             told = str(code) if isinstance(code, int) else kind_of(code)
             raise ValueError(f"a status is a number from 200 on, not {told}")
@@ -415,7 +418,7 @@ class _Run:
         if self._is_complete:
             raise RuntimeError("http.response.body was sent behind the end of the response")
         body: Any = event.get("body") or b""
-        if not isinstance(body, bytes):
+        if type(body) is not bytes:
             body = _as_bytes(body)
         has_more = event.get("more_body", False)
         self._received += len(body)
@@ -537,12 +540,13 @@ def _as_text(headers: Iterable[Iterable[bytes]]) -> Iterable[tuple[str, str]]:
                 "a response header is (bytes, bytes), not "
                 f"({type(name).__name__}, {type(value).__name__})"
             )
+        name, value = exact_bytes(name), exact_bytes(value)
         if name.lower() != b"transfer-encoding":
             fields.append((name.decode("latin-1"), value.decode("latin-1")))
     return fields
 
 
 def _as_bytes(body: object) -> bytes:
-    if isinstance(body, bytearray | memoryview):
-        return bytes(body)
+    if isinstance(body, bytes | bytearray | memoryview):
+        return exact_bytes(body)
     raise TypeError(f"the body of an event is bytes, not {type(body).__name__}")

@@ -14,6 +14,7 @@ from binascii import Error as NotBase64
 from typing import Any, Final, NamedTuple
 
 from gateway.errors import BadResponse
+from gateway.exactness import exact_bytes, exact_text
 from gateway.http import grammar
 from gateway.http.response import BODILESS
 
@@ -40,7 +41,7 @@ def output(result: object) -> bytes:
         TypeError, ValueError, RecursionError: JSON cannot say it.
     """
     if isinstance(result, bytes | bytearray | memoryview):
-        return bytes(result)
+        return exact_bytes(result)
     if isinstance(result, str):
         return _utf8(result)
     return _json(result).encode()
@@ -148,7 +149,7 @@ def _body(given: object, is_base64: object) -> bytes:
     if not is_base64:
         return _utf8(given)
     try:
-        return b64decode(_LINE_ENDS.sub("", given), validate=True)
+        return b64decode(_LINE_ENDS.sub("", exact_text(given)), validate=True)
     except (NotBase64, ValueError):
         raise _bad("isBase64Encoded is true, and body is no base64") from None
 
@@ -159,6 +160,7 @@ def _utf8(text: str) -> bytes:
     Halves of surrogate pairs, which Python lets stand in a text, are joined, and U+FFFD stands for
     those without the other: so it is with JSON that passes through FC.
     """
+    text = exact_text(text)
     try:
         return text.encode()
     except UnicodeEncodeError:

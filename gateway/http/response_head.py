@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from gateway.errors import BadResponse, Refusal
+from gateway.exactness import exact_text
 from gateway.fc import errors as fc_errors
 from gateway.fc import names
 from gateway.http import grammar
@@ -98,12 +99,13 @@ class ResponseHead:
         size = 0
         for item in headers:
             try:
-                known_size = _known.get(item)
+                known = _known.get(item)
             except TypeError:
-                known_size = None  # Not hashable, so no tuple of two strings; told below.
-            if known_size is not None:
-                size += known_size
-                fields.append(item)
+                known = None  # Not hashable, so no tuple of two strings; told below.
+            if known is not None:
+                # Not `item`, which may be of a class that calls itself equal.
+                fields.append(known[0])
+                size += known[1]
             else:
                 size += self._check(item)
         self.size = size
@@ -120,7 +122,6 @@ class ResponseHead:
     def _join_lines(self) -> None:
         parts = [self.status.line, "\r\n"]
         for name, value in self.fields:
-            # Joined, a subclass of str cannot say anything else than what has been checked.
             parts += name, ": ", value, "\r\n"
         self.lines = "".join(parts)
 
@@ -152,11 +153,11 @@ class ResponseHead:
         if type(item) is not tuple or len(item) != 2:
             raise TypeError(f"a response header is a tuple (name, value), not {kind_of(item)}")
         name, value = item
+        if type(name) is not str or type(value) is not str:
+            name, value = item = _exact_item(name, value)
         role = _roles.get(name)
         if role is None:
             role = _find_role(name)
-        if not isinstance(value, str):
-            raise TypeError(f"the value of response header {name} is no str: {kind_of(value)}")
         if not (value.isascii() and value.isprintable()) and (
             grammar.FORBIDDEN_IN_VALUE.search(value)
         ):
@@ -167,7 +168,7 @@ class ResponseHead:
         elif role == _STEADY:
             self.fields.append(item)
             if size <= _LONGEST_KNOWN:
-                _known.remember(item, size)
+                _known.remember(item, (item, size))
                 return size
         elif role == _DROP:
             self.dropped = (*self.dropped, name)
@@ -208,13 +209,22 @@ _refusals: dict[tuple[type[Refusal], int | None], ResponseHead] = {}
 
 _roles: Remembered[str, int] = Remembered(_MOST_REMEMBERED)
 
-_known: Remembered[tuple[str, str], int] = Remembered(_MOST_REMEMBERED)
-"""Headers that have passed every check, and their lengths: checking costs thrice as much."""
+_known: Remembered[tuple[str, str], tuple[tuple[str, str], int]] = Remembered(_MOST_REMEMBERED)
+"""Headers that have passed every check, with their lengths: checking costs thrice as much."""
 
 
-def _find_role(name: object) -> int:
+def _exact_item(name: object, value: object) -> tuple[str, str]:
     if not isinstance(name, str):
         raise TypeError(f"the name of a response header is no str: {kind_of(name)}")
+    name = exact_text(name)
+    if not isinstance(value, str):
+        beginning = grammar.TOKEN.match(name)
+        told = beginning[0] if beginning else ""
+        raise TypeError(f"the value of response header {told:.100} is no str: {kind_of(value)}")
+    return name, exact_text(value)
+
+
+def _find_role(name: str) -> int:
     if not grammar.TOKEN.fullmatch(name):
         # Not all of it: a whole line, value included, that was taken for a name, is told to nobody.
         beginning = grammar.TOKEN.match(name)

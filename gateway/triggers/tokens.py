@@ -19,12 +19,14 @@ from gateway.errors import (
     TokenInvalid,
     TokenMissing,
     TokenNotMeant,
+    VerifierBusy,
 )
 from gateway.http.gate import Deferral
 from gateway.http.head import RequestHead
 from gateway.remembered import Remembered
 from gateway.triggers.key_set import KeySet, jwt
 from gateway.triggers.key_sources import FileSource, KeySource, TextSource, UrlSource
+from gateway.triggers.verification import Verifier
 
 _MOST_KNOWN: Final = 1024
 """Tokens that are remembered: who has one sends it with every request."""
@@ -79,12 +81,16 @@ class TokenCheck:
         self._known: Remembered[bytes, _Times] = Remembered(_MOST_KNOWN)
         """By the tokens' hashes; for the keys of `_known_of` only."""
         self._known_of: KeySet | None = None
+        self._outcome: tuple[bytes, KeySet, _Times | Refusal] | None = None
+        """Of the verification that is over in this turn of the loop."""
+        self._verifier: Verifier | None = None
 
     def __repr__(self) -> str:
         return f"<TokenCheck {self._source!r}>"
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Go for the keys, on the loop that will ask."""
+        """Go for the keys, on the loop that will ask; from now on verify off that loop."""
+        self._verifier = Verifier(loop)
         self._source.start(loop)
 
     def check(self, head: RequestHead, *, may_defer: bool) -> Deferral | None:
@@ -111,11 +117,39 @@ class TokenCheck:
                 waiting = self._source.refresh()
                 if waiting is not None:
                     return waiting
-            times = self._verify(token, keys, key_id, algorithm)
+            outcome = self._outcome
+            if outcome is not None and outcome[:2] == (mark, keys):
+                if isinstance(outcome[2], Refusal):
+                    raise type(outcome[2])(outcome[2].message)
+                times = outcome[2]
+            elif may_defer and self._verifier is not None:
+                return self._begin(self._verifier, mark, (token, keys, key_id, algorithm))
+            else:
+                times = self._verify(token, keys, key_id, algorithm)
         self._compare(times)
         if mark not in self._known:
             self._known.remember(mark, times)
         return None
+
+    def _begin(
+        self, verifier: Verifier, mark: bytes, asked: tuple[bytes, KeySet, str | None, str]
+    ) -> Deferral:
+        """Verify in a thread; whoever waits for it asks again in the turn of the outcome."""
+        found: list[_Times | Refusal] = []
+
+        def verify() -> None:
+            try:
+                found.append(self._verify(*asked))
+            except Refusal as refusal:
+                found.append(refusal.with_traceback(None))
+
+        def announce() -> None:
+            self._outcome = (mark, asked[1], found[0]) if found else None
+
+        waiting = verifier.begin(verify, announce)
+        if waiting is None:
+            raise VerifierBusy("too many tokens wait to be verified; try again soon")
+        return waiting
 
     def _verify(self, token: bytes, keys: KeySet, key_id: str | None, algorithm: str) -> _Times:
         refusal: Refusal = TokenInvalid("none of the keys fits the token")

@@ -21,6 +21,7 @@ from gateway.errors import (
     QueueTimeout,
     Refusal,
 )
+from gateway.exactness import exact_bytes
 from gateway.http.attendance import CANCELED, Attendance, FunctionLog
 from gateway.http.error_style import Answer, ErrorStyle
 from gateway.http.head import RequestHead
@@ -259,9 +260,9 @@ class Invocation:
             return item
         if isinstance(item, str):
             self._rules.warn_once("the handler returned text instead of bytes; sent as UTF-8")
-            return item.encode()
+            return str.encode(item)  # Not its own `encode`: see `gateway.exactness`.
         if isinstance(item, bytes | bytearray | memoryview):
-            return bytes(item)
+            return exact_bytes(item)
         raise TypeError(f"the handler's result has an item of {type(item).__name__}, not of bytes")
 
     def _stream(self, iterator: Iterator[Any]) -> None:

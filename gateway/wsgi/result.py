@@ -1,7 +1,8 @@
 """What a handler gives `start_response` (PEP 3333, "The start_response() Callable")."""
 
-from typing import Final
+from typing import Any, Final
 
+from gateway.exactness import exact_text
 from gateway.http import grammar
 from gateway.http.response import Status, kind_of, status_of
 from gateway.http.response_head import ResponseHead
@@ -26,17 +27,25 @@ def response_head(status: str, headers: list[tuple[str, str]]) -> ResponseHead:
     Raises:
         TypeError, ValueError: it is none.
     """
-    key = None
+    key: tuple[Any, ...] | None = None
     if type(headers) is list:
         key = (status, *headers)
         try:
             return _known_heads[key]
         except (KeyError, TypeError):
             pass  # Not seen before, or not hashable: a fault of the handler's, told below.
+        headers = list(key[1:])  # As they were: a class of the handler's may have changed them.
     head = ResponseHead(_known_statuses.get(status) or parse_status(status), headers)
-    if key is not None and head.is_steady and len(key) <= _MOST_FIELDS:
+    if key is not None and head.is_steady and len(key) <= _MOST_FIELDS and _is_exact(key):
         _known_heads.remember(key, head)
     return head
+
+
+def _is_exact(key: tuple[Any, ...]) -> bool:
+    """Whether all in it is what it says: equal only to what holds the same."""
+    if type(key[0]) is not str:
+        return False
+    return all(type(name) is type(value) is str for name, value in key[1:])
 
 
 def parse_status(status: object) -> Status:
@@ -45,8 +54,9 @@ def parse_status(status: object) -> Status:
     Raises:
         TypeError, ValueError: it is none.
     """
-    if type(status) is not str:
+    if not isinstance(status, str):
         raise TypeError(f"a status is a str such as '200 OK', not {kind_of(status)}")
+    status = exact_text(status)
     code, _, phrase = status.partition(" ")
     if not (len(code) == 3 and code.isascii() and code.isdigit() and "200" <= code <= "999"):
         raise ValueError(f"a status is digits and a phrase, as in '200 OK', not {status!r:.30}")

@@ -15,6 +15,7 @@ PURE = {
     "gateway.container.platform_context",
     "gateway.container.verdict",
     "gateway.errors",
+    "gateway.exactness",
     "gateway.events.errors",
     "gateway.events.http_event",
     "gateway.events.result",

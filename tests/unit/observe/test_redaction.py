@@ -1,6 +1,7 @@
 """What of a URL may stand in a log."""
 
 from time import monotonic
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -163,6 +164,51 @@ def test_names_that_are_too_long_to_be_looked_at(tally):
     assert redacted(f"/?{'a' * 64}=b") == f"/?{'a' * 64}=b"
     assert redacted(f"/?{'a' * 65}=b") == f"/?{'a' * 65}=***"
     tally(faults=1)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+@pytest.mark.parametrize("mark", ["&", ";"])
+def test_very_many_parameters_are_not_looked_at(mark, more):
+    """To look at each of thousands took milliseconds."""
+    count = 48 + more
+    query = "a=b&" + mark.join(f"x{number}=1" for number in range(count - 1))
+    if more > 0:
+        kept = [f"x{number}=1" for number in range(47)] if mark == "&" else []
+        assert redacted("/?" + query) == "/?" + "&".join(["a=b", *kept, "***"])
+    else:
+        assert redacted("/?" + query) == "/?" + query
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a=b", "token=s3cr3t-1", "&", ";", "=", "s3cr3t-1" * 5]), max_size=120
+    )
+)
+def test_a_cut_shows_nothing_that_was_hidden(parts):
+    """A parameter is looked at as a whole, or not at all."""
+    query = "&".join(parts)
+    shown = redacted("/?" + query).removeprefix("/?").removesuffix("***")
+    assert "s3cr3t" not in shown
+    whole = redaction._PARAMETER.sub(redaction._hide, query)
+    assert whole.startswith(shown)
+
+
+@given(st.text(alphabet="SIGNKEYTOPADCsignkeytopadc\u017f\u212a\u0131\u0130-_.0"))
+def test_the_quick_look_at_a_name_finds_what_the_slow_one_finds(name):
+    assert redaction._has_word(name) == (redaction._NAME.search(name) is not None)
+
+
+@pytest.mark.parametrize("word", HIDDEN)
+def test_each_word_has_a_part_that_is_looked_for(word):
+    assert redaction._has_word(unquote(word))
+    assert redaction._has_word(unquote(word).upper())
+
+
+@pytest.mark.parametrize("size", [31, 32, 33])
+def test_runs_beside_runs(size):
+    made = "z" * (size - 1) + "1"
+    value = "!".join(["z" * 31, made, "z" * 31])
+    assert redacted(f"/?a={value}") == (f"/?a={value}" if size < 32 else "/?a=***")
 
 
 def test_the_memory_of_names_is_bounded():

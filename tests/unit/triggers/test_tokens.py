@@ -3,6 +3,8 @@
 import base64
 import hmac
 import json
+import queue
+from threading import get_ident
 
 import jwt
 import pytest
@@ -19,6 +21,7 @@ from gateway.errors import (
     TokenInvalid,
     TokenMissing,
     TokenNotMeant,
+    VerifierBusy,
 )
 from gateway.triggers.key_set import parse_key_set
 from gateway.triggers.tokens import TokenCheck
@@ -333,6 +336,76 @@ def test_few_tokens_are_remembered(monkeypatch):
     with pytest.raises(TokenInvalid):
         let_in(check, GOOD + "x")
     assert GOOD not in repr(vars(check))
+
+
+class Turns:
+    """A loop whose calls from other threads are run when the test says so."""
+
+    def __init__(self):
+        self.calls = queue.Queue()
+
+    def call_soon_threadsafe(self, callback):
+        self.calls.put(callback)
+
+    def turn(self):
+        self.calls.get(timeout=30)()
+
+
+@pytest.fixture
+def started():
+    """A check that verifies in a thread, and its loop."""
+    check, loop = check_of(), Turns()
+    check._source.start = lambda _loop: None
+    check.start(loop)
+    return check, loop
+
+
+@pytest.mark.parametrize(("text", "refusal"), [(GOOD, None), (GOOD[:-8] + "A" * 8, TokenInvalid)])
+def test_signatures_are_verified_off_the_loop(started, text, refusal, monkeypatch):
+    check, loop = started
+    threads = []
+    verify = check._verify
+    monkeypatch.setattr(
+        check, "_verify", lambda *asked: (threads.append(get_ident()), verify(*asked))[1]
+    )
+    waiting = let_in(check, text)
+    outcome = []
+
+    def ask_again():
+        try:
+            outcome.append(let_in(check, text, may_defer=False))
+        except Refusal as refused:
+            outcome.append(type(refused))
+
+    waiting.when_over(ask_again)
+    loop.turn()
+    assert outcome == [refusal]
+    assert len(threads) == 1
+    assert threads[0] != get_ident()
+    if refusal is None:
+        assert let_in(check, text) is None, "a token that is known needs no thread"
+
+
+def test_what_waits_for_the_thread_is_bounded(started):
+    check, loop = started
+    bogus = [token(CLAIMS | {"n": number})[:-8] + "A" * 8 for number in range(65)]
+    for text in bogus[:64]:
+        assert let_in(check, text) is not None
+    with pytest.raises(VerifierBusy):
+        let_in(check, bogus[64])
+    loop.turn()
+    assert let_in(check, bogus[64]) is not None
+    with pytest.raises(VerifierBusy):
+        let_in(check, bogus[0])
+
+
+def test_keys_that_change_meanwhile_are_asked_themselves(started):
+    check, loop = started
+    let_in(check, GOOD)
+    check._source.keys = parse_key_set(key_set(public_jwk("P-384", kid="P-384")))
+    loop.turn()
+    with pytest.raises(TokenInvalid):
+        let_in(check, GOOD, may_defer=False)
 
 
 def test_before_there_are_keys():
