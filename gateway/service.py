@@ -203,9 +203,11 @@ def _work(
     # Not before there is a worker.
     from gateway.app import Post, work  # noqa: PLC0415
     from gateway.departure import leave_within  # noqa: PLC0415
+    from gateway.signal_stack import enlarge  # noqa: PLC0415
 
     with suppress(OSError, ValueError, RuntimeError):  # Standard error is none to write to.
         faulthandler.enable()
+        enlarge()
     if link is None:
         _disarm_alone()
         work(config, Post(sock, lambda: _announce(config, address)))
