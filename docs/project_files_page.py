@@ -21,7 +21,7 @@ The components `fc` (Function Compute 2.0) and `fc3` (3.0) are understood, with 
 the file: `services:` and `resources:`. `--function` takes a function's own name or that of its
 resource. What the command line, `GATEWAY_…` variables or the TOML file set goes before the project,
 and the project goes before Function Compute's own variables. The file is read once, at the start:
-SIGHUP loads the code again, not the file.
+SIGHUP has the file read again, and loads the code anew.
 
 What the file does not say keeps the gateway's own default, which is not always Function Compute's:
 the handler has 60 seconds. An instance runs one request at a time on both, unless

@@ -153,10 +153,11 @@ def test_while_one_drains_by_itself_another_serves(start_gateway: StartGateway, 
         client.request("/until/gate")
         gates.await_start("gate")
         os.kill(first, signal.SIGTERM)
+        line = f"worker {first} ends; another is started at once"
+        wait_until(lambda: line in gateway.errors, "it takes no more requests")
         with gateway.connect() as other:
             assert other.ask("/quick").status == 200
         assert is_alive(first)
-        assert f"worker {first} ends; another is started at once" in gateway.errors
         gates.open("gate")
         assert client.read_response().status == 200
 
@@ -187,6 +188,20 @@ def test_a_repetition_does_not_kill_what_ends_already(
 
 
 # Without a meaning.
+
+
+def test_all_of_them_at_once_do_not_crash_a_worker(start_gateway: StartGateway) -> None:
+    """Handlers nest on a stack of their own, which is small where crashes are told."""
+    gateway = start_gateway("recording:handler")
+    worker = gateway.worker_pid
+    for _ in range(5):
+        os.kill(worker, signal.SIGSTOP)
+        for number in IDLE:
+            os.kill(worker, number)
+        os.kill(worker, signal.SIGCONT)
+        with gateway.connect() as client:
+            assert client.ask("/").status == 200
+    assert gateway.worker_pid == worker
 
 
 def processes(gateway: Gateway) -> list[int]:
@@ -322,7 +337,7 @@ def test_a_forked_process_takes_signals_as_usual(start_gateway: StartGateway, wo
     with gateway.connect() as client:
         usr1, *others = client.ask("/forked").body.decode().splitlines()
     assert "lambda" in usr1, "it is the user's"
-    assert others in (["Handlers.SIG_DFL"] * 4, ["0"] * 4)
+    assert set(others) <= {"Handlers.SIG_DFL", "0"}
 
 
 def test_what_was_ignored_before_stays_ignored(tmp_path: Path, gates: Any) -> None:
@@ -430,6 +445,7 @@ def test_a_reload_takes_changed_settings(start_gateway: StartGateway, tmp_path: 
     file.write_text('function_name = "two"\nthreads = 3\nfunction_memory = 128\n')
     gateway.signal(signal.SIGHUP)
     wait_until(lambda: gateway.errors.count("takes over") == 2, "both are replaced")
+    wait_until(lambda: len(gateway.worker_pids) == 2, "the old ones have ended")
     found = told(gateway)
     assert (found["name"], found["memory"], found["threads"]) == ("two", 128, 3)
     assert found["pid"] not in before
@@ -468,7 +484,7 @@ def test_a_reload_reads_the_project(start_gateway: StartGateway, tmp_path: Path)
     assert told(gateway)["variable"] == "red"
     project.write_text(PROJECT.format(name="two", colour="green"))
     gateway.signal(signal.SIGHUP)
-    wait_until(lambda: "takes over" in gateway.errors, "it is replaced")
+    wait_until(lambda: told(gateway)["variable"] == "green", "it is replaced")
     found = told(gateway)
     assert (found["name"], found["variable"]) == ("two", "green")
 
@@ -502,8 +518,7 @@ def test_a_mistake_changes_nothing(
     assert told(gateway)["name"] == "one"
     file.write_text('function_name = "two"\n')
     gateway.signal(signal.SIGHUP)
-    wait_until(lambda: "takes over" in gateway.errors, "it is replaced")
-    assert told(gateway)["name"] == "two"
+    wait_until(lambda: told(gateway)["name"] == "two", "it is replaced")
 
 
 def test_what_is_fixed_at_the_start_is_named(start_gateway: StartGateway, tmp_path: Path) -> None:
@@ -512,7 +527,7 @@ def test_what_is_fixed_at_the_start_is_named(start_gateway: StartGateway, tmp_pa
     gateway = start_gateway("app:handler", "--config", str(file), source=SETTINGS)
     file.write_text('workers = 2\nbacklog = 17\nhost = "0.0.0.0"\nfunction_name = "two"\n')
     gateway.signal(signal.SIGHUP)
-    wait_until(lambda: "takes over" in gateway.errors, "it is replaced")
+    wait_until(lambda: told(gateway)["name"] == "two", "it is replaced")
     assert (
         "SIGHUP: what has changed of --host, --backlog, --workers needs a restart" in gateway.errors
     )
