@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from time import monotonic
+from traceback import StackSummary
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -51,6 +52,13 @@ EXTENSION: Final = "gateway.fc"
 
 _BODY_PIECE: Final = 64 * 1024
 """Most bytes of a streamed body in one event."""
+
+_CANCEL_GRACE: Final = 1.0
+"""Seconds that a run has to end when it has been cancelled; then its slot is given to others."""
+
+_MOST_LOST: Final = 4
+"""Runs that went on all the same, from which on the worker asks to be replaced: each may hold one
+of the few threads of the loop's executor."""
 
 
 class AsgiApplication:
@@ -98,10 +106,15 @@ class AsgiApplication:
             f"{limit_concurrency} are being handled",
             "give more --workers, or raise --queue",
         )
+        self._lost: set[_Run] = set()
+        """Those that were given up and have not ended."""
         self._warned: set[str] = set()
 
     def __repr__(self) -> str:
-        return f"<AsgiApplication {self.application!r} {len(self._runs)} running>"
+        return (
+            f"<AsgiApplication {self.application!r} {len(self._runs)} running, "
+            f"{len(self._lost)} lost>"
+        )
 
     @property
     def is_idle(self) -> bool:
@@ -110,19 +123,23 @@ class AsgiApplication:
 
     @property
     def is_worn(self) -> bool:
-        """Never: what is past its time is cancelled."""
-        return False
+        """Whether too many runs were cancelled and did not end."""
+        return len(self._lost) >= _MOST_LOST
 
     def start(self) -> None:
         """Nothing: tasks need no preparation."""
 
     def check_deadlines(self, now: float) -> None:
-        """Cancel what is past its time; `now` is `time.monotonic()`."""
+        """Cancel what is past its time, and give up what goes on; `now` is `time.monotonic()`."""
         self._refused.check(now)
         if self.handler_timeout:
             for run in list(self._runs):
                 if now - run.started_at > self.handler_timeout:
                     run.expire()
+                if run.cancelled_at and now - run.cancelled_at > _CANCEL_GRACE:
+                    self._runs.discard(run)
+                    self._lost.add(run)
+                    run.give_up()
 
     @property
     def is_short_of_threads(self) -> bool:
@@ -159,7 +176,11 @@ class AsgiApplication:
             run = _Run(self, exchange, exchange)
             exchange.on_disconnect = run.notice_change
         self._runs.add(run)
-        run.start(exchange.connection.site.loop, self._runs.discard)
+        run.start(exchange.connection.site.loop, self._note_end)
+
+    def _note_end(self, run: "_Run") -> None:
+        self._runs.discard(run)
+        self._lost.discard(run)
 
     def warn_once(self, message: str) -> None:
         """Log what an application does wrong and gets away with, the first time."""
@@ -185,8 +206,10 @@ class _Run:
         "_is_body_read",
         "_is_cancelled",
         "_is_complete",
+        "_is_detached",
         "_received",
         "_task",
+        "cancelled_at",
         "started_at",
     )
 
@@ -204,6 +227,7 @@ class _Run:
         self._is_complete = False
         """Whether the application has said its last."""
         self._is_cancelled = False
+        self._is_detached = False
         self._is_body_read = False
         self._received = 0
         """Bytes of the response's body that the application has given."""
@@ -213,6 +237,8 @@ class _Run:
         self._held: Answer | None = None
         """A whole response that waits for the end of the run, whose log it is to show."""
         self.started_at = monotonic()
+        self.cancelled_at = 0.0
+        """When the task was told to end; 0: it was not."""
 
     def start(self, loop: asyncio.AbstractEventLoop, on_end: "Callable[[_Run], None]") -> None:
         """Make the task; `on_end` is called when it has ended."""
@@ -221,6 +247,14 @@ class _Run:
 
     def _clean_up(self, on_end: "Callable[[_Run], None]") -> None:
         """In a callback, because a task that is cancelled at once runs no line of its own."""
+        self._detach()
+        on_end(self)
+
+    def _detach(self) -> None:
+        """Nobody asks this run anything any more, nor does it hold anything up."""
+        if self._is_detached:
+            return
+        self._is_detached = True
         exchange = self._exchange
         exchange.on_disconnect = None
         if isinstance(exchange.body, BodyStream):
@@ -229,13 +263,22 @@ class _Run:
         self._let_go()
         self._answer.abandon_soon()  # Where it is not complete.
         exchange.release()
-        on_end(self)
 
     def cancel(self) -> None:
         """Have the task end."""
         self._is_cancelled = True
+        self.cancelled_at = self.cancelled_at or monotonic()
         if self._task is not None:
             self._task.cancel()
+
+    def give_up(self) -> None:
+        """It was cancelled and goes on: it may have swallowed that, or wait for a thread."""
+        self._tell(
+            logging.ERROR,
+            "application goes on though its task is cancelled; its slot is given to others. "
+            f"It waits here:\n{_place_of(self._task)}",
+        )
+        self._detach()
 
     def expire(self) -> None:
         """Answer in the application's place, once: it is past its time."""
@@ -278,12 +321,12 @@ class _Run:
                 raise RuntimeError("the application returned without completing its response")
         except Refusal as refusal:
             self._refuse(refusal)
-        except (Exception, SystemExit) as error:  # SystemExit would end the loop.
-            self._fail(error)
-        except asyncio.CancelledError as error:
-            if self._is_cancelled:
+        except BaseException as error:
+            # A task hands KeyboardInterrupt and SystemExit on to the loop, which would end; others
+            # it keeps to itself.  Cancelled by itself, the application waited for what was.
+            if self._is_cancelled and isinstance(error, asyncio.CancelledError | GeneratorExit):
                 raise
-            self._fail(error)  # What the application waited for was cancelled.
+            self._fail(error)
 
     def _is_gone(self) -> bool:
         """Whether nobody waits for the application's response any more."""
@@ -525,6 +568,19 @@ class _Run:
             self._held = answer
         else:
             self._answer.respond_soon(*answer)
+
+
+def _place_of(task: "asyncio.Task[None] | None") -> str:
+    """Where a task waits: each coroutine that awaits the next one, the innermost last.
+
+    (`Task.get_stack` shows the outermost alone.)
+    """
+    frames = []
+    inner: Any = None if task is None else task.get_coro()
+    while (frame := getattr(inner, "cr_frame", None)) is not None:
+        frames.append((frame, frame.f_lineno))
+        inner = inner.cr_await
+    return "".join(StackSummary.extract(iter(frames)).format()).rstrip()
 
 
 def _as_text(headers: Iterable[Iterable[bytes]]) -> Iterable[tuple[str, str]]:

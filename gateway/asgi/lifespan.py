@@ -38,7 +38,7 @@ class Lifespan:
             {"type": "lifespan.startup"},
         ]
         """What is still to be told, the last first."""
-        self._is_supported = False
+        self._is_supported = self._is_cancelled = False
         self._failure: str | None = None
 
     def __repr__(self) -> str:
@@ -85,6 +85,7 @@ class Lifespan:
         if self._ended.is_set():
             await asyncio.wait([task], timeout=_CANCEL_TIMEOUT)
         if not task.done():
+            self._is_cancelled = True
             task.cancel()
             await asyncio.wait([task], timeout=_CANCEL_TIMEOUT)
 
@@ -103,6 +104,13 @@ class Lifespan:
             self._failure = f"it exits with {error.code!r}"
             self._note_fault(error)
         except Exception as error:
+            self._note_fault(error)
+        except BaseException as error:
+            # As in `adapter`: a task would hand KeyboardInterrupt on to the loop.
+            if self._is_cancelled and isinstance(error, asyncio.CancelledError | GeneratorExit):
+                raise
+            if not self._ending.is_set():
+                self._failure = f"it raises {type(error).__name__}"
             self._note_fault(error)
         else:
             if self._is_supported and not self._ended.is_set():

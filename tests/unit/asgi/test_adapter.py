@@ -4,7 +4,9 @@ import asyncio
 import functools
 import json
 import logging
+import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -396,6 +398,17 @@ async def is_cancelled(scope: Any, receive: Any, send: Any) -> None:
     raise asyncio.CancelledError
 
 
+class Odd(BaseException):
+    pass
+
+
+def raises_at_once(kind: type[BaseException]) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise kind("odd")
+
+    return app
+
+
 async def raises_behind_start(scope: Any, receive: Any, send: Any) -> None:
     await send(START)
     raise LookupError("nothing there")
@@ -408,6 +421,10 @@ async def raises_behind_start(scope: Any, receive: Any, send: Any) -> None:
         (raises_behind_start, "LookupError", "nothing there"),
         (exits, "SystemExit", "3"),
         (is_cancelled, "CancelledError", ""),
+        (raises_at_once(KeyboardInterrupt), "KeyboardInterrupt", "odd"),
+        (raises_at_once(GeneratorExit), "GeneratorExit", "odd"),
+        (raises_at_once(StopAsyncIteration), "StopAsyncIteration", "odd"),
+        (raises_at_once(Odd), "Odd", "odd"),
         (says(), "RuntimeError", "without completing"),
         (says(START), "RuntimeError", "without completing"),
         (says(body(b"x")), "RuntimeError", "before http.response.start"),
@@ -629,6 +646,81 @@ async def test_timeout_of_an_application_that_is_not_to_be_cancelled() -> None:
 
     async with served(app, handler_timeout=0.05) as gateway:
         assert (await gateway.ask()).status == 502
+
+
+async def swallows(scope: Any, receive: Any, send: Any) -> None:
+    """Goes on until it is asked at /end, whoever cancels it."""
+    if scope["path"] == "/plain":
+        await send(START)
+        await send(body(b"plain"))
+        return
+    while not go_on.is_set():
+        with suppress(asyncio.CancelledError):
+            await go_on.wait()
+    with pytest.raises(OSError, match="left"):
+        await send(START)
+
+
+go_on = asyncio.Event()
+
+
+@asyncio_test
+async def test_runs_that_swallow_cancellation(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They do not take the slots of others, and enough of them have the worker replaced."""
+    monkeypatch.setattr("gateway.asgi.adapter._CANCEL_GRACE", 0.1)
+    go_on.clear()
+    async with served(swallows, handler_timeout=0.05, limit_concurrency=2) as gateway:
+        adapter = gateway.adapter
+        for lost in range(1, 5):
+            assert not adapter.is_worn
+            assert (await gateway.ask()).status == 502
+            await gateway.until(lambda expected=lost: len(adapter._lost) == expected)
+            assert adapter.is_idle
+            assert (await gateway.ask("/plain")).body == b"plain"
+        assert adapter.is_worn
+        assert repr(adapter).endswith("0 running, 4 lost>")
+        go_on.set()
+        await gateway.until(lambda: not adapter._lost)
+        assert not adapter.is_worn
+    assert "its slot is given to others" in caplog.text
+    assert "swallows" in caplog.text
+
+
+@asyncio_test
+async def test_a_run_that_waits_for_a_thread_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.asgi.adapter._CANCEL_GRACE", 0.1)
+    may_end = threading.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.shield(asyncio.to_thread(may_end.wait, TIMEOUT))
+
+    async def patient(scope: Any, receive: Any, send: Any) -> None:
+        waiting = asyncio.ensure_future(app(scope, receive, send))
+        while not waiting.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(waiting)
+
+    async with served(patient, handler_timeout=0.05, limit_concurrency=1) as gateway:
+        assert (await gateway.ask()).status == 502
+        await gateway.until(lambda: gateway.adapter._lost)
+        assert gateway.adapter.is_idle
+        may_end.set()
+        await gateway.until(lambda: not gateway.adapter._lost)
+
+
+@asyncio_test
+async def test_a_run_that_ends_within_the_grace_is_not_lost() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(TIMEOUT)
+        await asyncio.sleep(0.1)
+
+    async with served(app, handler_timeout=0.05) as gateway:
+        assert (await gateway.ask()).status == 502
+        await gateway.until(lambda: gateway.adapter.is_idle)
+        assert not gateway.adapter._lost
 
 
 @asyncio_test

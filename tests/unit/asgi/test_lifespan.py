@@ -16,7 +16,7 @@ from gateway.errors import UsageError
 class App:
     """An application that notes what it is told, and answers as it is made to."""
 
-    def __init__(self, *answers: dict[str, Any] | Exception) -> None:
+    def __init__(self, *answers: dict[str, Any] | BaseException) -> None:
         self.answers = answers
         self.told: list[str] = []
         self.tasks: set[object] = set()
@@ -27,7 +27,7 @@ class App:
         for answer in self.answers:
             self.told.append((await receive())["type"])
             self.tasks.add(asyncio.current_task())
-            if isinstance(answer, Exception):
+            if isinstance(answer, BaseException):
                 raise answer
             await send(answer)
 
@@ -115,6 +115,36 @@ def test_fault_in_startup_is_told_and_served_without(caplog: pytest.LogCaptureFi
     run(test)
     assert "served without a lifespan" in caplog.text
     assert "no database" in caplog.text
+
+
+class Odd(BaseException):
+    pass
+
+
+ODD = [KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, Odd]
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_would_end_the_loop_is_a_failed_start(kind: type[BaseException]) -> None:
+    async def test() -> None:
+        with pytest.raises(UsageError, match=f"did not start: it raises {kind.__name__}$"):
+            await Lifespan(App(kind("odd"))).startup()
+
+    run(test)
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_would_end_the_loop_is_told_of_a_shutdown(
+    kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        lifespan = Lifespan(App({"type": "lifespan.startup.complete"}, kind("odd")))
+        await lifespan.startup()
+        await lifespan.shutdown()
+
+    run(test)
+    assert "failed in its shutdown" in caplog.text
+    assert kind.__name__ in caplog.text
 
 
 @pytest.mark.parametrize(
