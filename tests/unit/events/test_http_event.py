@@ -37,7 +37,11 @@ def environ_of(line="GET / HTTP/1.1", *fields, body=b""):
     head = parse(b"\r\n".join([*lines, b"", b""]))
     path, context = address(head.path, "request-1", TEMPLATE)
     shared = connection_environ(
-        ("10.0.0.1", 80), ("192.0.2.7", 4711), scheme="http", is_multithread=True
+        ("10.0.0.1", 80),
+        ("192.0.2.7", 4711),
+        scheme="http",
+        is_multithread=True,
+        is_multiprocess=False,
     )
     return request_environ(head_environ(shared, head, path=path), None, len(body), context)
 
@@ -124,7 +128,9 @@ def test_a_request_without_host_or_agent():
     event = event_of("GET / HTTP/1.0")
     assert event["requestContext"]["http"]["userAgent"] == ""
     head = parse(b"GET /x HTTP/1.0\r\n\r\n")
-    shared = connection_environ(None, None, scheme="http", is_multithread=False)
+    shared = connection_environ(
+        None, None, scheme="http", is_multithread=False, is_multiprocess=False
+    )
     environ = request_environ(
         head_environ(shared, head, path="/x"), None, None, TEMPLATE.context("r")
     )
