@@ -77,7 +77,11 @@ def test_environ(benchmark: BenchmarkFixture, parser: HeadParser, head: bytes) -
     parsed = parser.feed(head)
     assert parsed is not None
     shared = connection_environ(
-        ("127.0.0.1", 9000), ("127.0.0.1", 50123), scheme="http", is_multithread=True
+        ("127.0.0.1", 9000),
+        ("127.0.0.1", 50123),
+        scheme="http",
+        is_multithread=True,
+        is_multiprocess=False,
     )
     template = context_template(
         environ={}, function_name="f", handler="a:b", memory=512, timeout=60, service_name=""

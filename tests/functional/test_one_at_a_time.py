@@ -297,7 +297,7 @@ def test_a_slow_request_does_not_stop_the_rest(serve_project: StartGateway) -> N
     workers = len(gateway.worker_pids)
     assert workers >= 2
     with ExitStack() as stack:
-        kept = [stack.enter_context(gateway.connect()) for _ in range(5 * workers)]
+        kept = [stack.enter_context(gateway.connect()) for _ in range(15 * workers)]
         pids = [client.ask("/about").json()["pid"] for client in kept]
         for client, pid in zip(kept[1:], pids[1:], strict=True):
             if pid == pids[0]:
@@ -314,7 +314,7 @@ def test_a_slow_request_does_not_stop_the_rest(serve_project: StartGateway) -> N
         assert slow.result().body == b"4"
     assert [body for body, _ in answers] == [str(number).encode() for number in SIXTY]
     # A machine that has no time for the others for long may have one wait.
-    assert [is_late for _, is_late in answers].count(True) <= 6
+    assert [is_late for _, is_late in answers].count(True) <= 4
 
 
 def test_what_a_handler_is_told_of_threads_and_processes(start_gateway: StartGateway) -> None:
