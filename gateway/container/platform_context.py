@@ -14,6 +14,7 @@ from typing import Final
 from gateway.fc import names
 from gateway.fc.context import ContextTemplate, Credentials, FCContext, Function, Service, Tracing
 from gateway.fc.proxy_path import address, parse_proxy_path
+from gateway.http import fields as roles
 from gateway.http.head import RequestHead
 
 Fields = Mapping[bytes, bytes]
@@ -35,7 +36,7 @@ _HTTP_INVOKE: Final = b"/http-invoke"
 
 def told_fields(head: RequestHead) -> Fields:
     """What the platform tells in a request; of a field that is there twice, the last."""
-    return {name.lower: value for name, value in head.told or ()}
+    return {name.lower: value for name, value in head.withheld or () if name.role == roles.TOLD}
 
 
 def told_request_id(fields: Fields) -> str | None:

@@ -117,19 +117,21 @@ class FieldNames(Remembered[bytes, FieldName]):
         Raises:
             MalformedRequest: a value has a line break.  The parser lets none through.
         """
-        noted, kept, dropped = [], [], []
+        noted, kept, apart = [], [], []
         is_dropped = self._is_dropped
         is_told = self._is_told or _is_never
         for spelling, value in lines:
             line = (spelling.lower(), value.rstrip(b" \t"))
             lower = line[0]
             if is_dropped(lower):
-                dropped.append(line)
+                apart.append(line)
                 continue
             kept.append(line)
-            if lower in _ROLES or is_told(lower):
+            if is_told(lower):
+                apart.append(line)
+            elif lower in _ROLES:
                 noted.append(line)
-        withheld = PackedFields(dropped, self) if dropped else None
+        withheld = PackedFields(apart, self) if apart else None
         return noted, (PackedFields(kept, self), withheld)
 
 

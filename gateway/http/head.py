@@ -32,7 +32,11 @@ _MOST_DIGITS: Final = 20
 """Of a Content-Length: those of 2^64, which the parser refuses.  Before them can only be zeros,
 and `int` raises for more than 4300 digits."""
 
+_APART: Final = (roles.DROPPED, roles.TOLD)
+
 _CONTROLS: Final = (roles.INVOCATION_TYPE, roles.LOG_TYPE)
+
+_API_PREFIXES: Final = names.API_PREFIXES
 
 CHUNKED: Final = -1
 """Value of `RequestHead.content_length` for a body of unknown length."""
@@ -60,7 +64,6 @@ class RequestHead:
         "path",
         "query",
         "target",
-        "told",
         "wants_tail",
         "withheld",
     )
@@ -95,10 +98,8 @@ class RequestHead:
     """What the access log keeps for them: the client's address, and its words on both."""
     origin: "Origin | None"
     """What `trust.forwarded` keeps for them: whom trusted proxies name."""
-    told: list[tuple[FieldName, bytes]] | None
-    """Those of the field lines that are the platform's words; `None`: there are none."""
     withheld: Fields | None
-    """The dropped field lines; `None`: there are none."""
+    """The dropped field lines, and the platform's words; `None`: there are none."""
 
     def __init__(self, method: str, is_http_1_0: bool, keep_alive: bool) -> None:
         self.method = method
@@ -107,7 +108,7 @@ class RequestHead:
         self.content_length = 0
         self.expects_continue = False
         self.has_controls = self.is_async = self.wants_tail = False
-        self.environ = self.log_parts = self.origin = self.told = self.withheld = None
+        self.environ = self.log_parts = self.origin = self.withheld = None
 
     def __repr__(self) -> str:
         version = "1.0" if self.is_http_1_0 else "1.1"
@@ -133,7 +134,7 @@ class RequestHead:
         self.path, _, self.query = text.partition("?")
         if "\\" in self.path:  # Some servers take it for "/"; in a query browsers send it.
             raise MalformedRequest("the path contains a backslash")
-        if text.startswith(names.API_PREFIXES):
+        if text.startswith(_API_PREFIXES):
             self.has_controls = True
         if text == "*":
             self.path = ""  # RFC 9112 §3.3: it is about the server, not about a path of it.
@@ -189,10 +190,8 @@ class RequestHead:
 
     def _keep_apart(self, fields: list[tuple[FieldName, bytes]]) -> None:
         """Have the words of the platform apart as well, and those dropped only there."""
-        self.told = [field for field in fields if field[0].role == roles.TOLD]
-        self.withheld = [field for field in fields if field[0].role == roles.DROPPED]
-        if self.withheld:
-            self.fields = [field for field in fields if field[0].role != roles.DROPPED]
+        self.withheld = [field for field in fields if field[0].role in _APART]
+        self.fields = [field for field in fields if field[0].role != roles.DROPPED]
 
     def set_many_fields(
         self, lines: Sequence[tuple[bytes, bytes]], names: FieldNames, authority: str | None

@@ -69,7 +69,7 @@ def run(
             "check gateway.demo:handler --interface asgi",
             {},
             "Invalid handler 'handler': it takes (environ, start_response), "
-            "and --interface asgi gives (scope, receive, send)",
+            "and --interface asgi gives (scope, receive, send) [InvalidHandleName]",
         ),
         (
             "serve --port 0 --interface fc-event",

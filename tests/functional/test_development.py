@@ -174,7 +174,8 @@ def test_code_that_cannot_be_loaded_changes_nothing(developed: Developed) -> Non
     developed.said("reloaded")
     developed.write("handler = 1 / 0\n")
     developed.said(
-        r"gateway: error: Module initialization error: .*ZeroDivisionError at app\.py:1\n"
+        r"gateway: error: Module initialization error: .*ZeroDivisionError at app\.py:1 "
+        r"\[UserCodeError\]\n"
         r"(  \| .*\n)+"
         r".* ERROR .*: the code cannot be loaded: the code before it serves on until it changes\n"
     )

@@ -259,13 +259,13 @@ def test_a_custom_runtime_needs_a_target_and_keeps_the_rest(tmp_path: Path) -> N
             PROJECT.replace("handler: index.handler", "handler: index.handle"),
             ("--function", "orders", "--workers=0"),
             "s.yaml:18: handler: Handler 'handle' is missing on module 'index': index.py has no "
-            "'handle'; did you mean 'handler'?",
+            "'handle'; did you mean 'handler'? [HandlerNotFound]",
         ),
         (
             PROJECT.replace("timeout: 1", "initializer: index.begin"),
             ("--function", "orders", "--workers=0"),
             "s.yaml:20: initializer: Handler 'begin' is missing on module 'index': "
-            "index.py has handler",
+            "index.py has handler [HandlerNotFound]",
         ),
         (
             PROJECT.replace("authType: anonymous", "authType: function"),

@@ -504,8 +504,8 @@ def test_a_resource_may_extend_a_template(write: Write) -> None:
         ),
         (
             ("shop/index.handler", "index.py"),
-            "handler: 'index.py' is a file name; "
-            "give its module and the handler, such as app:handler",
+            "handler: Invalid handler 'index.py': it is a file name; "
+            "give its module and the handler: app:handler [InvalidHandleName]",
         ),
         (
             ("        handler: shop/index.handler\n", ""),

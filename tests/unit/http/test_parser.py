@@ -67,7 +67,7 @@ def parse(data, limits=LIMITS):
 
 def facts(head):
     """All that a head says."""
-    kept = ("fields", "environ", "log_parts", "origin", "told", "withheld")
+    kept = ("fields", "environ", "log_parts", "origin", "withheld")
     values = {name: getattr(head, name) for name in head.__slots__ if name not in kept}
     lines = {"fields": head.fields, "withheld": head.withheld or []}
     return values | {
