@@ -40,7 +40,7 @@ def error_of(target):
     error = caught.value
     assert isinstance(error, UsageError)
     text = str(error)
-    assert text == f"{error.message}: {error.cause}"
+    assert text == f"{error.message}: {error.cause} [{error.error_type}]"
     assert text.isprintable()
     return error
 
