@@ -396,6 +396,8 @@ def test_what_waits_for_the_thread_is_bounded(started):
     loop.turn()
     assert let_in(check, bogus[64]) is not None
     with pytest.raises(VerifierBusy):
+        let_in(check, bogus[1])
+    with pytest.raises(TokenInvalid):  # Its outcome is there.
         let_in(check, bogus[0])
 
 
