@@ -116,6 +116,7 @@ NONE = ("", "", "")
         (("own-id", "", ""), COMPLETE, COMPLETE),
         (("own-id", "", "new-token"), COMPLETE, ("own-id", "own-secret", "new-token")),
         (("own-id", "", "new-token"), PAIR, ("own-id", "own-secret", "new-token")),
+        (("own-id", "a-secret", ""), ("own-id", "", "a-token"), ("own-id", "a-secret", "a-token")),
         # Another key, and not all of it: never the one's token with the other's key.
         (("new-id", "new-secret", ""), COMPLETE, COMPLETE),
         (("new-id", "", "new-token"), COMPLETE, COMPLETE),
