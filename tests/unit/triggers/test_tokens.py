@@ -396,7 +396,7 @@ def test_what_waits_for_the_thread_is_bounded(started):
     loop.turn()
     assert let_in(check, bogus[64]) is not None
     with pytest.raises(VerifierBusy):
-        let_in(check, bogus[0])
+        let_in(check, bogus[1])
 
 
 def test_keys_that_change_meanwhile_are_asked_themselves(started):
