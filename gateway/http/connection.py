@@ -53,6 +53,9 @@ log = logger("gateway.connection")
 _MAX_PENDING: Final = 64 * 1024
 """Unparsed bytes behind a running request, beyond which reading pauses."""
 
+_LITTLE: Final = 4096
+"""Bytes of a head that waits for its body, up to which they are not worth being counted."""
+
 _LATE_LINGER: Final = 2.0
 """Seconds for a client that has had its time to read that it is over."""
 
@@ -413,9 +416,11 @@ class Connection(asyncio.Protocol):
     def _receive(self, exchange: Exchange, head: RequestHead, rest: bytes) -> None:
         """Begin with a body of which `rest` is there."""
         reception = self._reception = Reception(exchange, head, self._flow)
-        self._count(self._parser.size)
-        if exchange.is_done:
-            return  # There was no memory for it.
+        size = self._parser.size
+        if size > _LITTLE:
+            self._count(size)
+            if exchange.is_done:
+                return  # There was no memory for it.
         if rest or self.saw_eof:
             self._feed_body(exchange, reception, rest)
         elif head.expects_continue:
@@ -452,7 +457,7 @@ class Connection(asyncio.Protocol):
         if reception.is_direct != self._is_direct:
             self._is_direct = reception.is_direct
             self._flow.hand_to(Inflow(self) if reception.is_direct else self)
-        if reception.is_complete and rest:
+        if rest:
             self._stash(exchange, rest)
         if reception.is_ready and not (exchange.is_dispatched or exchange.is_done):
             self._dispatch(exchange)

@@ -47,23 +47,12 @@ class FieldName:
 
     __slots__ = ("environ_key", "lower", "role")
 
-    environ_key: str
-
     def __init__(self, lower: bytes, role: int) -> None:
         self.lower = lower
         self.role = role
-
-    def __getattr__(self, name: str) -> str:
-        """Make `environ_key`, which is not there before somebody asks for it.
-
-        Most names of a client that sends very many are asked for nothing but their role.
-        """
-        if name != "environ_key":
-            raise AttributeError(name)
-        key = self.lower.upper().replace(b"-", b"_").decode("latin-1")
-        is_cgi_name = self.role in (CONTENT_LENGTH, CONTENT_TYPE)  # RFC 3875 §4.1.18
+        key = lower.upper().replace(b"-", b"_").decode("latin-1")
+        is_cgi_name = role in (CONTENT_LENGTH, CONTENT_TYPE)  # RFC 3875 §4.1.18
         self.environ_key = key if is_cgi_name else "HTTP_" + key
-        return self.environ_key
 
     def __repr__(self) -> str:
         return f"<FieldName {self.lower!r} {self.role}>"

@@ -21,7 +21,7 @@ from gateway.http import fields as roles
 from gateway.http import grammar
 from gateway.http.fields import FieldName, FieldNames, Fields
 from gateway.limits import Limits
-from gateway.remembered import Remembered
+from gateway.remembered import remember
 
 if TYPE_CHECKING:
     from gateway.trust.forwarded import Origin
@@ -258,7 +258,7 @@ def split_absolute(target: bytes) -> tuple[str, bytes]:
 _MOST_HOSTS: Final = 64
 _LONGEST_HOST: Final = 255
 
-_known_hosts: Final[Remembered[bytes, str]] = Remembered(_MOST_HOSTS)
+_known_hosts: Final[dict[bytes, str]] = {}
 
 
 def check_host(value: bytes) -> str:
@@ -271,7 +271,7 @@ def check_host(value: bytes) -> str:
         raise MalformedRequest("Host must be a host or host:port")
     host = value.decode("ascii")
     if len(value) <= _LONGEST_HOST:
-        _known_hosts.remember(value, host)
+        remember(_known_hosts, _MOST_HOSTS, value, host)
     return host
 
 

@@ -275,9 +275,10 @@ class HeadParser:
         if is_old and self._keep_alive:
             head.keep_alive = _is_kept_open(self._lines)
         try:
-            lines = self._lines
-            set_fields = head.set_fields if len(lines) <= FEW else head.set_many_fields
-            set_fields(lines, self._names, head.set_target(target))
+            if len(self._lines) <= FEW:
+                head.set_fields(self._lines, self._names, head.set_target(target))
+            else:
+                head.set_many_fields(self._lines, self._names, head.set_target(target))
             if head.content_length:
                 limit = head.body_limit(limits)
                 if head.content_length > limit:
@@ -337,14 +338,10 @@ class _Stopped(httptools.HttpRequestParser):
         raise httptools.HttpParserError
 
 
-class _Deaf:
-    """Takes no notes."""
-
-
 def _is_known(method: bytes) -> bool:
     """Whether the parser takes this method in a request of HTTP/1.1."""
     try:
-        httptools.HttpRequestParser(_Deaf()).feed_data(method + b" / HTTP/1.1\r\n")
+        httptools.HttpRequestParser(object()).feed_data(method + b" / HTTP/1.1\r\n")
     except httptools.HttpParserError:
         return False
     return True

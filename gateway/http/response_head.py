@@ -16,7 +16,7 @@ from gateway.fc import names
 from gateway.http import grammar
 from gateway.http.head import RequestHead
 from gateway.http.response import BODILESS, Status, kind_of, status_of
-from gateway.remembered import Remembered
+from gateway.remembered import remember
 
 _MOST_REMEMBERED: Final = 512
 
@@ -168,7 +168,7 @@ class ResponseHead:
         elif role == _STEADY:
             self.fields.append(item)
             if size <= _LONGEST_KNOWN:
-                _known.remember(item, (item, size))
+                remember(_known, _MOST_REMEMBERED, item, (item, size))
                 return size
         elif role == _DROP:
             self.dropped = (*self.dropped, name)
@@ -207,9 +207,9 @@ def response_header_too_large(limit: int) -> BadResponse:
 
 _refusals: dict[tuple[type[Refusal], int | None], ResponseHead] = {}
 
-_roles: Remembered[str, int] = Remembered(_MOST_REMEMBERED)
+_roles: dict[str, int] = {}
 
-_known: Remembered[tuple[str, str], tuple[tuple[str, str], int]] = Remembered(_MOST_REMEMBERED)
+_known: dict[tuple[str, str], tuple[tuple[str, str], int]] = {}
 """Headers that have passed every check, with their lengths: checking costs thrice as much."""
 
 
@@ -242,5 +242,5 @@ def _find_role(name: str) -> int:
     else:
         role = _STEADY if lower in _STEADY_NAMES else _KEEP
     if len(name) <= _LONGEST_KNOWN:
-        _roles.remember(name, role)
+        remember(_roles, _MOST_REMEMBERED, name, role)
     return role

@@ -6,14 +6,14 @@ from gateway.exactness import exact_text
 from gateway.http import grammar
 from gateway.http.response import Status, kind_of, status_of
 from gateway.http.response_head import ResponseHead
-from gateway.remembered import Remembered
+from gateway.remembered import remember
 
 _MOST_REMEMBERED: Final = 512
 
-_known_statuses: Final[Remembered[object, Status]] = Remembered(_MOST_REMEMBERED)
+_known_statuses: Final[dict[object, Status]] = {}
 """Statuses by the text that handlers gave."""
 
-_known_heads: Final[Remembered[tuple[object, ...], ResponseHead]] = Remembered(_MOST_REMEMBERED)
+_known_heads: Final[dict[tuple[object, ...], ResponseHead]] = {}
 """Whole heads by all that was given: most handlers say the same again and again, but for the
 lengths of bodies, which differ without end."""
 
@@ -37,7 +37,7 @@ def response_head(status: str, headers: list[tuple[str, str]]) -> ResponseHead:
         headers = list(key[1:])  # As they were: a class of the handler's may have changed them.
     head = ResponseHead(_known_statuses.get(status) or parse_status(status), headers)
     if key is not None and head.is_steady and len(key) <= _MOST_FIELDS and _is_exact(key):
-        _known_heads.remember(key, head)
+        remember(_known_heads, _MOST_REMEMBERED, key, head)
     return head
 
 
@@ -63,5 +63,5 @@ def parse_status(status: object) -> Status:
     if grammar.FORBIDDEN_IN_VALUE.search(phrase):
         raise ValueError("the phrase of the status has a forbidden character")
     parsed = Status(int(code), status) if phrase else status_of(int(code))
-    _known_statuses.remember(status, parsed)
+    remember(_known_statuses, _MOST_REMEMBERED, status, parsed)
     return parsed

@@ -54,10 +54,13 @@ def test_an_open_head_is_counted_until_it_is_whole(wire, application, site):
     assert body_of(application[0]) == b"body"
 
 
+LONG = HEAD.replace(b"Host: a", b"Host: a\r\nX-A: " + b"b" * 1000)
+
+
 def test_a_head_is_counted_while_its_body_is_on_its_way(wire, application, site):
     backlog = backlog_of(site, 10_000)
-    wire.send(HEAD + b"bo")
-    assert backlog.total == 4 * len(HEAD)
+    wire.send(LONG + b"bo")
+    assert backlog.total == 4 * len(LONG)
     wire.send(b"dy")
     assert backlog.total == 0
     assert len(application) == 1
@@ -72,13 +75,13 @@ def test_what_waits_behind_a_running_request_is_counted(wire, application, site)
     assert backlog.total == 0
 
 
-@pytest.mark.parametrize("sent", [HEAD[:30], HEAD, HEAD + b"bo"])
+@pytest.mark.parametrize("sent", [LONG[:30], LONG, LONG + b"bo"])
 def test_what_cannot_run_yet_is_refused_when_there_is_no_memory(wire, application, site, sent):
     backlog = backlog_of(site, 10)
     wire.send(sent)
     assert wire.take().startswith(b"HTTP/1.1 503 ")
     assert backlog.total == 0
-    wire.send(HEAD[len(sent) :] + b"body" + HEAD + b"body")
+    wire.send(LONG[len(sent) :] + b"body" + HEAD + b"body")
     assert not application
 
 

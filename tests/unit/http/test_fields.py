@@ -83,8 +83,3 @@ def test_many_fields_are_sifted(names):
 def test_a_line_break_in_a_value_cannot_make_a_field(names):
     with pytest.raises(MalformedRequest):
         names.sift(lines_of(60, (b"a", b"b\nhost:c")))
-
-
-def test_a_name_has_no_other_attributes(names):
-    with pytest.raises(AttributeError, match="spelling"):
-        names[b"Accept"].spelling  # noqa: B018

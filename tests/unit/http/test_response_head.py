@@ -5,7 +5,6 @@ import pytest
 from gateway.http import response_head
 from gateway.http.response import status_of
 from gateway.http.response_head import ResponseHead, response_header_too_large
-from gateway.remembered import Remembered
 
 
 def head(*headers):
@@ -89,7 +88,7 @@ def test_a_dropped_header_is_checked_too():
 
 
 def test_the_memory_of_names_is_bounded(monkeypatch):
-    monkeypatch.setattr(response_head, "_roles", Remembered(512))
+    monkeypatch.setattr(response_head, "_roles", {})
     for number in range(1000):
         head((f"X-{number}", ""))
         assert len(response_head._roles) <= 512
@@ -103,7 +102,7 @@ def test_the_memory_of_names_is_bounded(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch):
-    monkeypatch.setattr(response_head, "_known", Remembered(512))
+    monkeypatch.setattr(response_head, "_known", {})
 
 
 @pytest.mark.parametrize("item", [("Content-Type", "text/plain"), ("VARY", "Accept")])

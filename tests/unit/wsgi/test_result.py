@@ -4,7 +4,6 @@ from http import HTTPStatus
 
 import pytest
 
-from gateway.remembered import Remembered
 from gateway.wsgi import result
 from gateway.wsgi.result import parse_status, response_head
 
@@ -49,7 +48,7 @@ def test_statuses_of_another_type(status):
 
 
 def test_the_memory_of_statuses_is_bounded(monkeypatch):
-    monkeypatch.setattr(result, "_known_statuses", Remembered(512))
+    monkeypatch.setattr(result, "_known_statuses", {})
     for number in range(1000):
         parse_status(f"200 {number}")
         assert len(result._known_statuses) <= 512
@@ -115,7 +114,7 @@ def test_headers_from_an_iterator_are_taken_once():
 
 
 def test_the_memory_of_heads_is_bounded(monkeypatch):
-    monkeypatch.setattr(result, "_known_heads", Remembered(512))
+    monkeypatch.setattr(result, "_known_heads", {})
     for number in range(1000):
         response_head("200 OK", [("Content-Length", str(number))])
         assert len(result._known_heads) <= 512
