@@ -73,6 +73,8 @@ class Liveness:
         self._is_full = is_full
         self._client: socket.socket | None = None
         """The near end of a trial that has not been answered yet."""
+        self._was_refused = False
+        """Whether the last trial had another answer than it should."""
         self._failed = 0
         """Looks in a row."""
         self.reason = ""
@@ -109,7 +111,9 @@ class Liveness:
     def _fault(self) -> str:
         """What is wrong at this look; empty: nothing."""
         error: Exception | None
-        if self._client is not None and not self._is_answered(self._client):
+        self._hear()  # The loop may have had no memory to watch for it.
+        if self._client is not None or self._was_refused:
+            self._was_refused = False
             return "a connection of its own is not answered"
         try:
             self._begin_trial()
@@ -132,22 +136,28 @@ class Liveness:
             theirs.close()
             raise
         self._listener.connect(theirs, self._new_protocol)
+        with suppress(Exception):
+            self._site.loop.add_reader(self._client.fileno(), self._hear)
 
     def _new_protocol(self) -> asyncio.BaseProtocol:
         return Connection(self._site)
 
-    def _is_answered(self, client: socket.socket) -> bool:
-        """Whether the trial is over and well; it stays while nothing has come."""
+    def _hear(self) -> None:
+        """Take the answer to the trial, if it has come: nothing stays open until the next look."""
+        if self._client is None:
+            return
         try:
-            said = client.recv(len(_BEGINNING))
+            said = self._client.recv(len(_BEGINNING))
         except BlockingIOError:
-            return False
+            return
         except OSError:
             said = b""
         self._end_trial()
-        return said == _BEGINNING
+        self._was_refused = said != _BEGINNING
 
     def _end_trial(self) -> None:
         client, self._client = self._client, None
         if client is not None:
+            with suppress(Exception):
+                self._site.loop.remove_reader(client.fileno())
             client.close()

@@ -103,7 +103,7 @@ def test_constants(client: WireClient) -> None:
             "SERVER_SOFTWARE": "FCRUNTIME/1.0",
             "fc.context": "FCContext",
             "fc.request_uri": "/environ",
-            "wsgi.errors": "OverheardStream",
+            "wsgi.errors": "TextIOWrapper",
             "wsgi.input": "BytesIO",
             "wsgi.multiprocess": False,
             "wsgi.multithread": True,  # It has eight threads.

@@ -527,7 +527,7 @@ def test_function_compute_s_name_and_words_for_what_cannot_be_loaded(
     done = run_command("check", *options, folder=code_folder, environ=more)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
-    assert done.stderr.rstrip().endswith(f"[{name}]")
+    assert done.stderr.splitlines()[0].endswith(f"[{name}]")
 
 
 PROJECT = """

@@ -230,7 +230,7 @@ def test_faults_of_asgi_applications(start_gateway: StartGateway, tally: Any) ->
 
 REFUSED: dict[str, tuple[bytes, int]] = {
     "no request": (f"{CANARY}\r\n\r\n".encode(), 400),
-    "method": (request(f"/{QUERY}").replace(b"POST", CANARY.encode(), 1), 400),
+    "method": (request(f"/{QUERY}").replace(b"POST", CANARY.encode(), 1), 501),
     "version": (request(f"/{QUERY}").replace(b"HTTP/1.1", b"HTTP/2.0", 1), 505),
     "protocol": (request(f"/{QUERY}").replace(b"HTTP/1.1", b"RTSP/1.1", 1), 400),
     "target": (request(f"/{QUERY}").replace(b"POST /", b"POST ", 1), 400),
@@ -325,7 +325,9 @@ def test_handlers_that_cannot_be_loaded(source: str, tmp_path: Path, tally: Any)
             word, "index:handler", "--log-level", "debug", folder=tmp_path, environ=CREDENTIALS
         )
         assert done.returncode == 2
-        assert done.stderr.count("\n") == 1
+        told, *frames = done.stderr.splitlines()
+        assert told.startswith("gateway: error: ")
+        assert all(frame.startswith("  | ") for frame in frames)
         assert CANARY not in done.stderr + done.stdout
     tally(refused=2)
 
@@ -334,7 +336,7 @@ def test_handlers_that_cannot_be_loaded(source: str, tmp_path: Path, tally: Any)
     "mistake",
     [
         {"GATEWAY_THREADS": "many"},
-        {"GATEWAY_TOKEN": f"{CANARY}-x"},
+        {"GATEWAY_TOKEN": f"{CANARY}-x", "GATEWAY_STRICT_ENVIRONMENT": "true"},
         {"GATEWAY_CONFIG": "nowhere.toml"},
         {"FC_FUNCTION_MEMORY_SIZE": "much"},
     ],

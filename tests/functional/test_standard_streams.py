@@ -472,8 +472,7 @@ def state():
                    sys.stdout.fileno(), isinstance(sys.stdout.buffer.raw, __import__("io").FileIO)],
         "stderr": [sys.stderr.encoding, sys.stderr.errors, sys.stderr.mode, sys.stderr.name,
                    sys.stderr.line_buffering, sys.stderr is sys.__stderr__, sys.stderr.fileno()],
-        "signals": [str(signal.getsignal(number)) for number in (signal.SIGPIPE, signal.SIGALRM,
-                    signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)],
+        "signals": [str(signal.getsignal(number)) for number in (signal.SIGPIPE, signal.SIGCHLD)],
         "mask": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
         "variables": sorted(name for name in os.environ if not name.startswith("FC_")),
     }
