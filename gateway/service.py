@@ -200,14 +200,15 @@ def _watch(config: Config, link: WatcherLink, shared: _Shared) -> int:
 def _work(
     config: Config, sock: socket.socket, address: str, link: Link | None, shared: _Shared
 ) -> int:
-    # Not before there is a worker.
-    from gateway.app import Post, work  # noqa: PLC0415
-    from gateway.departure import leave_within  # noqa: PLC0415
+    # None of this before there is a worker.
     from gateway.signal_stack import enlarge  # noqa: PLC0415
 
     with suppress(OSError, ValueError, RuntimeError):  # Standard error is none to write to.
         faulthandler.enable()
         enlarge()
+    from gateway.app import Post, work  # noqa: PLC0415
+    from gateway.departure import leave_within  # noqa: PLC0415
+
     if link is None:
         _disarm_alone()
         work(config, Post(sock, lambda: _announce(config, address)))
