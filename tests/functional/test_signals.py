@@ -311,7 +311,7 @@ def masks(text: str) -> dict[str, int]:
 
 
 NOT_OURS = sum(1 << (number - 1) for number in (signal.SIGPIPE, signal.SIGXFSZ, 32, 33))
-"""Every Python ignores the first two, for itself and for `os.popen`; the C library has 32 and 33."""
+"""Every Python ignores the first two, also for `os.popen`; the others are the C library's."""
 
 
 @pytest.mark.parametrize("path", ["/program", "/shell"])
