@@ -257,15 +257,16 @@ def _work(
     bound: BoundPath | None,
     own_log: ErrorLog,
 ) -> int:
-    # Not before there is a worker.
-    from gateway.app import Post, work  # noqa: PLC0415
-    from gateway.departure import leave_within  # noqa: PLC0415
+    # None of this before there is a worker.
     from gateway.signal_stack import enlarge  # noqa: PLC0415
 
     with suppress(OSError, ValueError, RuntimeError):
         # To what does not block: who crashes must not wait for a reader.
         faulthandler.enable(own_log.descriptor)
         enlarge()
+    from gateway.app import Post, work  # noqa: PLC0415
+    from gateway.departure import leave_within  # noqa: PLC0415
+
     if link is None:
         _disarm_alone()
         tell_ready = partial(_announce, announcement)

@@ -71,14 +71,14 @@ def test_a_successor_that_never_serves_is_killed_and_tells_where(
     start_gateway: StartGateway,
 ) -> None:
     gateway = start_gateway(
-        "app:handler", "--start-timeout", "1s", source=VERSION.format(version=1)
+        "app:handler", "--start-timeout", "3s", source=VERSION.format(version=1)
     )
     first = gateway.worker_pid
     put(gateway, HANGS)
     gateway.signal(signal.SIGHUP)
     wait_until(lambda: gateway.errors.count("was killed by SIGABRT") >= 2, "it is tried again", 30)
     assert re.search(
-        r"worker \d+ hangs: after 1 s of loading it cannot serve; it is killed", gateway.errors
+        r"worker \d+ hangs: after 3 s of loading it cannot serve; it is killed", gateway.errors
     )
     assert "in wait_for_ever" in gateway.errors
     assert answer(gateway) == b"1"
@@ -187,11 +187,11 @@ def test_a_storm_of_reloads_piles_nothing_up(start_gateway: StartGateway) -> Non
 @pytest.mark.parametrize("workers", ["1", "3"])
 def test_a_start_that_hangs_ends(tmp_path: Path, workers: str) -> None:
     (tmp_path / "app.py").write_text(HANGS)
-    options = ("--port", "0", "--workers", workers, "--start-timeout", "1s")
+    options = ("--port", "0", "--workers", workers, "--start-timeout", "3s")
     done = run_command("serve", "app:handler", *options, folder=tmp_path)
     assert done.returncode == 1
     assert re.search(
-        r"ERROR .*: worker \d+ hangs: after 1 s of loading it cannot serve; it is killed\n",
+        r"ERROR .*: worker \d+ hangs: after 3 s of loading it cannot serve; it is killed\n",
         done.stderr,
     )
     assert "in wait_for_ever" in done.stderr
@@ -205,7 +205,7 @@ def test_an_initializer_that_hangs_in_c_is_a_start_that_hangs(tmp_path: Path) ->
         + "import ctypes\n"
         + "def initialize(context):\n    ctypes.PyDLL(None).sleep(60)\n"
     )
-    options = ("--port", "0", "--start-timeout", "1s", "--initializer", "app.initialize")
+    options = ("--port", "0", "--start-timeout", "3s", "--initializer", "app.initialize")
     done = run_command("serve", "app:handler", *options, folder=tmp_path)
     assert done.returncode == 1
     assert "in initialize" in done.stderr
