@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from functional.serving import Gateway
+from functional.serving import Gateway, wait_until
 from functional.wire import Response, Truncated, WireClient
 
 StartGateway = Callable[..., Gateway]
@@ -395,7 +396,8 @@ def test_upgrade_without_a_body_is_served_as_http_1_1(client: WireClient) -> Non
 def test_trailers_never_become_headers(client: WireClient) -> None:
     client.send(
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Late\r\n"
-        b"X-Early: yes\r\n\r\n2\r\nok\r\n0\r\nX-Late: no\r\nX-Early: no\r\n\r\n"
+        b"X-Early: yes\r\n\r\n2\r\nok\r\n0\r\nX-Late: no\r\nX-Early: no\r\nAccept: no\r\n"
+        b"X_Early: no\r\nX-Fc-Invocation-Type: Async\r\n\r\n"
         b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
     )
     answer = client.read_response().json()
@@ -407,6 +409,93 @@ def test_trailers_never_become_headers(client: WireClient) -> None:
     found = environ(client.read_response())
     assert found["PATH_INFO"] == "/next"
     assert "HTTP_X_LATE" not in found
+
+
+@pytest.mark.parametrize(
+    "line", [b"Content-Length: 99", b"Transfer-Encoding: chunked", b"Host: no", b"Authorization: x"]
+)
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_trailers_that_frame_or_route_are_refused(
+    client: WireClient, line: bytes, size: int
+) -> None:
+    """RFC 9110 §6.5.1: who in front or behind merges them would read another request."""
+    client.send_in_pieces(
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+        b"X-A: b\r\n" + line + b"\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n",
+        size,
+    )
+    response = client.read_response()
+    assert response.status == 400
+    assert "trailer" in response.json()["ErrorMessage"]
+    client.expect_close()
+
+
+def test_a_forbidden_trailer_behind_a_body_that_a_handler_reads(
+    start_gateway: Callable[..., Gateway],
+) -> None:
+    """It runs already: its read fails, and the client gets the refusal for its answer."""
+    gateway = start_gateway(
+        "reads:handler",
+        *("--body-buffer", "1KB"),
+        source="""
+        def handler(environ, start_response):
+            try:
+                size = len(environ["wsgi.input"].read())
+            except Exception as error:
+                print("read failed:", type(error).__name__, flush=True)
+                raise
+            start_response("200 OK", [])
+            return [str(size).encode()]
+        """,
+    )
+    with gateway.connect() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(b"2000\r\n" + b"x" * 0x2000 + b"\r\n0\r\nHost: b\r\n\r\n")
+        assert client.read_response().status == 400
+        client.expect_close()
+    wait_until(lambda: "read failed:" in gateway.output, "the handler's read has failed")
+
+
+@pytest.mark.parametrize("host", [b"Host:", b"Host: "])
+def test_an_empty_host_is_served(client: WireClient, host: bytes) -> None:
+    """RFC 9112 §3.2: where the target URI has no authority; checks of health send it."""
+    client.send(b"GET /x HTTP/1.1\r\n" + host + b"\r\n\r\n")
+    found = environ(client.read_response())
+    assert found["HTTP_HOST"] == ""
+    assert found["SERVER_NAME"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("first", "status", "code"),
+    [
+        (b"BREW / HTTP/1.1", 501, "NotImplemented"),
+        (b"get / HTTP/1.1", 501, "NotImplemented"),
+        (b"PRI * HTTP/2.0", 505, "HTTPVersionNotSupported"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 1 << 20])
+def test_methods_and_versions_that_are_not_served(
+    client: WireClient, first: bytes, status: int, code: str, size: int
+) -> None:
+    client.send_in_pieces(first + b"\r\nHost: a\r\n\r\n", size)
+    response = client.read_response()
+    assert (response.status, response.json()["ErrorCode"]) == (status, code)
+    client.expect_close()
+
+
+def test_tls_to_a_plain_port_is_told_once(start_gateway: Callable[..., Gateway]) -> None:
+    gateway = start_gateway("recording:handler")
+    for _ in range(3):
+        context = ssl.create_default_context()
+        with (
+            socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as plain,
+            pytest.raises(OSError, match=r"SSL|reset"),
+        ):
+            context.wrap_socket(plain, server_hostname="localhost")
+    wait_until(lambda: "spoke TLS" in gateway.errors, "the log tells it")
+    with gateway.connect() as client:
+        assert client.ask().status == 200
+    assert gateway.errors.count("spoke TLS") == 1
 
 
 def test_a_streamed_answer_is_chunked_and_keeps_the_connection(streaming: Gateway) -> None:

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 import requests
@@ -83,11 +84,12 @@ def padded(size: int) -> bytes:
 
 
 def many_short_fields(size: int) -> bytes:
-    """As many as there may be by number, and as short."""
-    count = min(500, size - 5)
-    length, longer = divmod(size - 5, count)
-    names = [b"a" * (length + (number < longer)) for number in range(count)]
-    return b"Host: a\r\n" + b"".join([name + b":\r\n" for name in names])
+    count = (size - 5) // 17
+    return (
+        b"Host: a\r\n"
+        + b"a: %b\r\n" % (b"b" * 16) * (count - 1)
+        + b"a: %b\r\n" % (b"b" * (size - 5 - 17 * (count - 1) - 1))
+    )
 
 
 def dropped_fields(size: int) -> bytes:
@@ -117,6 +119,44 @@ def test_each_request_of_a_connection_has_the_whole_limit(recorder: Gateway) -> 
         client.send((b"GET / HTTP/1.1\r\n" + one_long_field(8 * KIB) + b"\r\n") * 5)
         for _ in range(5):
             assert client.read_response().status == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "most"), [((), 512), (("--max-header-fields", "20"), 20)], ids=["default", "own"]
+)
+def test_number_of_fields(start_gateway: StartGateway, options: tuple[str, ...], most: int) -> None:
+    gateway = start_gateway("recording:handler", *options)
+    for excess in (-1, 0, 1):
+        fields = b"Host: a\r\n" + b"a:b\r\n" * (most - 1 + excess)
+        check(gateway, b"GET /TOKEN HTTP/1.1\r\n" + fields + b"\r\n", excess <= 0)
+
+
+def test_number_of_fields_with_plain_errors(start_gateway: StartGateway) -> None:
+    gateway = start_gateway("recording:handler", "--error-style", "plain")
+    with gateway.connect() as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a:b\r\n" * 512 + b"\r\n")
+        response = client.read_response()
+        assert response.status == 431
+        assert response.json()["code"] == "HeadersTooLarge"
+        client.expect_close()
+
+
+def test_open_and_waiting_heads_of_very_many_fields_cost_little_memory(
+    start_gateway: StartGateway,
+) -> None:
+    """As tuples of texts, fields of two bytes took thirty times their bytes, for a minute."""
+    gateway = start_gateway("recording:handler")
+    names = [b"%c%c:\r\n" % (one, two) for one in range(97, 117) for two in range(97, 122)]
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n" + b"".join(names)
+    with gateway.connect() as first:
+        first.ask()
+        before = gateway.status_value("VmRSS")
+        with ExitStack() as stack:
+            for number in range(400):
+                client = stack.enter_context(gateway.connect())
+                client.send(head + b"\r\n" * (number % 2))
+            first.ask()
+            assert gateway.status_value("VmRSS") - before < 16 * KIB
 
 
 # Path and query.
