@@ -49,8 +49,10 @@ def load(target: str) -> Handler:
     an import may raise, KeyboardInterrupt alone passes through.
     """
     module_path, attribute = _parse(target)
-    module = _import(module_path, attribute)
-    require_real_threads()
+    try:
+        module = _import(module_path, attribute)
+    finally:
+        require_real_threads()  # Greenlets may also be why the import has failed.
     handler = _find(module_path, attribute, module)
     if not callable(handler):
         cause = f"{attribute!r} is {describe(handler)}, which cannot be called"

@@ -16,7 +16,9 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 @pytest.fixture(scope="module")
 def generous(start_shared_gateway: StartGateway) -> Gateway:
     """With a limit on headers far beyond Function Compute's."""
-    return start_shared_gateway("recording:handler", "--max-header-bytes", "1MB")
+    return start_shared_gateway(
+        "recording:handler", "--max-header-bytes", "1MB", "--max-header-fields", "8192"
+    )
 
 
 @pytest.mark.parametrize("fields", [8191, 8192, 8193])

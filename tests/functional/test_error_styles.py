@@ -344,6 +344,11 @@ def test_failures_of_functions_are_told_as_2_tells_them(third: Gateway) -> None:
 
 
 def test_the_ids_of_3_are_those_of_the_context(third: Gateway) -> None:
+    def is_served() -> bool:
+        with third.connect() as client:
+            return client.ask("/fine").status == 200
+
+    wait_until(is_served, "another worker has taken over from one that was stuck")
     ids = set()
     with third.connect() as client:
         for _ in range(600):  # More than two batches.
