@@ -18,6 +18,9 @@ _MAX_EXTENSIONS: Final = 16 * 1024
 """Bytes of line overhead that all chunks of a body may have beyond one line end each."""
 
 
+_LEAST_EXTENSION: Final = 32
+"""Bytes that an extension counts at least: each costs the loop some µs, however short it is."""
+
 _MAX_TRAILER_LINE: Final = 8 * 1024
 """Bytes of one field line in a trailer section: what is open is put together again each time."""
 
@@ -228,7 +231,9 @@ class Chunked:
         match = grammar.CHUNK_LINE.fullmatch(line)
         if match is None:
             raise MalformedRequest("malformed chunk size or extension")
-        self._overhead += len(line) - len(match[1])
+        more = len(line) - len(match[1])
+        if more:
+            self._overhead += max(more, _LEAST_EXTENSION)
         if self._overhead > _MAX_EXTENSIONS:
             raise MalformedRequest("the chunk extensions are too long")
         size = self._missing = int(match[1], 16)

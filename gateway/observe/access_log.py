@@ -6,7 +6,6 @@ than a line does.  What does not change from one line to the next is remembered:
 on the head, which equal requests of a connection share; the time's text for as long as it is true.
 """
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from json import JSONEncoder
@@ -167,12 +166,24 @@ def _escaped(said: _Said, escape: Callable[[str], str]) -> _Said:
 # The combined format of Apache, with request id and milliseconds behind it, and the code of what
 # the gateway has refused.
 
-_ODD: Final = re.compile(r"[^ !#-\[\]-~]")
+
+class _Escapes(dict[int, str | int]):
+    """What stands for a character, by its number: a table is ten times as fast as a pattern."""
+
+    def __missing__(self, code: int) -> str | int:
+        is_plain = 0x20 <= code < 0x7F and code not in b'"\\'
+        escape = code if is_plain else f"\\x{code:02x}"
+        if code <= 0xFF:
+            self[code] = escape
+        return escape
+
+
+_ESCAPES: Final = _Escapes()
 
 
 def _text_escape(text: str) -> str:
     """As Apache does: the bytes that came, and a quote and a backslash, in hexadecimal."""
-    return _ODD.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return text.translate(_ESCAPES)
 
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
