@@ -76,14 +76,17 @@ class Listener:
         new_protocol: Callable[[], asyncio.BaseProtocol],
         count: Callable[[], int],
         counts: Counts | None = None,
+        *,
         patience: Callable[[], float] = lambda: 0.0,
+        room: Callable[[], int] = lambda: _BATCH,
     ) -> None:
         """Accept from now on at `sock`, which is closed in the end.
 
         `count` tells how many connections this worker has, or how much it has to do in their place;
         `counts` those of all workers, `None`: there are no others.  `patience` tells for how many
         seconds it leaves connections to the one that has least, without a sign of life from it; a
-        moment at the least.
+        moment at the least.  `room` tells how many more connections there may be: at the cap a
+        turn accepts one, so that the loop sees who has left before the next.
         """
         self._loop = loop
         self._socket = sock
@@ -94,6 +97,7 @@ class Listener:
         self._count = count
         self._counts = counts
         self._patience = patience
+        self._room = room
         self._sign: object = None
         self._heard_at = 0.0
         """When the one that has least gave another sign of life."""
@@ -225,7 +229,7 @@ class Listener:
     def _accept_batch(self) -> None:
         counts = self._counts
         mine = self._count() + len(self._arriving)
-        for _ in range(_BATCH):
+        for _ in range(max(1, min(_BATCH, self._room()))):
             if counts is not None:
                 counts.note(mine)
                 if not self._may_take(mine, counts.least()):

@@ -384,7 +384,7 @@ async def _serve(
         main_thread.on_late_signal = server.on_late_signal
         signals = ()
         assert isinstance(function, WsgiBridge)
-        checks.append(_ending_behind_overrun(server, site, function, post.link))
+        sweep.add(_ending_behind_overrun(server, site, function, post.link))
     await server.run(post.sock, post.on_ready, signals)
     if post.link is None:
         instance.require_no_failure()

@@ -156,6 +156,7 @@ class Server:
         if self._is_alone:
             self._sweep.add(self._check_liveness)
         self._sweep.start()
+        self._liveness.look()  # Also has the loop open what it keeps for connections.
         on_ready()
         await self._stop.wait()
         await self._drain(listener, sock)
@@ -169,9 +170,19 @@ class Server:
     def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> Listener:
         if self._load is None:
             count = self._site.connections.__len__
-            return Listener(loop, sock, self._admission, count, self._counts)
+            return Listener(
+                loop, sock, self._admission, count, self._counts, room=self._admission.room
+            )
         load = self._load
-        return Listener(loop, sock, self._admission, load.count, self._counts, load.patience)
+        return Listener(
+            loop,
+            sock,
+            self._admission,
+            load.count,
+            self._counts,
+            patience=load.patience,
+            room=self._admission.room,
+        )
 
     def on_signal(self, number: int) -> None:
         """Drain; end at once when it is not the first one.  On the loop."""

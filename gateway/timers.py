@@ -1,17 +1,19 @@
 """Timers of what keeps itself going: the sweep of deadlines, and the beats for the supervisor."""
 
-import asyncio
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import asyncio
 
 _UNTIL_THERE_IS_MEMORY: Final = 0.01
 """Seconds between two attempts."""
 
 
 def call_later(
-    loop: asyncio.AbstractEventLoop, seconds: float, callback: Callable[[], object]
-) -> asyncio.TimerHandle:
+    loop: "asyncio.AbstractEventLoop", seconds: float, callback: Callable[[], object]
+) -> "asyncio.TimerHandle":
     """Have `callback` called once, also when there is no memory for a timer at first.
 
     What sets its own timer anew each time would never be called again if that failed once.  So the

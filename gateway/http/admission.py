@@ -59,8 +59,7 @@ class Admission:
 
     def __call__(self) -> asyncio.Protocol:
         """The protocol of one more connection."""
-        room = self._max_connections - len(self._site.connections) - self.arriving()
-        if room > 0 or self._make_room():
+        if self.room() > 0 or self._make_room():
             return self.admit()
         self._site.troubles.turned_away.note()
         return TurnedAway(self._site, self._tell)
@@ -74,6 +73,10 @@ class Admission:
             told.popitem(last=False)[0].close()
         # It stands beyond the cap: who came for its room would, too.
         told[Lingering(self._site, transport, _LINGER, makes_room=False)] = None
+
+    def room(self) -> int:
+        """How many more connections there may be."""
+        return self._max_connections - len(self._site.connections) - self.arriving()
 
     def is_full(self) -> bool:
         """Whether connections hold half of what they may, and so most of the open files."""

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -177,6 +178,7 @@ def test_the_log_of_a_killed_worker_waits_for_its_reader(
         with gateway.connect() as client:
             for _ in range(40):
                 assert client.ask("/", fields=agent).status == 200
+        time.sleep(0.05)  # The last line is made behind its answer.
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda worker=worker: gateway.worker_pids not in ([], [worker]), "another")
     lines: list[str] = []

@@ -32,6 +32,9 @@ LONGEST: Final = 8000
 _NGINX: Final = {
     "the method TRACE": "not allowed there",
     "a request in the body of TRACE": "not allowed there",
+    "an empty Host": "it refuses it",
+    "a Host of white space": "it refuses it",
+    "an empty Host beside an absolute target": "it refuses it",
     "OPTIONS *": "it knows no target but paths",
     "percent-encoding": "it decodes the path, and refuses NUL",
     "an incomplete percent-encoding": "it decodes the path",
@@ -58,6 +61,7 @@ _HAPROXY: Final = {
     "absolute form with a query alone": "it refuses another authority than Host",
     "absolute form by TLS": "it refuses another authority than Host",
     "absolute form, IPv6": "it refuses another authority than Host",
+    "an empty Host beside an absolute target": "it refuses another authority than Host",
     "an upgrade to WebSocket": "it refuses one without a key",
 }
 OTHERWISE: Final = {
@@ -216,7 +220,7 @@ _FRAGMENTS = st.sampled_from(
 _BODIES = st.lists(_FRAGMENTS | st.binary(max_size=40), max_size=6)
 
 _EXTENSIONS = st.sampled_from([b"", b"", b";a", b";a=b", b';a="b;\\"c"', b";a;b=c"])
-_TRAILERS = st.sampled_from([b"", b"", b"X-X-T: 1\r\n", b"Content-Length: 5\r\nX-X-T:\r\n"])
+_TRAILERS = st.sampled_from([b"", b"", b"X-X-T: 1\r\n", b"Accept: 5\r\nX-X-T:\r\n"])
 
 
 @st.composite

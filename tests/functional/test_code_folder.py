@@ -64,7 +64,8 @@ def test_a_failure_deep_in_the_imports_is_shown_whole(tmp_path: Path, word: str)
     assert done.returncode == 2
     first, *rest = done.stderr.splitlines()
     assert first == (
-        "gateway: error: Module initialization error: 'host': KeyError at services.py:2"
+        "gateway: error: Module initialization error: 'host': KeyError at services.py:2 "
+        "[UserCodeError]"
     )
     assert all(line.startswith("  | ") for line in rest)
     files = [line for line in rest if "File " in line]

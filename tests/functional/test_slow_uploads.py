@@ -184,5 +184,5 @@ def test_a_body_that_comes_in_earnest_makes_no_room_and_newcomers_are_told(
                 newcomer.request("/")
             assert [newcomer.read_response().status for newcomer in newcomers] == [503] * 60
         assert all(not client.has_answer_within(0.01) for client in clients)
-    assert "connections were turned away" in gateway.errors
+    wait_until(lambda: "connections were turned away" in gateway.errors, "it is told")
     tally(faults=20, refused=60)

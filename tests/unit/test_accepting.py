@@ -50,7 +50,7 @@ class Site:
             self._new_protocol,
             self.connections.__len__,
             self.counts,
-            lambda: patience,
+            patience=lambda: patience,
         )
 
     def _new_protocol(self) -> asyncio.Protocol:
