@@ -53,7 +53,7 @@ log = logger("gateway.connection")
 _MAX_PENDING: Final = 64 * 1024
 """Unparsed bytes behind a running request, beyond which reading pauses."""
 
-_LITTLE: Final = 4096
+_LITTLE: Final = 1024
 """Bytes of a head that waits for its body, up to which they are not worth being counted."""
 
 _LATE_LINGER: Final = 2.0
@@ -416,9 +416,8 @@ class Connection(asyncio.Protocol):
     def _receive(self, exchange: Exchange, head: RequestHead, rest: bytes) -> None:
         """Begin with a body of which `rest` is there."""
         reception = self._reception = Reception(exchange, head, self._flow)
-        size = self._parser.size
-        if size > _LITTLE:
-            self._count(size)
+        if len(self._parser.last_raw) > _LITTLE:
+            self._count(self._parser.size)
             if exchange.is_done:
                 return  # There was no memory for it.
         if rest or self.saw_eof:

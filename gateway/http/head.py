@@ -283,3 +283,13 @@ def body_too_large(limit: int) -> BodyTooLarge:
 def too_many_fields(limit: int) -> HeadersTooLarge:
     """The refusal of a head of more than `limit` fields."""
     return HeadersTooLarge(f"the request has more than {limit} header fields")
+
+
+def is_kept_open(lines: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether the client of HTTP/1.0 lets the connection persist (RFC 9112 §9.3).
+
+    The parser looks for `keep-alive` alone, which `close` beats, and in `Proxy-Connection` too.
+    """
+    options = b",".join(value for name, value in lines if name.lower() == b"connection")
+    names = {option.strip(b" \t").lower() for option in options.split(b",")}
+    return b"keep-alive" in names and b"close" not in names

@@ -16,7 +16,6 @@ load generators say the same thing all day.  The memory is one head, of the same
 no client can learn from it what another has sent.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 import httptools
@@ -28,11 +27,10 @@ from gateway.errors import (
     Refusal,
 )
 from gateway.http.fields import FEW, FieldNames, pack_lines, unpack_lines
-from gateway.http.head import RequestHead, body_too_large, too_many_fields
+from gateway.http.head import RequestHead, body_too_large, is_kept_open, too_many_fields
 from gateway.http.parser_words import in_our_words
 from gateway.http.request_line import (
     MAX_EMPTY_LINES,
-    begins_with_preface,
     check_beginning,
     is_http_1_0,
     method_of,
@@ -65,11 +63,11 @@ class HeadParser:
 
     __slots__ = (
         "_counted",
+        "_has_method",
         "_held",
         "_is_complete",
         "_keep_alive",
         "_last",
-        "_last_raw",
         "_limits",
         "_lines",
         "_names",
@@ -79,6 +77,7 @@ class HeadParser:
         "_raw",
         "_size",
         "_target",
+        "last_raw",
         "refused",
         "rest",
     )
@@ -98,8 +97,8 @@ class HeadParser:
         """The open head's lines before those, as few bytes: it may wait for its end for long."""
         self._size = self._counted = 0
         """Names and values of all lines up to the first `_counted`: none is counted twice."""
-        self._is_complete = self._keep_alive = False
-        self._last_raw = b""
+        self._is_complete = self._keep_alive = self._has_method = False
+        self.last_raw = b""
         """The bytes of the head before this one; empty: forgotten."""
         self._last: RequestHead | None = None
         self.rest = b""
@@ -114,7 +113,7 @@ class HeadParser:
     @property
     def size(self) -> int:
         """About as many bytes as the open head takes, or else the last one."""
-        return _PER_BYTE * (len(self._raw) + len(self._held) or len(self._last_raw))
+        return _PER_BYTE * (len(self._raw) + len(self._held) or len(self.last_raw))
 
     def is_head_request(self, data: bytes) -> bool:
         """Whether the open head, which may be refused at any byte, has the method HEAD.
@@ -126,7 +125,7 @@ class HeadParser:
 
     def forget(self) -> None:
         """Give up what is remembered of the last head: none may come for a while."""
-        self._last_raw = b""
+        self.last_raw = b""
         self._last = None
 
     def close(self) -> None:
@@ -139,7 +138,7 @@ class HeadParser:
         Raises:
             Refusal: the head is none that may be served.
         """
-        if data == self._last_raw and not self._raw:  # Not even searched: 3 % of a small request.
+        if data == self.last_raw and not self._raw:  # Not even searched: 3 % of a small request.
             self.rest = b""
             return self._last
         while True:
@@ -156,7 +155,7 @@ class HeadParser:
                 piece, self.rest = data[:end], data[end:]
             else:
                 piece, self.rest = data, b""
-            if piece == self._last_raw and not self._raw:  # With a body or a request behind it.
+            if piece == self.last_raw and not self._raw:  # With a body or a request behind it.
                 return self._last
             if len(piece) > self._limits.small_head and self._has_many_lines(piece):
                 piece, self.rest = data[:_TOGETHER], data[_TOGETHER:]
@@ -166,8 +165,6 @@ class HeadParser:
             self._raw += piece
             if not self._target and len(self._raw) > MAX_EMPTY_LINES:
                 skip_empty_lines(self._raw)
-            if begins_with_preface(self._raw):
-                raise version_not_supported()
             if not self.rest:
                 return None
             data = self.rest  # Empty lines before a request line (RFC 9112 §2.2).
@@ -207,10 +204,11 @@ class HeadParser:
         except httptools.HttpParserUpgrade:
             pass  # The upgrade is not taken up, which RFC 9110 §7.8 leaves to the server.
         except httptools.HttpParserError as error:
-            self._check_sizes()
             self._explain(self._raw + piece, str(error))
             self._parser = _Stopped(self)
         if not self._is_complete:
+            if not self._has_method:
+                self._check_method(self._raw + piece)
             self._check_sizes()
             if len(self._lines) > FEW:
                 self._pack()
@@ -222,15 +220,22 @@ class HeadParser:
 
         `reason` is the parser's, whose words nobody is told.
         """
-        check_beginning(raw)
-        method = method_of(raw)
-        if method is None:
+        self._check_method(raw)
+        self._check_sizes()
+        if not self._has_method:
             return
-        if not _is_known(method):
-            raise unknown_method() from None
         if reason == "Invalid HTTP version":
             raise version_not_supported() from None
         raise MalformedRequest(in_our_words(reason)) from None
+
+    def _check_method(self, raw: bytes) -> None:
+        """Refuse a method that is none, as soon as it has come whole: before all other faults."""
+        check_beginning(raw)
+        method = method_of(raw)
+        if method is not None:
+            if not _is_known(method):
+                raise unknown_method() from None
+            self._has_method = True
 
     def _pack(self) -> None:
         """Keep the lines of the open head in fewer bytes: a client may leave it open."""
@@ -260,20 +265,21 @@ class HeadParser:
 
     def _take_head(self, raw: bytes) -> RequestHead:
         limits = self._limits
+        parser = self._parser
+        method = parser.get_method()
+        text = _METHODS.get(method) or _other(method, raw)
         if len(raw) > limits.small_head:
             self._check_sizes()
         if self._packed:
             self._lines = unpack_lines(self._packed) + self._lines
             self._packed = b""
             self._packed_count = 0
-        parser = self._parser
-        method = parser.get_method()
         target = self._target
         version_at = len(method) + 1 + len(target)
         is_old = raw[version_at : version_at + 11] != _HTTP_1_1 and is_http_1_0(raw, version_at)
-        head = RequestHead(_METHODS.get(method) or _other(method), is_old, self._keep_alive)
+        head = RequestHead(text, is_old, self._keep_alive)
         if is_old and self._keep_alive:
-            head.keep_alive = _is_kept_open(self._lines)
+            head.keep_alive = is_kept_open(self._lines)
         try:
             if len(self._lines) <= FEW:
                 head.set_fields(self._lines, self._names, head.set_target(target))
@@ -291,8 +297,8 @@ class HeadParser:
         self._raw = self._target = b""
         self._lines = []
         self._size = self._counted = 0
-        self._is_complete = False
-        self._last_raw = raw
+        self._is_complete = self._has_method = False
+        self.last_raw = raw
         self._last = head
         return head
 
@@ -315,20 +321,13 @@ _METHODS: Final = {
 }
 
 
-def _is_kept_open(lines: Sequence[tuple[bytes, bytes]]) -> bool:
-    """Whether the client of HTTP/1.0 lets the connection persist (RFC 9112 §9.3).
-
-    The parser looks for `keep-alive` alone, which `close` beats, and in `Proxy-Connection` too.
-    """
-    options = b",".join(value for name, value in lines if name.lower() == b"connection")
-    names = {option.strip(b" \t").lower() for option in options.split(b",")}
-    return b"keep-alive" in names and b"close" not in names
-
-
-def _other(method: bytes) -> str:
-    if method == b"PRI":  # To the parser it is a method like others.
-        raise version_not_supported()
-    return method.decode("ascii")
+def _other(method: bytes, raw: bytes) -> str:
+    """The text of a method that is less often asked for, or of another protocol."""
+    check_beginning(raw)
+    if not _is_known(method):
+        raise unknown_method()
+    text = _METHODS[method] = method.decode("ascii")  # The parser knows some forty.
+    return text
 
 
 class _Stopped(httptools.HttpRequestParser):

@@ -39,13 +39,8 @@ _FIRST_WORDS: Final = ((b"SSH-", "SSH"), (b"PROXY ", "the PROXY protocol"))
 """RFC 4253 §4.2; proxy-protocol.txt, section 2.1."""
 
 
-def begins_with_preface(raw: bytes) -> bool:
-    """Whether a head begins as HTTP/2 does; to the parser it is a request that goes on."""
-    return _PREFACE in raw[: MAX_EMPTY_LINES + 4] and raw.lstrip(b"\r\n").startswith(_PREFACE)
-
-
 def check_beginning(raw: bytes) -> None:
-    """Look at the first word of a head that the parser does not take.
+    """Look at the first word of a head, whether or not it has come whole.
 
     Raises:
         Refusal: it is no method, nor the beginning of one.

@@ -126,7 +126,7 @@ REQUEST_LINES = [
         refused(f"the protocol {protocol}", "RFC 9112 §2.3", get(first=b"GET /x " + protocol.encode()))
         for protocol in ("RTSP/1.0", "ICE/1.0", "HTTPS/1.1", "HTP/1.1", "1.1", "HTTP 1.1", "HTTP", "/1.1")
     ],
-    refused("a request of RTSP", "RFC 9112 §2.3", get(first=b"DESCRIBE /x RTSP/1.0")),
+    refused("a request of RTSP", "RFC 9112 §2.3", get(first=b"DESCRIBE /x RTSP/1.0"), 501),
     refused("a request of ICE", "RFC 9112 §2.3", get(first=b"SOURCE /x ICE/1.0")),
     refused("the preface of HTTP/2", "RFC 9113 §3.4", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     refused("no request line", "RFC 9112 §3", b"Host: a\r\n\r\n"),

@@ -330,6 +330,8 @@ REFUSED = [
     (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", VersionNotSupported),
     (b"\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", VersionNotSupported),
     (request(first=b"PRI / HTTP/1.1"), VersionNotSupported),
+    (b"PRI *\n\r\n", VersionNotSupported),
+    (b"PRI *\r\n\r\n", VersionNotSupported),
     (request(first=b"get / HTTP/1.1"), NotImplementedByGateway),
     (request(first=b"Get / HTTP/1.1"), NotImplementedByGateway),
     (request(first=b"G / HTTP/1.1"), NotImplementedByGateway),
@@ -338,6 +340,11 @@ REFUSED = [
     (request(first=b"BREW pot HTCPCP/1.0"), NotImplementedByGateway),
     (request(first=b"!#$%&'*+-.^_`|~09 / HTTP/1.1"), NotImplementedByGateway),
     (request(first=b"DESCRIBE / HTTP/1.1"), NotImplementedByGateway),
+    (request(first=b"DESCRIBE / RTSP/1.0"), NotImplementedByGateway),
+    (request(first=b"DESCRIBE /" + b"x" * 5000 + b" HTTP/1.1"), NotImplementedByGateway),
+    (request(first=b"PRI /" + b"x" * 5000 + b" HTTP/1.1"), VersionNotSupported),
+    (b"\nPRI / HTTP/1.1\r\n\r\n", MalformedRequest),
+    (b"\nBREW / HTTP/1.1\r\n\r\n", MalformedRequest),
     (b"\r\n" + request(first=b"BREW / HTTP/1.1"), NotImplementedByGateway),
     (request(first=b"M" * 63 + b" / HTTP/1.1"), NotImplementedByGateway),
     (request(first=b"M" * 64 + b" / HTTP/1.1"), NotImplementedByGateway),
@@ -659,7 +666,7 @@ def test_many_small_fields_cost_few_bytes(is_open):
         parser = new_parser()
         head, _ = feed(parser, segments)
         assert (head is None) == is_open
-        kept = kept_bytes([parser._raw, parser._lines, parser._packed, parser._last_raw, head])
+        kept = kept_bytes([parser._raw, parser._lines, parser._packed, parser.last_raw, head])
         assert kept < 6 * len(data) + 4096
         assert parser.size >= 4 * len(data)
 
