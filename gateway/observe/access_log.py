@@ -21,7 +21,7 @@ from gateway.observe.line_writer import LineWriter
 from gateway.observe.redaction import QUERIES
 
 _CLOSE_SECONDS: Final = 2.0
-"""In which a reader may take the end of the log."""
+"""In which a reader must take something of the end of the log, to be waited for."""
 
 
 class _Said(NamedTuple):

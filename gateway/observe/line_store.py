@@ -9,14 +9,17 @@ once, so they need no lock against the workers that write at the same time.
 import sys
 from collections import deque
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
 from gateway.observe.line_buffer import LineBuffer
+from gateway.observe.line_writer import CLOSE_MOST
 from gateway.outlet import Outlet
 
 _PIECE: Final = 4096
 """Bytes that a pipe takes whole (PIPE_BUF on Linux)."""
+
+_RETRY_SECONDS: Final = 0.001
 
 _MOST_KEPT: Final = 16 * 1024 * 1024
 """Bytes for a reader that has stopped; what further workers leave behind is dropped."""
@@ -68,8 +71,12 @@ class LineStore:
                         pieces.popleft()
         return not pieces
 
-    def close(self, seconds: float) -> None:
-        """Write what is left, within so many seconds."""
-        until = monotonic() + seconds
-        while not self.flush() and self._outlet is not None and monotonic() < until:
-            self._outlet.await_room(min(0.05, max(0.0, until - monotonic())))
+    def close(self, seconds: float, most: float = CLOSE_MOST) -> None:
+        """Write what is left; for `seconds` and `most` see `LineWriter.close`."""
+        end = monotonic() + most
+        until, left = monotonic() + seconds, self._size
+        while not self.flush() and self._outlet is not None and monotonic() < min(until, end):
+            if self._size < left:
+                until, left = monotonic() + seconds, self._size
+            self._outlet.await_room(0.05)
+            sleep(_RETRY_SECONDS)  # There may be room, but not for a whole piece.

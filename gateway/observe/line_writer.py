@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
+from time import monotonic
 from typing import Final
 
 from gateway.loggers import logger
@@ -31,6 +32,9 @@ _WAKE_BYTES: Final = 128 * 1024
 
 _RETRY_SECONDS: Final = 1.0
 """Between two attempts to write where an error came back: a full disk may have room again."""
+
+CLOSE_MOST: Final = 6.0
+"""Seconds for a reader that takes the end of the log, but slowly."""
 
 _LINGER_SECONDS: Final = 0.005
 """In which further lines of those that are wanted soon gather, and wake nobody."""
@@ -59,6 +63,8 @@ class LineWriter:
         self._tell_dropped = tell_dropped
         self._is_full = self._is_awake = self._has_failed = self._lingers = False
         self._dropped = 0
+        self._written = 0
+        """Bytes; `close` looks whether there are more."""
         self._drop_lock = Lock()
         self._wakes: SimpleQueue[None] = SimpleQueue()
         self._closing = Event()
@@ -93,14 +99,19 @@ class LineWriter:
             self._lingers = True
             self._wake()
 
-    def close(self, seconds: float) -> None:
-        """Write what is queued and close the descriptor; wait `seconds` for that at the most.
+    def close(self, seconds: float, most: float = CLOSE_MOST) -> None:
+        """Write what is queued and close the descriptor.
 
-        What has not left by then may be lost, which is logged.
+        A reader that takes nothing for `seconds` is not waited for, and a slow one for up to `most`
+        seconds.  What has not left by then may be lost, which is logged.
         """
         self._closing.set()
         self._wake()
-        self._thread.join(seconds)
+        until = monotonic() + most
+        written = -1
+        while self._thread.is_alive() and written != self._written and monotonic() < until:
+            written = self._written
+            self._thread.join(min(seconds, most))
         if self._thread.is_alive() or not self._buffer.is_empty or self._dropped:
             left = self._buffer.rest().count(b"\n") + self._dropped
             log.warning("the log was not taken to its end: %d lines or more are left", left)
@@ -188,6 +199,7 @@ class LineWriter:
                 self._closing.wait(_RETRY_SECONDS)
             else:
                 self._buffer.advance(written)
+                self._written += written
                 data = data[written:]
                 self._has_failed = False
         return True

