@@ -62,13 +62,15 @@ def _compared(revision: str | None) -> str:
 
 
 def unpack(revision: str, folder: Path) -> None:
-    """Put the gateway of `revision` into `folder`.
+    """Put the gateway of `revision` into `folder`, and what makes its requests.
+
+    Modules move from one revision to another, so each brings the script that knows its own.
 
     Raises:
         UsageError: git has none.
     """
     # A name like an option would be one.
-    command = ["git", "-C", str(ROOT), "archive", "--end-of-options", revision, "gateway"]
+    command = ["git", "-C", str(ROOT), "archive", "--end-of-options", revision, "gateway", "bench"]
     try:
         done = subprocess.run(command, capture_output=True, check=False)
     except FileNotFoundError:
@@ -112,7 +114,7 @@ def _callgrind(output: Path) -> list[str]:
 
 def _run(command: Sequence[str], folder: Path) -> None:
     # Nothing of the caller's environment: strings in memory that differ would be noise.
-    environ = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT), "PATH": "/usr/local/bin:/usr/bin"}
+    environ = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(folder), "PATH": "/usr/local/bin:/usr/bin"}
     try:
         done = subprocess.run(
             command,
