@@ -495,7 +495,7 @@ class Connection(asyncio.Protocol):
             # RFC 9110 §9.3.2: whatever is wrong with a HEAD, its answer has no content.
             has_body = head is not None or not self._parser.is_head_request(fed)
             if isinstance(refusal, MalformedRequest) and refusal.spoken:
-                site.foreign.note(refusal.spoken, site.loop.time())
+                site.troubles.note_foreign(refusal.spoken, site.loop.time())
             is_unknown = not (self._is_ready or self.is_announced)
             if site.record is not None and is_unknown and self._transport is not None:
                 self.peer = peer_of(self._transport.get_extra_info("socket"))
