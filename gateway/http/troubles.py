@@ -56,6 +56,12 @@ class Troubles:
             "requests that had not come whole took too much memory",
             "if these are no attack, give more --workers",
         )
+        self.without_descriptor = Trouble(
+            log,
+            "connections were closed",
+            "the system had no descriptor for their answers",
+            "raise the limit of open files, or lower --max-connections",
+        )
         self.without_preface = Trouble(
             logger("gateway.proxy_protocol"),
             "connections were closed",
@@ -89,6 +95,7 @@ class Troubles:
             self.starved,
             self.slow_uploads,
             self.shed,
+            self.without_descriptor,
             self.without_preface,
             *self._foreign.values(),
         )
