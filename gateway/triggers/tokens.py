@@ -21,6 +21,7 @@ from gateway.errors import (
     TokenNotMeant,
     VerifierBusy,
 )
+from gateway.http.fields import lines_of
 from gateway.http.gate import Deferral
 from gateway.http.head import RequestHead
 from gateway.remembered import Remembered
@@ -215,7 +216,7 @@ class TokenCheck:
 
 
 def _token_of(head: RequestHead) -> bytes:
-    values = [value for name, value in head.fields if name.lower == b"authorization"]
+    values = [value for name, value in lines_of(head.fields) if name == b"authorization"]
     if not values:
         raise TokenMissing("required HTTP header Authorization was not specified")
     scheme, _, token = values[0].partition(b" ")
