@@ -155,7 +155,7 @@ class PackedFields:
             yield names.get(lower) or names.classify(lower), value
 
     def lines(self) -> list[tuple[bytes, bytes]]:
-        """Names in lower case and values.  Takes a fifth of the time of a look at what they mean."""
+        """Names in lower case and values, in a fifth of the time that their meanings take."""
         return unpack_lines(self._lines)
 
 

@@ -15,13 +15,14 @@ next parameter.  A line break in a path could be the beginning of the query, and
 
 import asyncio
 import hmac
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from string import hexdigits
 from time import time
 from typing import Final, NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from gateway.errors import (
     CredentialMissing,
@@ -54,13 +55,16 @@ _EXPIRES: Final = names.QUERY_EXPIRES.encode()
 _KEY_ID: Final = names.QUERY_ACCESS_KEY_ID.encode()
 _TOKEN: Final = names.QUERY_SECURITY_TOKEN.encode()
 
-_MOST_SIGNED: Final = 256
-"""Parameters and `x-fc-*` fields together.  The event loop sorts them: more would take a millisecond
-and longer, and whoever sends them needs no key."""
+_MOST_SIGNED: Final = 200
+"""Parameters and `x-fc-*` fields together.  The event loop sorts them.  More would take it longer
+than a millisecond, and whoever sends them needs no key."""
 
 _MOST_ESCAPES: Final = 1400
 """Percent signs in path and query, for the same reason.  As many as 4 KiB of them can hold: that is
 Function Compute's limit for both."""
+
+_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+_ESCAPED: Final = {(a + b).encode(): bytes([int(a + b, 16)]) for a in hexdigits for b in hexdigits}
 
 _MOST_DIGITS: Final = 12
 """Of a time in seconds: some thirty thousand years."""
@@ -268,8 +272,17 @@ def _parameters(query: str) -> list[tuple[bytes, bytes]]:
     for item in query.encode("latin-1").replace(b"+", b" ").split(b"&"):
         if item:
             name, _, value = item.partition(b"=")
-            parameters.append((unquote_to_bytes(name), unquote_to_bytes(value)))
+            parameters.append((_unescaped(name), _unescaped(value)))
     return parameters
+
+
+def _unescaped(data: bytes) -> bytes:
+    """As `urllib.parse.unquote_to_bytes`, which takes four times as long for what is no escape."""
+    if b"%" not in data:
+        return data
+    pieces = _ESCAPE.split(data)
+    pieces[1::2] = map(_ESCAPED.__getitem__, pieces[1::2])
+    return b"".join(pieces)
 
 
 def _strings_to_sign(signed: _Signed, dates: Iterable[bytes]) -> list[bytes]:
@@ -277,7 +290,7 @@ def _strings_to_sign(signed: _Signed, dates: Iterable[bytes]) -> list[bytes]:
     head, fields, own, parameters = signed
     lines = b"".join(b"%b:%b\n" % field for field in sorted(own))
     query = b"\n".join(sorted(b"%b=%b" % parameter for parameter in parameters))
-    path = unquote_to_bytes(head.path.encode("latin-1"))
+    path = _unescaped(head.path.encode("latin-1"))
     if b"\n" in path:
         raise SignatureNotMatch("a signed path may not have a line break")
     resources = [b"%b\n%b" % (path, query)] if parameters else [path + b"\n", path]
