@@ -25,6 +25,7 @@ from typing import Any, Final, Protocol, cast
 
 from gateway.descriptors import identity_of
 from gateway.loggers import logger
+from gateway.trouble import Trouble
 
 log = logger("gateway.server")
 
@@ -42,9 +43,6 @@ _FREE: Final = 0.05
 
 _PAUSE: Final = 0.05
 """Seconds after a failure: the socket stays readable, and would keep the loop busy."""
-
-_WARN_EVERY: Final = 10.0
-"""Seconds between two lines about failures."""
 
 _LONGEST_QUEUE: Final = 65536
 """Connections that can wait to be accepted, at the most that `--backlog` allows."""
@@ -107,8 +105,12 @@ class Listener:
         self._free_until = 0.0
         self._pause: asyncio.TimerHandle | None = None
         self._paused_until = 0.0
-        self._warned_at = -_WARN_EVERY
-        self._untold = 0
+        self._failures = Trouble(
+            log,
+            "attempts to accept a connection failed",
+            "new connections wait meanwhile",
+            "if it is for descriptors or memory, raise the limit of open files or give more memory",
+        )
         self.is_open = True
         self.failure: Exception | None = None
         """Why the last attempt has failed; `None` when it has not."""
@@ -147,6 +149,8 @@ class Listener:
             self._socket.close()
         else:
             self._socket.detach()
+        with suppress(Exception):
+            self._failures.close(self._loop.time())
 
     def take_queued(self) -> None:
         """Accept all that waits, whatever the other workers have."""
@@ -157,6 +161,8 @@ class Listener:
 
     def check(self, now: float) -> None:
         """Called by the sweep: whatever has become of reader and pause, accept and go on."""
+        with suppress(Exception):  # Without memory there may be no line.
+            self._failures.check(now)
         self._settle()
         if not self.is_open or self._paused_until > now or self.is_lost:
             return
@@ -309,11 +315,5 @@ class Listener:
     def _note_failure(self, error: Exception) -> None:
         self.failure = error
         with suppress(Exception):  # Without memory there may be no line.
-            now = self._loop.time()
-            if now < self._warned_at + _WARN_EVERY:
-                self._untold += 1
-                return
-            more = f" ({self._untold} more failures before)" if self._untold else ""
-            reason = getattr(error, "strerror", None) or repr(error)
-            self._warned_at, self._untold = now, 0
-            log.warning("no connection can be accepted for the moment: %s%s", reason, more)
+            self._failures.note(last=getattr(error, "strerror", None) or repr(error))
+            self._failures.check(self._loop.time())

@@ -32,13 +32,14 @@ from gateway.http.deadlines import DeadlineSweep, sweep_interval
 from gateway.http.exchange import Exchange
 from gateway.http.site import Site, Timeouts
 from gateway.interface import Interface, check_interface, detect_interface, doubt, is_in_doubt
+from gateway.lasting_loop import run_loop
 from gateway.limits import Limits
 from gateway.liveness import Trial
 from gateway.loading import load, naming
 from gateway.loggers import logger, say
 from gateway.main_thread import MainThread
 from gateway.namesake import admit
-from gateway.server import Server, run_loop
+from gateway.server import Server
 from gateway.supervision.link import Link
 from gateway.supervision.pulse import beat_interval
 from gateway.wiring.announcement import DEMO_TARGET, counted

@@ -11,8 +11,6 @@ from functools import partial
 from time import monotonic
 from typing import Any, Final, Protocol
 
-import uvloop
-
 from gateway.accepting import Counts, Listener
 from gateway.departure import leave
 from gateway.descriptors import identity_of
@@ -21,6 +19,7 @@ from gateway.forked import leave_to_parent
 from gateway.http.admission import Admission
 from gateway.http.deadlines import DeadlineSweep
 from gateway.http.site import Application, Site
+from gateway.lasting_loop import make_lasting
 from gateway.liveness import LOOKS, Liveness
 from gateway.loggers import logger
 
@@ -141,6 +140,7 @@ class Server:
         numbers = frozenset(signals)
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_report)
+        make_lasting(loop)
         for number in numbers:
             loop.add_signal_handler(number, self.on_signal, number)
         # Not undone at the end: there is one server to a process.
@@ -321,9 +321,3 @@ def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     with suppress(Exception):
         if logging.getLogger("asyncio").hasHandlers():
             loop.default_exception_handler(context)
-
-
-def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a worker's main coroutine on a fresh uvloop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())

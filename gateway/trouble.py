@@ -1,7 +1,8 @@
 """What an operator must know of, though it happens many times a second: told in few lines.
 
 The first line comes at once, further ones with counts at most every `interval`, and a last one when
-it is over.  Who meets a trouble only counts; the sweep writes the lines.
+it is over.  Who meets a trouble only counts; the sweep writes the lines.  Who cannot wait for the
+sweep calls `check` as well.
 """
 
 import logging
@@ -21,6 +22,7 @@ class Trouble:
         "_begun_at",
         "_count",
         "_interval",
+        "_last",
         "_lock",
         "_log",
         "_mend",
@@ -48,6 +50,8 @@ class Trouble:
         self._lock = Lock()
         self._count = 0
         """Since the last line."""
+        self._last = ""
+        """What `note` was told of the last one since then."""
         self._total = 0
         """In the lines so far."""
         self._begun_at: float | None = None
@@ -56,10 +60,14 @@ class Trouble:
     def __repr__(self) -> str:
         return f"<Trouble {self._total}+{self._count} {self._what}>"
 
-    def note(self, count: int = 1) -> None:
-        """It has happened; safe in any thread."""
+    def note(self, count: int = 1, *, last: str = "") -> None:
+        """It has happened; safe in any thread.
+
+        `last` tells of the last one in a few words.  The next line quotes it.
+        """
         with self._lock:
             self._count += count
+            self._last = last
 
     def check(self, now: float) -> None:
         """Called by the sweep; `now` is `time.monotonic()`."""
@@ -83,9 +91,12 @@ class Trouble:
     def _tell(self, now: float, when: str) -> None:
         with self._lock:
             count, self._count = self._count, 0
+            last, self._last = self._last, ""
         self._total += count
         self._told_at = now
         state = f" ({self.state()})" if self.state is not None else ""
+        if last:
+            state += f" (the last: {last})"
         with suppress(Exception):  # The application may have broken the log.
             self._log.warning(
                 "%s %s%s: %s%s; %s",

@@ -151,7 +151,8 @@ class AsgiApplication:
         return True
 
     def stop(self) -> None:
-        """Cancel what still runs."""
+        """Cancel what still runs, and tell what was refused."""
+        self._refused.close(monotonic())
         for run in list(self._runs):
             run.cancel()
 

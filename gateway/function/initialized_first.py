@@ -6,6 +6,7 @@ takes no more.
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from gateway.errors import QueueFull
@@ -14,9 +15,13 @@ from gateway.function.life_cycle import LifeCycle
 from gateway.function.standing_before import StandingBefore
 from gateway.http.error_style import ErrorStyle
 from gateway.http.exchange import Exchange
+from gateway.loggers import logger
+from gateway.trouble import Trouble
 
 if TYPE_CHECKING:
     from gateway.server import ServedApplication
+
+log = logger("gateway.function")
 
 
 class InitializedFirst(StandingBefore):
@@ -43,6 +48,12 @@ class InitializedFirst(StandingBefore):
         self._limit_waiting = limit_waiting
         self._waiting: list[Exchange] = []
         self._task: asyncio.Task[None] | None = None
+        self._refused = Trouble(
+            log,
+            "requests were refused",
+            f"{limit_waiting} wait already until the function is initialised",
+            "have the initializer take less time, raise --queue, or give --initialize eager",
+        )
 
     def __repr__(self) -> str:
         return f"<InitializedFirst {self._life!r} {len(self._waiting)} waiting>"
@@ -55,6 +66,7 @@ class InitializedFirst(StandingBefore):
         elif life.failure is not None:
             self._fail(exchange, life.failure)
         elif len(self._waiting) >= self._limit_waiting:
+            self._refused.note()
             exchange.refuse(
                 QueueFull("the function is being initialised and enough requests wait for it")
             )
@@ -77,6 +89,16 @@ class InitializedFirst(StandingBefore):
     def _fail(self, exchange: Exchange, error: BaseException) -> None:
         exchange.respond_soon(*self._error_style.failure(error, exchange.request_id))
         exchange.release()
+
+    def check_deadlines(self, now: float) -> None:
+        """Give up what is past its time, and tell what was refused; `now` is the loop's time."""
+        self._refused.check(now)
+        super().check_deadlines(now)
+
+    def stop(self) -> None:
+        """No more exchanges will come."""
+        self._refused.close(monotonic())
+        super().stop()
 
     @property
     def is_idle(self) -> bool:

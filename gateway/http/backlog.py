@@ -6,9 +6,7 @@ each bounded for one connection.  Very many connections could fill the memory al
 
 from typing import Protocol
 
-from gateway.loggers import logger
-
-log = logger("gateway.connection")
+from gateway.trouble import Trouble
 
 
 class Holder(Protocol):
@@ -21,15 +19,17 @@ class Holder(Protocol):
 class Backlog:
     """Who holds how much of it."""
 
-    __slots__ = ("_held", "_limit", "_shed", "total")
+    __slots__ = ("_held", "_limit", "_trouble", "total")
 
-    def __init__(self, limit: int) -> None:
-        """`limit`, in bytes: beyond it, who has held some for the longest time gives up."""
+    def __init__(self, limit: int, trouble: Trouble) -> None:
+        """`limit`, in bytes: beyond it, who has held some for the longest time gives up.
+
+        `trouble` counts those who do.
+        """
         self._limit = limit
         self._held: dict[Holder, int] = {}
         """In the order in which they began."""
-        self._shed = 0
-        """Connections since the last sweep, for the log."""
+        self._trouble = trouble
         self.total = 0
         """Bytes that are held."""
 
@@ -43,18 +43,9 @@ class Backlog:
         while self.total > self._limit:
             oldest = next(iter(self._held))
             self.release(oldest)
-            self._shed += 1
+            self._trouble.note()
             oldest.shed()
 
     def release(self, holder: Holder) -> None:
         """It holds nothing any more, if it did."""
         self.total -= self._held.pop(holder, 0)
-
-    def check(self) -> None:
-        """Called by the sweep."""
-        if self._shed:
-            log.warning(
-                "%d connections were given up: requests that have not come whole may take %d bytes",
-                *(self._shed, self._limit),
-            )
-            self._shed = 0

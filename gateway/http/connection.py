@@ -46,9 +46,6 @@ from gateway.http.reception import Reception
 from gateway.http.response import CONTINUE
 from gateway.http.site import FIRST_REQUEST, NEXT_REQUEST, Site
 from gateway.http.socket_writer import SocketWriter
-from gateway.loggers import logger
-
-log = logger("gateway.connection")
 
 _MAX_PENDING: Final = 64 * 1024
 """Unparsed bytes behind a running request, beyond which reading pauses."""
@@ -319,7 +316,7 @@ class Connection(asyncio.Protocol):
         try:
             duplicate = duplicate_of(sock)
         except OSError as error:  # This connection ends, others go on.
-            log.warning("a connection is refused: %s", error.strerror)
+            self.site.troubles.without_descriptor.note(last=error.strerror or repr(error))
             self.abort()
             return False
         self._is_ready = True
@@ -495,7 +492,7 @@ class Connection(asyncio.Protocol):
             # RFC 9110 §9.3.2: whatever is wrong with a HEAD, its answer has no content.
             has_body = head is not None or not self._parser.is_head_request(fed)
             if isinstance(refusal, MalformedRequest) and refusal.spoken:
-                site.foreign.note(refusal.spoken, site.loop.time())
+                site.troubles.note_foreign(refusal.spoken, site.loop.time())
             is_unknown = not (self._is_ready or self.is_announced)
             if site.record is not None and is_unknown and self._transport is not None:
                 self.peer = peer_of(self._transport.get_extra_info("socket"))

@@ -49,9 +49,10 @@ class DeadlineSweep:
         self._handle = call_later(self._site.loop, self._interval, self._sweep)
 
     def stop(self) -> None:
-        """Sweep no more."""
+        """Sweep no more, and tell what only the next sweep would have told."""
         if self._handle is not None:
             self._handle.cancel()
+        self._site.troubles.close(self._site.loop.time())
 
     def _sweep(self) -> None:
         # Nothing is called here that could be spared: a handler may have left no more depth.
@@ -87,7 +88,6 @@ class DeadlineSweep:
         site.budget.settle()
         site.budget.cut_slowest(now, site.timeouts.body)
         site.troubles.check(now)
-        site.backlog.check()
         site.blocks.trim()
 
     def _report(self, error: Exception) -> None:

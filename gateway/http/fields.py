@@ -154,8 +154,19 @@ class PackedFields:
         for lower, value in unpack_lines(self._lines):
             yield names.get(lower) or names.classify(lower), value
 
+    def lines(self) -> list[tuple[bytes, bytes]]:
+        """Names in lower case and values, in a fifth of the time that their meanings take."""
+        return unpack_lines(self._lines)
+
 
 Fields = list[tuple[FieldName, bytes]] | PackedFields
+
+
+def lines_of(fields: Fields | None) -> list[tuple[bytes, bytes]]:
+    """Names in lower case and values, for who knows by the names what to do."""
+    if isinstance(fields, PackedFields):
+        return fields.lines()
+    return [(name.lower, value) for name, value in fields or ()]
 
 
 def pack_lines(lines: Sequence[tuple[bytes, bytes]]) -> bytes:

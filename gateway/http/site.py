@@ -13,7 +13,6 @@ from gateway.http.body import BodyBudget
 from gateway.http.error_style import ErrorStyle, FunctionCompute2
 from gateway.http.exchange import Exchange
 from gateway.http.fields import FieldNames
-from gateway.http.foreign import ForeignClients
 from gateway.http.troubles import Troubles
 from gateway.http.unsent import UnsentAnswers
 from gateway.limits import MIB, Limits
@@ -124,7 +123,6 @@ class Site:
         "cross_origin",
         "error_style",
         "exchange_type",
-        "foreign",
         "gate",
         "is_draining",
         "limits",
@@ -190,8 +188,7 @@ class Site:
         self.blocks = BlockPool()
         self.troubles = Troubles()
         self.unsent = UnsentAnswers(max_unsent, self.troubles.unread)
-        self.backlog = Backlog(max_backlog)
-        self.foreign = ForeignClients()
+        self.backlog = Backlog(max_backlog, self.troubles.shed)
         self.connections: set[Client] = set()
         self.is_draining = False
         self._server_field = f"Server: {server_header}\r\n" if server_header else ""

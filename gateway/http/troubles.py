@@ -1,7 +1,18 @@
 """What an operator must know of connections and bodies: the kinds, and what is to be done."""
 
+from collections.abc import Iterable
+from typing import Final
+
 from gateway.loggers import logger
 from gateway.trouble import Trouble
+
+_FOREIGN_INTERVAL: Final = 60.0
+"""Seconds between two lines on one other protocol: monitors and scanners come again and again."""
+
+_ADVICE: Final = {
+    "TLS": "have a proxy in front end TLS, or let the clients use http://",
+    "the PROXY protocol": "if a proxy in front is to tell who connects, give --proxy-protocol",
+}
 
 
 class Troubles:
@@ -39,15 +50,62 @@ class Troubles:
             "they came too slowly while others waited for what they held",
             "raise --body-memory or --threads, if these are no attack",
         )
-        self._all = (
+        self.shed = Trouble(
+            log,
+            "connections were given up",
+            "requests that had not come whole took too much memory",
+            "if these are no attack, give more --workers",
+        )
+        self.without_descriptor = Trouble(
+            log,
+            "connections were closed",
+            "the system had no descriptor for their answers",
+            "raise the limit of open files, or lower --max-connections",
+        )
+        self.without_preface = Trouble(
+            logger("gateway.proxy_protocol"),
+            "connections were closed",
+            "they were not a trusted proxy's with a PROXY header",
+            "list the proxies in --trusted-proxies and have them send the header, or take "
+            "--proxy-protocol away",
+        )
+        self._foreign: dict[str, Trouble] = {}
+        """Clients of other protocols, by protocol, of which `http.request_line` knows few."""
+
+    def note_foreign(self, protocol: str, now: float) -> None:
+        """A client speaks `protocol`, and not HTTP.  The first one is told at once."""
+        trouble = self._foreign.get(protocol)
+        if trouble is None:
+            trouble = self._foreign[protocol] = Trouble(
+                logger("gateway.connection"),
+                f"clients spoke {protocol} to this port",
+                "the gateway speaks plain HTTP",
+                _ADVICE.get(protocol, "send them to another port"),
+                interval=_FOREIGN_INTERVAL,
+            )
+        trouble.note()
+        trouble.check(now)
+
+    @property
+    def _all(self) -> Iterable[Trouble]:
+        return (
             self.turned_away,
             self.made_room,
             self.unread,
             self.starved,
             self.slow_uploads,
+            self.shed,
+            self.without_descriptor,
+            self.without_preface,
+            *self._foreign.values(),
         )
 
     def check(self, now: float) -> None:
         """Called by the sweep; `now` is the loop's time."""
         for trouble in self._all:
             trouble.check(now)
+
+    def close(self, now: float) -> None:
+        """Tell what has not been told yet: the sweep ends."""
+        for trouble in self._all:
+            trouble.close(now)

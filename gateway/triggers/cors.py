@@ -8,6 +8,7 @@ from typing import Final
 
 from gateway.fc import names
 from gateway.http.error_style import Answer
+from gateway.http.fields import lines_of
 from gateway.http.head import RequestHead
 from gateway.http.response import status_of
 from gateway.http.response_head import ResponseHead
@@ -87,5 +88,5 @@ def _origin_of(head: RequestHead) -> str | None:
 
 def _only(head: RequestHead, name: bytes) -> bytes | None:
     """The value of a field that is there once."""
-    values = [value for field, value in head.fields if field.lower == name]
+    values = [value for field, value in lines_of(head.fields) if field == name]
     return values[0] if len(values) == 1 else None

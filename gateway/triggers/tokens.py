@@ -21,12 +21,13 @@ from gateway.errors import (
     TokenNotMeant,
     VerifierBusy,
 )
+from gateway.http.fields import lines_of
 from gateway.http.gate import Deferral
 from gateway.http.head import RequestHead
 from gateway.remembered import Remembered
 from gateway.triggers.key_set import KeySet, jwt
 from gateway.triggers.key_sources import FileSource, KeySource, TextSource, UrlSource
-from gateway.triggers.verification import Verifier
+from gateway.triggers.verification import Chain, Verifier
 
 _MOST_KNOWN: Final = 1024
 """Tokens that are remembered: who has one sends it with every request."""
@@ -105,7 +106,7 @@ class TokenCheck:
             waiting = self._source.refresh() if may_defer else None
             if waiting is None:
                 raise KeysUnavailable("the keys for tokens could not be fetched; try again soon")
-            return waiting
+            return self._verified_behind(waiting, token)
         if keys is not self._known_of:
             self._known.clear()
             self._known_of = keys
@@ -116,40 +117,64 @@ class TokenCheck:
             if may_defer and not keys.knows(key_id):
                 waiting = self._source.refresh()
                 if waiting is not None:
-                    return waiting
+                    return self._verified_behind(waiting, token)
             outcome = self._outcome
             if outcome is not None and outcome[:2] == (mark, keys):
                 if isinstance(outcome[2], Refusal):
                     raise type(outcome[2])(outcome[2].message)
                 times = outcome[2]
-            elif may_defer and self._verifier is not None:
-                return self._begin(self._verifier, mark, (token, keys, key_id, algorithm))
-            else:
+            elif self._verifier is None:
                 times = self._verify(token, keys, key_id, algorithm)
+            else:
+                waiting = self._begin(self._verifier, token) if may_defer else None
+                if waiting is None:
+                    raise VerifierBusy("too many tokens wait to be verified; try again soon")
+                return waiting
         self._compare(times)
         if mark not in self._known:
             self._known.remember(mark, times)
         return None
 
+    def _verified_behind(self, waiting: Deferral, token: bytes) -> Deferral:
+        """First what brings the keys, then the verification: the loop does not do that either."""
+        verifier = self._verifier
+        if verifier is None:
+            return waiting
+        return Chain(waiting, lambda: self._begin(verifier, token, has_waited=True))
+
     def _begin(
-        self, verifier: Verifier, mark: bytes, asked: tuple[bytes, KeySet, str | None, str]
-    ) -> Deferral:
-        """Verify in a thread; whoever waits for it asks again in the turn of the outcome."""
+        self, verifier: Verifier, token: bytes, *, has_waited: bool = False
+    ) -> Deferral | None:
+        """Verify in a thread; whoever waits for it asks again in the turn of the outcome.
+
+        Should the keys be others by then, the new ones are asked as well.  `None`: there is nothing
+        to be verified, or too many wait.
+        """
+        keys, mark = self._source.keys, sha256(token).digest()
+        if keys is None or (keys is self._known_of and mark in self._known):
+            return None
+        try:
+            key_id, algorithm = _header_of(token)
+        except Refusal:
+            return None  # Who asks again is told.
         found: list[_Times | Refusal] = []
 
         def verify() -> None:
             try:
-                found.append(self._verify(*asked))
+                found.append(self._verify(token, keys, key_id, algorithm))
             except Refusal as refusal:
                 found.append(refusal.with_traceback(None))
 
         def announce() -> None:
-            self._outcome = (mark, asked[1], found[0]) if found else None
+            self._outcome = (mark, keys, found[0]) if found else None
 
-        waiting = verifier.begin(verify, announce)
-        if waiting is None:
-            raise VerifierBusy("too many tokens wait to be verified; try again soon")
-        return waiting
+        def look_again() -> Deferral | None:
+            if self._source.keys is keys:
+                return None
+            return self._begin(verifier, token, has_waited=True)
+
+        waiting = verifier.begin(verify, announce, has_waited=has_waited)
+        return None if waiting is None else Chain(waiting, look_again)
 
     def _verify(self, token: bytes, keys: KeySet, key_id: str | None, algorithm: str) -> _Times:
         refusal: Refusal = TokenInvalid("none of the keys fits the token")
@@ -191,7 +216,7 @@ class TokenCheck:
 
 
 def _token_of(head: RequestHead) -> bytes:
-    values = [value for name, value in head.fields if name.lower == b"authorization"]
+    values = [value for name, value in lines_of(head.fields) if name == b"authorization"]
     if not values:
         raise TokenMissing("required HTTP header Authorization was not specified")
     scheme, _, token = values[0].partition(b" ")

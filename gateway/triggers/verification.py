@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
+from gateway.http.gate import Deferral
+
 _MOST_WAITING: Final = 64
 """Tokens, each of which takes 2.5 ms at the most."""
 
@@ -32,6 +34,24 @@ class Verification:
             callback()
 
 
+class Chain(Verification):
+    """One thing, and then another which is found when the first is over, if there is one."""
+
+    __slots__ = ("_then",)
+
+    def __init__(self, first: Deferral, then: Callable[[], Deferral | None]) -> None:
+        super().__init__()
+        self._then = then
+        first.when_over(self._go_on)
+
+    def _go_on(self) -> None:
+        second = self._then()
+        if second is None:
+            self.end()
+        else:
+            second.when_over(self.end)
+
+
 class Verifier:
     """Runs what it is given, one after the other, off the loop.
 
@@ -46,12 +66,15 @@ class Verifier:
     def __repr__(self) -> str:
         return f"<Verifier {self._waiting} waiting>"
 
-    def begin(self, verify: Callable[[], None], then: Callable[[], None]) -> Verification | None:
+    def begin(
+        self, verify: Callable[[], None], then: Callable[[], None], *, has_waited: bool = False
+    ) -> Verification | None:
         """Have `verify` called in the thread, which must not raise, and `then` called on the loop.
 
-        What waits for the outcome is called behind `then`.  `None`: too many wait already.
+        What waits for the outcome is called behind `then`.  `None`: too many wait already.  Who
+        `has_waited` for the keys is never refused: all of them begin at once when those come.
         """
-        if self._waiting >= _MOST_WAITING:
+        if self._waiting >= _MOST_WAITING and not has_waited:
             return None
         self._waiting += 1
         verification = Verification()

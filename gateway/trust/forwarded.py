@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, Protocol
 
 from gateway.http import grammar
+from gateway.http.fields import lines_of
 from gateway.http.head import RequestHead
 from gateway.trust.networks import Address, Networks, parse_address
 
@@ -31,6 +32,10 @@ X_FORWARDED_PORT: Final = "x-forwarded-port"
 
 _MOST_HOPS: Final = 32
 """Hops that are read.  Where the last of them is a trusted proxy still, the client is not known."""
+
+_LONGEST_READ: Final = 2048
+"""Characters of a field, in all of its lines together, that are read, from the right.  They have
+room for all hops; the event loop reads them, and what a client adds is not to hold it up."""
 
 _LONGEST_HOST: Final = 255
 
@@ -86,9 +91,9 @@ class TrustedProxies:
         told = _Told()
         if self._trusts(connection):
             lines = [
-                (name.lower.decode(), value.decode("latin-1"))
-                for name, value in head.fields
-                if name.lower in self._names
+                (name.decode(), value.decode("latin-1"))
+                for name, value in lines_of(head.fields)
+                if name in self._names
             ]
             if lines and self._reads_forwarded:
                 self._read_forwarded([value for _, value in lines], told)
@@ -118,10 +123,10 @@ class TrustedProxies:
         told.take_host(element.get("host", ""))
 
     def _read_x_forwarded(self, lines: list[tuple[str, str]], told: "_Told") -> None:
-        lists: dict[str, list[str]] = {}
+        values: dict[str, list[str]] = {}
         for name, value in lines:
-            items = [item for item in map(_strip, value.split(",")) if item]
-            lists[name] = lists.get(name, []) + items
+            values.setdefault(name, []).append(value)
+        lists = {name: _entries(",".join(texts)) for name, texts in values.items()}
         hops = 0
         for hop in reversed(lists.get(X_FORWARDED_FOR, ())):
             hops += 1
@@ -208,8 +213,16 @@ def _bare(name: str) -> str:
     return name[1:-1] if name[:1] == "[" else name
 
 
-def _strip(text: str) -> str:
-    return text.strip(" \t")
+def _entries(text: str) -> list[str]:
+    """The entries of a list (RFC 9110 §5.6.1: empty ones do not count).
+
+    In the place of all that is not read there is one that says nothing.
+    """
+    first, *pieces = text[-_LONGEST_READ - 1 :].split(",")
+    entries = [entry for piece in pieces if piece and (entry := piece.strip(" \t"))]
+    if len(text) > _LONGEST_READ:
+        return ["", *entries]
+    return [first.strip(" \t"), *entries] if first.strip(" \t") else entries
 
 
 # RFC 7239 §6, and what proxies write into X-Forwarded-For, which no standard describes.
@@ -246,24 +259,35 @@ _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _PART: Final = re.compile(
     rf"""[\t ]*+ (?: ({_TOKEN}) = (?: ({_TOKEN})
                  | " ( (?: [\t \x21\x23-\x5b\x5d-\x7e\x80-\xff] | \\[\t \x21-\x7e\x80-\xff] )* ) "
-             ) )? [\t ]*+ ( [;,] | \Z )""",
+             ) )? [\t ]*+ ( [;,] [;,\t ]*+ | \Z )""",
     re.VERBOSE,
 )
-"""RFC 7239 §4: a `forwarded-pair`, or none, and what divides it from the next.
+"""RFC 7239 §4: a `forwarded-pair`, or none, and all that divides it from the next.
 
 Its quantifiers do not give back what they took, so that a hostile value costs no more than its
 length.
 """
 
 
+_QUOTED_PAIR: Final = re.compile(r"\\(.)")
+
+
 def _elements_from_the_right(values: list[str]) -> Iterator[dict[str, str]]:
     """The elements of `Forwarded`, the last first, by field line: a client that leaves a quote
     open in its own does not reach those that proxies add.
 
-    A line that cannot be read is an element that says nothing.
+    A line that cannot be read is an element that says nothing, and so are all lines from the one on
+    that is too long to be read, or stands left of too many.
     """
-    for value in reversed(values):
+    left = _LONGEST_READ
+    for value in reversed(values[-_MOST_HOPS:]):
+        left -= len(value)
+        if left < 0:
+            yield {}
+            return
         yield from reversed(_elements(value))
+    if len(values) > _MOST_HOPS:
+        yield {}
 
 
 def _elements(value: str) -> list[dict[str, str]]:
@@ -275,10 +299,10 @@ def _elements(value: str) -> list[dict[str, str]]:
             name = name.lower()
             if name in elements[-1]:
                 break  # RFC 7239 §4: once in each element.
-            elements[-1][name] = token or re.sub(r"\\(.)", r"\1", quoted)
+            elements[-1][name] = token or "".join(_QUOTED_PAIR.split(quoted))
         if not end:
             return [element for element in elements if element]
-        if end == ",":
+        if "," in end:
             elements.append({})
         at = match.end()
     return [{}]

@@ -14,10 +14,7 @@ from typing import Final, NamedTuple, cast
 from gateway.http.connection import Connection
 from gateway.http.endpoints import descriptor_of, peer_of, stands_for_standard
 from gateway.http.site import FIRST_REQUEST, Site
-from gateway.loggers import logger
 from gateway.trust.networks import Networks, unmap
-
-log = logger("gateway.proxy_protocol")
 
 Peer = tuple[str, int]
 
@@ -134,10 +131,6 @@ def _parse_v2(data: bytes) -> Preface | None:
     )
 
 
-_LOG_INTERVAL: Final = 10.0
-"""Seconds between two lines about closed connections."""
-
-
 class Door:
     """What the connections of a worker that begin with a header share."""
 
@@ -147,22 +140,10 @@ class Door:
         """Connections from `networks` are let in, and go on as what `new_connection` makes."""
         self.networks = networks
         self.new_connection = new_connection
-        self._next_line_at = 0.0
-        self._untold = 0
 
     def greet(self, site: Site) -> "PrefacedConnection":
         """The protocol of a connection that begins."""
         return PrefacedConnection(site, self)
-
-    def note_closed(self, peer: Peer | None, reason: str, now: float) -> None:
-        """Log that a connection was closed, unless there was a line about one just before."""
-        if now < self._next_line_at:
-            self._untold += 1
-            return
-        more = f" ({self._untold} more before)" if self._untold else ""
-        log.warning("a connection from %s is closed: %s%s", _shown(peer), reason, more)
-        self._next_line_at = now + _LOG_INTERVAL
-        self._untold = 0
 
 
 class PrefacedConnection(asyncio.Protocol):
@@ -234,7 +215,9 @@ class PrefacedConnection(asyncio.Protocol):
 
     def _close(self, reason: str) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._door.note_closed(self._peer, reason, self._site.loop.time())
+            trouble = self._site.troubles.without_preface
+            trouble.note(last=f"{reason}, from {_shown(self._peer)}")
+            trouble.check(self._site.loop.time())
             self.cut()
 
     # Called by the cap on connections, the site's sweep and at its end.

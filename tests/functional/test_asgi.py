@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from functional.conftest import StartGateway
+from functional.living import wait_until
 from functional.serving import HANDLERS, Gateway, run_command
 
 
@@ -96,3 +97,32 @@ def test_bridge_as_an_asgi_application_of_the_gateway(start_gateway: StartGatewa
         with gateway.connect() as other:
             other.ask("/go-on")
         assert client.read_exactly(17) == b"7\r\nsecond\n\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("deed", "told"),
+    [
+        ("/task/SystemExit", "SystemExit: 3"),
+        ("/task/KeyboardInterrupt", "KeyboardInterrupt"),
+        ("/task/GeneratorExit", "GeneratorExit"),
+        ("/task/OwnError", "OwnError: mine"),
+        ("/soon/SystemExit", "SystemExit: 3"),
+        ("/soon/OwnError", "OwnError: mine"),
+        ("/later/SystemExit", "SystemExit: 3"),
+        ("/stop", "stopped the event loop"),
+    ],
+)
+def test_what_the_application_raises_in_a_task_of_its_own(
+    start_gateway: StartGateway, deed: str, told: str, workers: str
+) -> None:
+    """A line, the worker goes on, and so do the requests that it handles."""
+    gateway = start_gateway("stopping:app", "--workers", workers)
+    with gateway.connect() as client, gateway.connect() as other:
+        other.request("/")
+        pids = {client.ask(deed).body for _ in range(3)}
+        assert len(pids) == 1
+        assert other.read_response().status == 200
+        assert client.ask("/").body in pids
+    wait_until(lambda: told in gateway.errors, "it is told")
+    assert gateway.stop() == 0

@@ -179,7 +179,7 @@ def test_a_shortage_of_descriptors_that_passes(serve: StartGateway, tally: Tally
         assert client.read_response().status == 200
     time.sleep(1)
     assert gateway.worker_pid == first
-    assert gateway.errors.count("no connection can be accepted for the moment") == 1
+    assert gateway.errors.count("attempts to accept a connection failed") == 1
     tally(faults=1, served=2)
 
 

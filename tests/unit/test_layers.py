@@ -84,7 +84,7 @@ WIRING = {
 
 DOORS = {
     "httptools": {"gateway.http.parser"},
-    "uvloop": {"gateway.server"},
+    "uvloop": {"gateway.lasting_loop"},
     "jwt": {"gateway.triggers.key_set"},
     "cryptography": {"gateway.triggers.key_set"},
     "watchfiles": {"gateway.development.watcher"},

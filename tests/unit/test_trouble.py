@@ -80,6 +80,18 @@ def test_the_present_is_told(trouble, caplog):
     assert "they are many (17 wait); have fewer" in lines(caplog)[0][1]
 
 
+def test_the_last_one_is_quoted_in_the_next_line_only(trouble, caplog):
+    trouble.note(last="a")
+    trouble.note(last="b")
+    trouble.check(0.0)
+    assert lines(caplog)[0][1].endswith(
+        "2 requests were refused: they are many (the last: b); have fewer"
+    )
+    trouble.note()
+    trouble.check(10.0)
+    assert lines(caplog)[0][1].endswith("in the last 10 s: they are many; have fewer")
+
+
 def test_a_broken_log_breaks_nothing(trouble, monkeypatch):
     def fail(*arguments):
         raise ValueError("the log is broken")

@@ -6,6 +6,7 @@ from unit.http.wire import body_of
 from gateway.http.backlog import Backlog
 from gateway.http.response import status_of
 from gateway.http.response_head import ResponseHead
+from gateway.http.troubles import Troubles
 
 OK = ResponseHead.of(status_of(200), [])
 
@@ -22,16 +23,20 @@ class Holder:
 
 @pytest.mark.parametrize(("size", "shed"), [(49, 0), (50, 0), (51, 1)])
 def test_the_oldest_gives_up(size, shed, caplog):
-    backlog = Backlog(100)
+    troubles = Troubles()
+    backlog = Backlog(100, troubles.shed)
     first, second = Holder(), Holder()
     backlog.hold(first, 10)
     backlog.hold(second, 50)
     backlog.hold(first, size)
     assert (first.times_shed, second.times_shed) == (shed, 0)
     assert backlog.total == 50 + (0 if shed else size)
-    backlog.check()
-    backlog.check()
-    assert len(caplog.records) == shed
+    troubles.check(0.0)
+    troubles.check(0.1)
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 connections were given up: requests that had not come whole took too much memory; "
+        "if these are no attack, give more --workers"
+    ] * shed
     backlog.release(first)
     backlog.release(second)
     backlog.release(second)
@@ -39,7 +44,7 @@ def test_the_oldest_gives_up(size, shed, caplog):
 
 
 def backlog_of(site, limit):
-    site.backlog = Backlog(limit)
+    site.backlog = Backlog(limit, site.troubles.shed)
     return site.backlog
 
 

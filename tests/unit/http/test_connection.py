@@ -996,7 +996,7 @@ def test_waiting_for_the_client(site, application):
     asyncio.run(wait())
 
 
-def test_no_descriptor_for_the_duplicate(site, monkeypatch):
+def test_no_descriptor_for_the_duplicate(site, monkeypatch, caplog):
     """The worker has run out of descriptors: this connection ends, others go on."""
 
     def dup(_):
@@ -1008,6 +1008,12 @@ def test_no_descriptor_for_the_duplicate(site, monkeypatch):
     wire.loop.run()
     assert wire.transport.is_lost
     assert site.connections == set()
+    site.troubles.check(site.loop.now)
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 connections were closed: the system had no descriptor for their answers "
+        "(the last: Too many open files); raise the limit of open files, or lower "
+        "--max-connections"
+    ]
 
 
 # --- refusals of HEAD --------------------------------------------------------------------------

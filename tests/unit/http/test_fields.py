@@ -78,6 +78,10 @@ def test_many_fields_are_sifted(names):
         (b"content-length", "CONTENT_LENGTH", b"3"),
     ]
     assert repr(kept) == "<PackedFields 302>"
+    plain = [(names[name], value) for name, value in kept.lines()]
+    assert fields.lines_of(kept) == fields.lines_of(plain) == kept.lines()
+    assert fields.lines_of(kept)[-1] == (b"content-length", b"3")
+    assert fields.lines_of(None) == []
 
 
 def test_a_line_break_in_a_value_cannot_make_a_field(names):

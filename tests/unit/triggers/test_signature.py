@@ -5,7 +5,7 @@ import hmac
 import logging
 from email.utils import formatdate
 from time import time
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, unquote, unquote_to_bytes, urlencode
 
 import pytest
 from fc2.auth import Auth
@@ -23,7 +23,7 @@ from gateway.errors import (
     UsageError,
 )
 from gateway.triggers.access_keys import AccessKey, AccessKeys
-from gateway.triggers.signature import SignatureCheck, signature_check
+from gateway.triggers.signature import SignatureCheck, _unescaped, signature_check
 
 NOW = 1_800_000_000
 MAX_AGE = 900
@@ -359,6 +359,54 @@ def test_the_string_of_the_page():
     )
 
 
+MOST = 200
+"""Parameters and x-fc-* fields together."""
+
+
+@pytest.mark.parametrize("count", [MOST - 1, MOST, MOST + 1])
+@pytest.mark.parametrize("own", [0, 3, MOST - 2])
+def test_only_so_many_parameters_and_fields_are_signed(count, own):
+    fields = {f"x-fc-{number}": "v" for number in range(own)}
+    request = head_of(*signed(query={f"p{n}": "v" for n in range(count - own)}, fields=fields))
+    if count <= MOST:
+        checked(request)
+    else:
+        with pytest.raises(SignatureNotMatch, match="200 parameters and x-fc-\\* fields"):
+            checked(request)
+
+
+@pytest.mark.parametrize("count", [MOST - 1, MOST, MOST + 1])
+def test_only_so_many_parameters_are_in_a_signed_url(count):
+    request = head_of(signed_url(query={f"p{n}": "v" for n in range(count - 3)}))
+    if count <= MOST:
+        checked(request)
+    else:
+        with pytest.raises(SignatureNotMatch, match="200 parameters"):
+            checked(request)
+
+
+@pytest.mark.parametrize("count", [1399, 1400, 1401])
+@pytest.mark.parametrize("in_path", [0, 700, 1399])
+def test_only_so_many_percent_signs_are_signed(count, in_path):
+    request = head_of(*signed("/" + "%20" * in_path, query={"a": "é" * ((count - in_path) // 2)}))
+    escapes = request.path.count("%") + request.query.count("%")
+    more = "%20" * (count - escapes)
+    request = head_of(
+        *signed("/" + "%20" * in_path + more, query={"a": "é" * ((count - in_path) // 2)})
+    )
+    assert request.path.count("%") + request.query.count("%") == count
+    if count <= 1400:
+        checked(request)
+    else:
+        with pytest.raises(SignatureNotMatch, match="1400 percent signs"):
+            checked(request)
+
+
+def test_all_of_four_kib_may_be_percent_signs():
+    """Function Compute's limit for path and query: what is within it is never refused for that."""
+    checked(head_of(*signed("/" + "%20" * (4095 // 3))))
+
+
 ANYTHING = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF), max_size=40)
 IN_QUERY = st.text("abc=&+%;x-fc-signature", max_size=40)
 
@@ -396,3 +444,9 @@ def test_keys_come_from_file_and_variable(tmp_path, caplog):
 def test_without_a_key_nobody_could_call():
     with pytest.raises(UsageError, match="FC_ACCESS_KEYS"):
         signature_check(None, " , ", max_age=MAX_AGE)
+
+
+@given(st.text("%aFg0=&\xe9", max_size=30))
+def test_escapes_are_read_as_by_the_standard_library(text):
+    data = text.encode("latin-1")
+    assert _unescaped(data) == unquote_to_bytes(data)

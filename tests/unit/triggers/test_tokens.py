@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 import queue
+from hashlib import sha256
 from threading import get_ident
 
 import jwt
@@ -24,7 +25,7 @@ from gateway.errors import (
     VerifierBusy,
 )
 from gateway.triggers.key_set import parse_key_set
-from gateway.triggers.tokens import TokenCheck
+from gateway.triggers.tokens import TokenCheck, _Times
 
 NOW = 1_800_000_000
 CLAIMS = {"exp": NOW + 60}
@@ -403,10 +404,100 @@ def test_what_waits_for_the_thread_is_bounded(started):
 
 def test_keys_that_change_meanwhile_are_asked_themselves(started):
     check, loop = started
-    let_in(check, GOOD)
+    waiting, over = let_in(check, GOOD), []
+    waiting.when_over(lambda: over.append(True))
     check._source.keys = parse_key_set(key_set(public_jwk("P-384", kid="P-384")))
-    loop.turn()
+    for turn in range(2):
+        assert over == [], turn
+        loop.turn()
+    assert over == [True]
     with pytest.raises(TokenInvalid):
+        let_in(check, GOOD, may_defer=False)
+
+
+class Wait:
+    """For keys, until the test brings them."""
+
+    def __init__(self):
+        self.callbacks = []
+
+    def when_over(self, callback):
+        self.callbacks.append(callback)
+
+    def end(self):
+        for callback in self.callbacks:
+            callback()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("number", [5, 6])
+def test_behind_new_keys_signatures_are_verified_off_the_loop_too(
+    started, monkeypatch, is_first, number
+):
+    check, loop = started
+    threads, outcome = [], []
+    verify = check._verify
+    monkeypatch.setattr(
+        check, "_verify", lambda *asked: (threads.append(get_ident()), verify(*asked))[1]
+    )
+    if is_first:
+        check._source.keys = None
+    check._source.answer = keys = Wait()
+    text = token(CLAIMS, number=number, kid="new")
+
+    def ask_again():
+        try:
+            outcome.append(let_in(check, text, may_defer=False))
+        except Refusal as refused:
+            outcome.append(type(refused))
+
+    let_in(check, text).when_over(ask_again)
+    check._source.keys = parse_key_set(key_set(public_jwk("P-256", 5, kid="new")))
+    keys.end()
+    assert outcome == []
+    loop.turn()
+    assert outcome == [None if number == 5 else TokenInvalid]
+    assert len(threads) == 1
+    assert threads[0] != get_ident()
+
+
+def test_who_has_waited_for_keys_finds_room_however_many_there_are(started):
+    check, loop = started
+    check._source.keys, check._source.answer = None, Wait()
+    good = [token(CLAIMS | {"n": number}) for number in range(66)]
+    outcome = []
+    for text in good:
+        let_in(check, text).when_over(
+            lambda text=text: outcome.append(let_in(check, text, may_defer=False))
+        )
+    check._source.keys = parse_key_set(key_set(*ALL))
+    check._source.answer.end()
+    with pytest.raises(VerifierBusy):  # Newcomers do not queue behind all of them.
+        let_in(check, token(CLAIMS | {"n": 66}))
+    for _ in good:
+        loop.turn()
+    assert outcome == [None] * 66
+
+
+@pytest.mark.parametrize("text", ["x", GOOD])
+def test_what_needs_no_verification_behind_new_keys_does_not_wait(started, text):
+    check, _ = started
+    keys = check._source.keys
+    check._source.keys, check._source.answer = None, Wait()
+    over = []
+    let_in(check, text).when_over(lambda: over.append(True))
+    if text == GOOD:  # Another request has brought it meanwhile.
+        check._known_of = keys
+        check._known.remember(sha256(GOOD.encode()).digest(), _Times(0.0, NOW + 60.0))
+    check._source.keys = keys
+    check._source.answer.end()
+    assert over == [True]
+
+
+def test_the_loop_never_verifies_where_there_is_a_thread(started, monkeypatch):
+    check, _ = started
+    monkeypatch.setattr(check, "_verify", None)
+    with pytest.raises(VerifierBusy):
         let_in(check, GOOD, may_defer=False)
 
 

@@ -157,6 +157,48 @@ def test_the_hops_are_bounded(hops, client, tally):
     tally(served=2 * (client is not None), refused=2 * (client is None))
 
 
+LONGEST = 2048
+"""Characters that are read of a field."""
+
+
+@pytest.mark.parametrize("length", [LONGEST - 1, LONGEST, LONGEST + 1])
+def test_the_characters_that_are_read_are_bounded(length, tally):
+    is_read = length <= LONGEST
+    behind = "10.0.0.2"
+    padding = "," * (length - len(CLIENT) - len(behind))
+    assert client_of(f"X-Forwarded-For: {CLIENT}{padding}{behind}") == (CLIENT if is_read else None)
+    behind = "for=10.0.0.2"
+    padding = "," * (length - len("for=") - len(CLIENT) - len(behind))
+    element = f"Forwarded: for={CLIENT}{padding}{behind}"
+    assert client_of(element, fields=["forwarded"]) == (CLIENT if is_read else None)
+    tally(served=2 * is_read, refused=2 * (not is_read))
+
+
+@pytest.mark.parametrize("length", [LONGEST - 1, LONGEST, LONGEST + 1])
+def test_the_characters_of_all_lines_of_a_field_count_together(length, tally):
+    is_read = length <= LONGEST
+    lines = [f"for={CLIENT}", "," * (length - 2 * len("for=") - len(CLIENT) - 8), "for=10.0.0.2"]
+    told = client_of(*[f"Forwarded: {line}" for line in lines], fields=["forwarded"])
+    assert told == (CLIENT if is_read else None)
+    tally(served=is_read, refused=not is_read)
+
+
+@pytest.mark.parametrize("count", [31, 32, 33])
+def test_the_lines_that_are_read_are_bounded(count, tally):
+    lines = [f"for={CLIENT}", *[","] * (count - 2), "for=10.0.0.2"]
+    told = client_of(*[f"Forwarded: {line}" for line in lines], fields=["forwarded"])
+    assert told == (CLIENT if count <= 32 else None)
+    tally(served=count <= 32, refused=count > 32)
+
+
+@pytest.mark.parametrize("junk", ["a," * 4000, "," * 8000, "x" * 8000])
+def test_whatever_a_client_puts_before_its_proxy_s_word_changes_nothing(junk, tally):
+    assert client_of(f"X-Forwarded-For: {junk[: 8000 - len(CLIENT)]},{CLIENT}") == CLIENT
+    lines = [f"Forwarded: {junk}", f"Forwarded: for={CLIENT}"]
+    assert client_of(*lines, fields=["forwarded"]) == CLIENT
+    tally(refused=2)
+
+
 def test_a_name_with_an_underscore_is_another_field(tally):
     """The parser drops it: in environ it would be the same one."""
     assert client_of(f"X_Forwarded_For: {CLIENT}", f"X-Forwarded_For: {CLIENT}") == PROXY[0]

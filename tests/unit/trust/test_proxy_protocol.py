@@ -238,7 +238,7 @@ def test_a_peer_that_is_not_listed(site, application, trusted, is_unix, caplog, 
     assert wire.transport.is_lost
     assert site.connections == set()
     (record,) = caplog.records
-    assert "is closed: it is no trusted proxy" in record.getMessage()
+    assert "(the last: it is no trusted proxy, from " in record.getMessage()
     tally(refused=1)
 
 
@@ -255,8 +255,10 @@ def test_no_header_at_the_door(site, door, application, data, caplog, tally):
     assert site.connections == set()
     (record,) = caplog.records
     assert record.getMessage().startswith(
-        "a connection from 203.0.113.9 is closed: no PROXY header"
+        "1 connections were closed: they were not a trusted proxy's with a PROXY header "
+        "(the last: no PROXY header, "
     )
+    assert ", from 203.0.113.9)" in record.getMessage()
     assert "evil" not in record.getMessage()
     tally(refused=1)
 
@@ -293,9 +295,8 @@ def test_a_header_that_does_not_come(site, door, data, caplog, tally):
     wire.loop.run()
     assert wire.transport.is_lost
     assert site.connections == set()
-    assert [record.getMessage() for record in caplog.records] == [
-        "a connection from 203.0.113.9 is closed: no PROXY header in time"
-    ]
+    (record,) = caplog.records
+    assert "(the last: no PROXY header in time, from 203.0.113.9)" in record.getMessage()
     tally(refused=1)
 
 
@@ -334,7 +335,9 @@ def test_lines_are_few_whoever_knocks(site, door, caplog, tally):
     Wire(site, door).send(b"x")
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2
-    assert lines[1].endswith("it begins with none (499 more before)")
+    assert lines[0].startswith("1 connections were closed: ")
+    assert lines[1].startswith("500 connections were closed in the last 10 s: ")
+    assert "(the last: no PROXY header, it begins with none, from 203.0.113.9)" in lines[1]
     tally(refused=501)
 
 
