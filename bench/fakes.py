@@ -13,9 +13,9 @@ from time import monotonic
 from typing import Any, Protocol, cast
 
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
-from gateway.http.body import BodyBudget
-from gateway.http.connection import Connection
-from gateway.http.site import Site, Timeouts
+from gateway.http.body.body import BodyBudget
+from gateway.http.connection.connection import Connection
+from gateway.http.connection.shared_state import SharedState, Timeouts
 from gateway.limits import Limits
 from gateway.wsgi.bridge import WsgiBridge
 
@@ -156,7 +156,7 @@ class Client:
         self._pool = InlinePool()
         bridge = WsgiBridge(handler, limits=limits)
         bridge._pool = cast("Any", self._pool)
-        site = Site(
+        site = SharedState(
             loop=cast("Any", self._loop),
             application=bridge,
             limits=limits,

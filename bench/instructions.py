@@ -114,11 +114,11 @@ def _callgrind(output: Path) -> list[str]:
 
 def _run(command: Sequence[str], folder: Path) -> None:
     # Nothing of the caller's environment: strings in memory that differ would be noise.
-    environ = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(folder), "PATH": "/usr/local/bin:/usr/bin"}
+    environ = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT), "PATH": "/usr/local/bin:/usr/bin"}
     try:
         done = subprocess.run(
             command,
-            cwd=folder,  # `-m` has Python import from here first.
+            cwd=folder,  # `-m` has Python import from here first, the script as well.
             env=environ,
             capture_output=True,
             check=False,

@@ -8,9 +8,9 @@ from gateway import errors
 from gateway.errors import Refusal
 from gateway.fc import errors as function_errors
 from gateway.fc import names
-from gateway.http import problem_details
-from gateway.http.error_style import ErrorStyle, FunctionCompute2, FunctionCompute3
-from gateway.http.problem_details import ProblemDetails, plain_status
+from gateway.http.answers import problem_details
+from gateway.http.answers.error_style import ErrorStyle, FunctionCompute2, FunctionCompute3
+from gateway.http.answers.problem_details import ProblemDetails, plain_status
 
 _INTRO = """\
 # Errors

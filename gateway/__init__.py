@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from gateway.version import __version__
+
 if TYPE_CHECKING:
     from gateway.events.handler import EventHandler
     from gateway.limits import Limits
     from gateway.wsgi.bridge import WsgiBridge
 
 __all__ = ["EventHandler", "Limits", "WsgiBridge", "__version__"]
-
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
@@ -30,6 +30,6 @@ def __getattr__(name: str) -> object:
     if name[:2] == "__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # The code that is served may have a package of this name.
-    from gateway.namesake import attribute
+    from gateway.code.namesake import attribute
 
     return attribute(name)

@@ -11,14 +11,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, NoReturn, TextIO
 
-from gateway import __version__
 from gateway.config import Config, ConfigError, load
 from gateway.config.development import DEVELOPMENT
 from gateway.config.sources import Settings
+from gateway.error_log.outlet import STANDARD_ERROR, standard_error
 from gateway.errors import UsageError
-from gateway.outlet import STANDARD_ERROR, standard_error
-from gateway.printable import CONTINUED, printable
-from gateway.spelling import did_you_mean
+from gateway.text.printable import CONTINUED, printable
+from gateway.text.spelling import did_you_mean
+from gateway.version import __version__
 
 _PATIENCE: Final = 1.0
 """Seconds in which a reader of standard error may take a line."""
@@ -117,7 +117,7 @@ def _write_error(data: bytes) -> None:
 
 def _serve(config: Config, load: Callable[[], Config]) -> int:
     # Imported here: help and mistakes should not wait for the server's modules.
-    from gateway.service import serve  # noqa: PLC0415
+    from gateway.serve import serve  # noqa: PLC0415
 
     return serve(config, load)
 
@@ -128,7 +128,7 @@ def _develop(config: Config, load: Callable[[], Config]) -> int:
 
 
 def _check(config: Config, _: object) -> int:
-    from gateway.app import check  # noqa: PLC0415
+    from gateway.worker.app import check  # noqa: PLC0415
 
     _say(check(config), sys.stdout)
     return 0

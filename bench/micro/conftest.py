@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.http.fields import FieldNames
-from gateway.http.parser import HeadParser
-from gateway.http.site import is_withheld
+from gateway.http.connection.shared_state import is_withheld
+from gateway.http.message.fields import FieldNames
+from gateway.http.message.parser import HeadParser
 from gateway.limits import Limits
 
 

@@ -10,9 +10,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from bench import messages
 from gateway.fc.context import FCContext, context_template
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
-from gateway.http.framing import Chunked
-from gateway.http.head import RequestHead, body_too_large
-from gateway.http.parser import HeadParser
+from gateway.http.message.framing import Chunked
+from gateway.http.message.head import RequestHead, body_too_large
+from gateway.http.message.parser import HeadParser
 from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 
 HEADS = {"small": messages.SMALL, "browser": messages.BROWSER, "8-kb": messages.LARGE}

@@ -4,7 +4,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench import messages
-from gateway.http.parser import HeadParser
+from gateway.http.message.parser import HeadParser
 from gateway.wsgi.result import response_head
 
 FEW = [("Content-Type", "text/plain")]

@@ -17,21 +17,28 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 from gateway.asgi.version import to_version_3
+from gateway.error_log.loggers import logger
+from gateway.error_log.rate_limited import RateLimitedWarning
 from gateway.errors import BadResponse, ClientDisconnected, QueueFull, Refusal
-from gateway.exactness import exact_bytes, exact_number
-from gateway.fc.api_path import Unserved
 from gateway.fc.context import ContextSource, FCContext
 from gateway.fc.proxy_path import address
-from gateway.http import fields as roles
-from gateway.http.attendance import CANCELED, INVOKE, Attendance, FunctionLog, add_tail, wants_tail
-from gateway.http.body_stream import BodyStream
-from gateway.http.detached import ACCEPTED, DetachedExchange
-from gateway.http.error_style import Answer, ErrorStyle, FunctionCompute2
-from gateway.http.exchange import Exchange
-from gateway.http.response import kind_of, status_of
-from gateway.http.response_head import ResponseHead, response_header_too_large
-from gateway.loggers import logger
-from gateway.trouble import Trouble
+from gateway.http.answers.api_path import Unserved
+from gateway.http.answers.error_style import Answer, ErrorStyle, FunctionCompute2
+from gateway.http.body.body_stream import BodyStream
+from gateway.http.connection.detached import ACCEPTED, DetachedExchange
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.invocation_log import (
+    CANCELED,
+    INVOKE,
+    FunctionLog,
+    InvocationLog,
+    add_tail,
+    wants_tail,
+)
+from gateway.http.message import fields as roles
+from gateway.http.message.response import kind_of, status_of
+from gateway.http.message.response_head import ResponseHead, response_header_too_large
+from gateway.text.exact_types import exact_bytes, exact_number
 
 if TYPE_CHECKING:
     from asgiref.typing import (
@@ -42,7 +49,7 @@ if TYPE_CHECKING:
         HTTPScope,
     )
 
-    from gateway.http.head import RequestHead
+    from gateway.http.message.head import RequestHead
 
 log = logger("gateway.function")
 
@@ -100,7 +107,7 @@ class AsgiApplication:
             lambda head, request_id: address(head.path, request_id, contexts)
         )
         self._runs: set[_Run] = set()
-        self._refused = Trouble(
+        self._refused = RateLimitedWarning(
             log,
             "requests were refused",
             f"{limit_concurrency} are being handled",
@@ -122,7 +129,7 @@ class AsgiApplication:
         return not self._runs
 
     @property
-    def is_worn(self) -> bool:
+    def needs_replacement(self) -> bool:
         """Whether too many runs were cancelled and did not end."""
         return len(self._lost) >= _MOST_LOST
 
@@ -234,7 +241,7 @@ class _Run:
         """Bytes of the response's body that the application has given."""
         self._changed: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
-        self._attendance: Attendance | None = None
+        self._attendance: InvocationLog | None = None
         self._held: Answer | None = None
         """A whole response that waits for the end of the run, whose log it is to show."""
         self.started_at = monotonic()

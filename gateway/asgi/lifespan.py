@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.asgi.version import to_version_3
+from gateway.error_log.loggers import logger
 from gateway.errors import CodeError
-from gateway.loggers import logger
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveEvent, ASGISendEvent

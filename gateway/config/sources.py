@@ -19,8 +19,8 @@ from gateway.config.values import (
     SecretValueError,
 )
 from gateway.fc import names
-from gateway.input_file import LARGEST, content_of
-from gateway.spelling import did_you_mean
+from gateway.text.input_file import LARGEST, content_of
+from gateway.text.spelling import did_you_mean
 
 Settings = dict[str, "Setting"]
 

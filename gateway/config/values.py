@@ -309,7 +309,7 @@ def _read_patterns(text: str) -> tuple[str, ...]:
 
 
 def _read_networks(text: str) -> tuple[str, ...]:
-    from gateway.trust.networks import check_entry  # noqa: PLC0415 (start-up time: rarely needed)
+    from gateway.proxies.networks import check_entry  # noqa: PLC0415 (start-up time: rarely needed)
 
     entries = []
     for item in _items(text):

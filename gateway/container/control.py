@@ -15,18 +15,18 @@ from gateway.container.platform_context import PlatformContexts, told_fields
 from gateway.container.verdict import FailedHead
 from gateway.fc import names
 from gateway.fc.context import FCContext
-from gateway.function.hooks import Outcome
-from gateway.function.life_cycle import LifeCycle
-from gateway.function.standing_before import StandingBefore
-from gateway.http.error_style import Answer, ErrorStyle
-from gateway.http.exchange import Exchange
-from gateway.http.gate import Deferral, Gate
-from gateway.http.head import RequestHead
-from gateway.http.response import status_of
-from gateway.http.response_head import ResponseHead
+from gateway.hooks.hooks import Outcome
+from gateway.hooks.life_cycle import LifeCycle
+from gateway.hooks.middleware import Middleware
+from gateway.http.answers.error_style import Answer, ErrorStyle
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.gate import Deferral, Gate
+from gateway.http.message.head import RequestHead
+from gateway.http.message.response import status_of
+from gateway.http.message.response_head import ResponseHead
 
 if TYPE_CHECKING:
-    from gateway.server import ServedApplication
+    from gateway.http.connection.shared_state import ServedApplication
 
 _FIELD: Final = names.CONTROL_PATH.lower().encode()
 
@@ -69,7 +69,7 @@ class ClientGate:
         return self._gate.check(exchange, may_defer=may_defer)
 
 
-class ContainerControl(StandingBefore):
+class ContainerControl(Middleware):
     """An application behind Function Compute."""
 
     def __init__(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from gateway.container.platform_context import told_fields, told_request_id
 from gateway.container.verdict import SUCCEEDED
-from gateway.http.exchange import Exchange
-from gateway.http.fc_fields import SilentExchange, TellingExchange
-from gateway.http.head import RequestHead
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.fc_fields import SilentExchange, TellingExchange
+from gateway.http.message.head import RequestHead
 
 if TYPE_CHECKING:
-    from gateway.http.connection import Connection
+    from gateway.http.connection.connection import Connection
 
 
 class PlatformExchange(Exchange):

@@ -14,8 +14,8 @@ from typing import Final
 from gateway.fc import names
 from gateway.fc.context import ContextTemplate, Credentials, FCContext, Function, Service, Tracing
 from gateway.fc.proxy_path import address, parse_proxy_path
-from gateway.http import fields as roles
-from gateway.http.head import RequestHead
+from gateway.http.message import fields as roles
+from gateway.http.message.head import RequestHead
 
 Fields = Mapping[bytes, bytes]
 """Fields by name, in lower case."""

@@ -12,9 +12,9 @@ from typing import Final
 
 from gateway.errors import Refusal
 from gateway.fc import names
-from gateway.http.error_style import Answer, ErrorStyle
-from gateway.http.head import RequestHead
-from gateway.http.response_head import ResponseHead
+from gateway.http.answers.error_style import Answer, ErrorStyle
+from gateway.http.message.head import RequestHead
+from gateway.http.message.response_head import ResponseHead
 
 SUCCEEDED: Final = f"\r\n{names.STATUS}: 200"
 FAILED: Final = f"\r\n{names.STATUS}: 404"

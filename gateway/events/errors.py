@@ -4,10 +4,10 @@ not, so it is a 200 with `X-Fc-Error-Type` (FC, "Error handling")."""
 from gateway.errors import Refusal
 from gateway.fc import errors as fc_errors
 from gateway.fc.invocation_url import parse_invocation_url
-from gateway.http.error_style import Answer, ErrorStyle
-from gateway.http.head import RequestHead
-from gateway.http.response import status_of
-from gateway.http.response_head import ResponseHead
+from gateway.http.answers.error_style import Answer, ErrorStyle
+from gateway.http.message.head import RequestHead
+from gateway.http.message.response import status_of
+from gateway.http.message.response_head import ResponseHead
 
 _FUNCTION_ERROR = ResponseHead.of(status_of(200), fc_errors.HEADERS)
 

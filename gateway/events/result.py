@@ -14,9 +14,9 @@ from binascii import Error as NotBase64
 from typing import Any, Final, NamedTuple
 
 from gateway.errors import BadResponse
-from gateway.exactness import exact_bytes, exact_text
-from gateway.http import grammar
-from gateway.http.response import BODILESS
+from gateway.http.message import grammar
+from gateway.http.message.response import BODILESS
+from gateway.text.exact_types import exact_bytes, exact_text
 
 _JSON: Final = ("Content-Type", "application/json")
 
@@ -26,7 +26,7 @@ _LINE_ENDS: Final = re.compile(r"[\r\n]+")
 """Encoders of MIME put them between the lines of base64 (RFC 2045 §6.8)."""
 
 
-class HttpAnswer(NamedTuple):
+class HttpResponse(NamedTuple):
     """Status, header fields and body, as PEP 3333 has them."""
 
     status: str
@@ -47,7 +47,7 @@ def output(result: object) -> bytes:
     return _json(result).encode()
 
 
-def http_answer(result: object) -> HttpAnswer:
+def http_answer(result: object) -> HttpResponse:
     """The answer to an HTTP request.
 
     Raises:
@@ -57,10 +57,10 @@ def http_answer(result: object) -> HttpAnswer:
     if isinstance(result, dict):
         if "statusCode" in result:
             return _answer(_as_json(result))
-        return HttpAnswer("200", [_JSON], output(result))
+        return HttpResponse("200", [_JSON], output(result))
     body = output(result)
     struct = _struct_in(body)
-    return HttpAnswer("200", [_JSON], body) if struct is None else _answer(struct)
+    return HttpResponse("200", [_JSON], body) if struct is None else _answer(struct)
 
 
 def _json(value: object) -> str:
@@ -100,14 +100,14 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _answer(struct: dict[str, Any]) -> HttpAnswer:
+def _answer(struct: dict[str, Any]) -> HttpResponse:
     status = _status(struct["statusCode"])
     headers = _headers(struct.get("headers"))
     if int(status) not in BODILESS and not any(
         name.lower() == "content-type" for name, _ in headers
     ):
         headers.append(_JSON)
-    return HttpAnswer(status, headers, _body(struct.get("body"), struct.get("isBase64Encoded")))
+    return HttpResponse(status, headers, _body(struct.get("body"), struct.get("isBase64Encoded")))
 
 
 def _status(given: object) -> str:

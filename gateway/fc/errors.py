@@ -76,5 +76,5 @@ _MOST_FRAMES: Final = 100
 
 _OWN_CODE: Final = tuple(
     __file__.rsplit("/fc/", 1)[0] + folder
-    for folder in ("/asgi/", "/events/", "/function/", "/http/", "/observe/", "/wsgi/")
+    for folder in ("/asgi/", "/events/", "/hooks/", "/http/", "/logs/", "/threads/", "/wsgi/")
 )

@@ -5,9 +5,9 @@ import shlex
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
-from gateway.input_file import read_bounded
 from gateway.project.nodes import Entry, Node, ProjectError, Table, Text
 from gateway.project.properties import Properties, sort_of
+from gateway.text.input_file import read_bounded
 
 _CLOUD_FOLDER: Final = PurePosixPath("/code")
 """Where Function Compute puts the code."""

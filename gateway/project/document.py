@@ -14,7 +14,6 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from yaml.nodes import Node as YamlNode
 from yaml.reader import ReaderError
 
-from gateway.input_file import content_of
 from gateway.project.nodes import (
     Array,
     Entry,
@@ -38,6 +37,7 @@ from gateway.project.yaml_reading import (
     ExpansionError,
     YamlReading,
 )
+from gateway.text.input_file import content_of
 
 LARGEST = 256 * 1024
 """Bytes of a file; those of projects have a few thousand."""

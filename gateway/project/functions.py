@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from gateway.project import document
 from gateway.project.nodes import Array, Entry, Merging, ProjectError, Table, Text
 from gateway.project.variables import UnresolvedError, Variables
-from gateway.spelling import did_you_mean
+from gateway.text.spelling import did_you_mean
 
 Component = Literal["fc", "fc3"]
 

@@ -6,7 +6,7 @@ from gateway.project import keys
 from gateway.project.functions import Component, Function
 from gateway.project.nodes import Entry, Place, Table
 from gateway.project.variables import UnresolvedError, Variables
-from gateway.spelling import did_you_mean
+from gateway.text.spelling import did_you_mean
 
 _MOST_SHOWN = 30
 
@@ -68,7 +68,7 @@ class Notice:
         for key, entry in items:
             if key in idle:
                 self.name_idle(key, entry.place)
-            elif key not in known and not key.startswith((".", "x-")):  # Places for anchors.
+            elif key not in known and not key.startswith((".", "x-")):  # WorkerSlots for anchors.
                 self._name_unknown(key, key, entry.place, known | idle)
 
     def _nested(

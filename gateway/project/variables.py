@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.input_file import read_bounded
 from gateway.project.nodes import (
     Array,
     Entry,
@@ -25,7 +24,8 @@ from gateway.project.nodes import (
     Text,
     from_json,
 )
-from gateway.spelling import did_you_mean
+from gateway.text.input_file import read_bounded
+from gateway.text.spelling import did_you_mean
 
 _LONGEST = 64 * 1024
 """Characters of a text with expressions, or bytes of a file that one names."""

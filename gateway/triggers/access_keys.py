@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from gateway.errors import UsageError
 from gateway.fc import names
-from gateway.input_file import content_of
+from gateway.text.input_file import content_of
 
 _LARGEST: Final = 1024 * 1024
 """Bytes of a file with keys."""

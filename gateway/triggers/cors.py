@@ -7,11 +7,11 @@ import re
 from typing import Final
 
 from gateway.fc import names
-from gateway.http.error_style import Answer
-from gateway.http.fields import lines_of
-from gateway.http.head import RequestHead
-from gateway.http.response import status_of
-from gateway.http.response_head import ResponseHead
+from gateway.http.answers.error_style import Answer
+from gateway.http.message.fields import lines_of
+from gateway.http.message.head import RequestHead
+from gateway.http.message.response import status_of
+from gateway.http.message.response_head import ResponseHead
 
 _ORIGIN: Final = re.compile(
     rb"null | [A-Za-z][A-Za-z0-9+.\-]* :// (?: \[[0-9A-Fa-f:.]+\] | [A-Za-z0-9.\-_~%]+ )"

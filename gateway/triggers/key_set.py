@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from gateway.error_log.loggers import logger
 from gateway.errors import UsageError
-from gateway.loggers import logger
 
 try:
     import cryptography.hazmat.primitives.asymmetric  # noqa: F401  # PyJWT can do without

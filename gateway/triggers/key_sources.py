@@ -15,10 +15,10 @@ from threading import Thread
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+from gateway.error_log.loggers import logger
 from gateway.errors import UsageError
-from gateway.http.gate import Deferral
-from gateway.input_file import content_of
-from gateway.loggers import logger
+from gateway.http.connection.gate import Deferral
+from gateway.text.input_file import content_of
 from gateway.triggers.key_set import LARGEST, BadKeySet, KeySet, parse_key_set
 from gateway.triggers.text_at_url import FetchError, fetch_text
 

@@ -24,6 +24,7 @@ from string import hexdigits
 from time import time
 from typing import Final, NamedTuple
 
+from gateway.error_log.loggers import logger
 from gateway.errors import (
     CredentialMissing,
     SignatureNotMatch,
@@ -33,9 +34,8 @@ from gateway.errors import (
     UsageError,
 )
 from gateway.fc import names
-from gateway.http.fields import lines_of
-from gateway.http.head import RequestHead
-from gateway.loggers import logger
+from gateway.http.message.fields import lines_of
+from gateway.http.message.head import RequestHead
 from gateway.triggers.access_keys import (
     AccessKey,
     AccessKeys,

@@ -11,8 +11,8 @@ from threading import Event, Timer
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway import __version__
 from gateway.triggers.key_set import LARGEST
+from gateway.version import __version__
 
 _LONGEST: Final = 10.0
 """Seconds for a whole answer, however it trickles."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import time
 from typing import Any, Final, NamedTuple
 
+from gateway.bounded_cache import BoundedCache
 from gateway.errors import (
     KeysUnavailable,
     Refusal,
@@ -21,10 +22,9 @@ from gateway.errors import (
     TokenNotMeant,
     VerifierBusy,
 )
-from gateway.http.fields import lines_of
-from gateway.http.gate import Deferral
-from gateway.http.head import RequestHead
-from gateway.remembered import Remembered
+from gateway.http.connection.gate import Deferral
+from gateway.http.message.fields import lines_of
+from gateway.http.message.head import RequestHead
 from gateway.triggers.key_set import KeySet, jwt
 from gateway.triggers.key_sources import FileSource, KeySource, TextSource, UrlSource
 from gateway.triggers.verification import Chain, Verifier
@@ -79,7 +79,7 @@ class TokenCheck:
         self._issuer = issuer or None
         self._leeway = leeway
         self._now = now
-        self._known: Remembered[bytes, _Times] = Remembered(_MOST_KNOWN)
+        self._known: BoundedCache[bytes, _Times] = BoundedCache(_MOST_KNOWN)
         """By the tokens' hashes; for the keys of `_known_of` only."""
         self._known_of: KeySet | None = None
         self._outcome: tuple[bytes, KeySet, _Times | Refusal] | None = None

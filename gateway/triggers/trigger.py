@@ -4,10 +4,10 @@ import asyncio
 from typing import Protocol
 
 from gateway.errors import MethodNotAllowed
-from gateway.http.error_style import Answer
-from gateway.http.exchange import Exchange
-from gateway.http.gate import Deferral
-from gateway.http.head import RequestHead
+from gateway.http.answers.error_style import Answer
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.gate import Deferral
+from gateway.http.message.head import RequestHead
 from gateway.triggers.cors import Cors
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
-from gateway.http.gate import Deferral
+from gateway.http.connection.gate import Deferral
 
 _MOST_WAITING: Final = 64
 """Tokens, each of which takes 2.5 ms at the most."""

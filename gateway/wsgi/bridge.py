@@ -1,7 +1,7 @@
 """A WSGI handler as an application: of the gateway's own server, and of any ASGI server.
 
 Theory of operation: both ways make an `Invocation` and queue it.  They differ in what it answers
-to: the connection's `Exchange`, or a `HostedExchange` that speaks ASGI's events.  Every line that
+to: the connection's `Exchange`, or a `AsgiExchange` that speaks ASGI's events.  Every line that
 concerns WSGI is shared.
 """
 
@@ -14,30 +14,30 @@ from math import ceil, inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from gateway.error_log.loggers import logger
 from gateway.errors import ClientDisconnected, Refusal
 from gateway.fc import names
-from gateway.fc.api_path import Unserved
 from gateway.fc.context import ContextSource, FCContext, context_template
 from gateway.fc.metadata import InvocationMetadata
 from gateway.fc.proxy_path import address
 from gateway.fc.request_ids import SEED_SIZE, RequestIds
-from gateway.http.attendance import FunctionLog
-from gateway.http.body import BodyBuffer
-from gateway.http.detached import ACCEPTED, DetachedExchange
-from gateway.http.error_style import ErrorStyle, FunctionCompute2
-from gateway.http.exchange import Exchange
-from gateway.http.fields import FieldNames
-from gateway.http.site import is_withheld
+from gateway.http.answers.api_path import Unserved
+from gateway.http.answers.error_style import ErrorStyle, FunctionCompute2
+from gateway.http.body.body import BodyBuffer
+from gateway.http.connection.detached import ACCEPTED, DetachedExchange
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.invocation_log import FunctionLog
+from gateway.http.connection.shared_state import is_withheld
+from gateway.http.message.fields import FieldNames
 from gateway.limits import MIB, Limits
-from gateway.loggers import logger
-from gateway.main_thread import MainThread
-from gateway.wsgi.attended import AttendedInvocation, invocation
+from gateway.threads.main_thread import MainThread
+from gateway.wsgi.asgi_exchange import AsgiExchange, HostedRequest, read_body
 from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 from gateway.wsgi.exact_environ import exact_environ as make_exact_environ
 from gateway.wsgi.exact_environ import exact_head_environ
 from gateway.wsgi.hook_job import HookJob
-from gateway.wsgi.hosted import HostedExchange, HostedRequest, read_body
 from gateway.wsgi.invocation import Invocation, Rules
+from gateway.wsgi.logged_invocation import LoggedInvocation, invocation
 from gateway.wsgi.pool import ThreadPool
 from gateway.wsgi.pool_thread import PoolThread
 from gateway.wsgi.switch_watch import Running
@@ -45,9 +45,9 @@ from gateway.wsgi.switch_watch import Running
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
-    from gateway.http.connection import Connection
-    from gateway.http.head import RequestHead
-    from gateway.trust.forwarded import Origin
+    from gateway.http.connection.connection import Connection
+    from gateway.http.message.head import RequestHead
+    from gateway.http.message.origin import Origin
 
 log = logger("gateway.bridge")
 
@@ -119,8 +119,8 @@ class WsgiBridge:
 
         For the gateway's own server: with `main_thread`, and `threads` 1, handlers run in that one.
 
-        Of use under other servers only, whose requests no `Site` has seen: `has_fc_fields` is
-        whether answers have fields `X-Fc-*`, `next_request_id` what gives requests their ids.
+        Of use under other servers only, whose requests no `SharedState` has seen: `has_fc_fields`
+        is whether answers have fields `X-Fc-*`, `next_request_id` what gives requests their ids.
         """
         self._rules = Rules(
             handler,
@@ -159,7 +159,7 @@ class WsgiBridge:
         self._has_fc_fields = has_fc_fields
         # Of requests that ask for nothing more.
         self._invocation = (
-            AttendedInvocation if function_log is not None and function_log.is_on else Invocation
+            LoggedInvocation if function_log is not None and function_log.is_on else Invocation
         )
         # To bind it for each request costs 1 % of one.
         self._make = self._make_exact_environ if exact_environ else self._make_environ
@@ -181,9 +181,9 @@ class WsgiBridge:
         return self._pool.is_idle
 
     @property
-    def is_worn(self) -> bool:
+    def needs_replacement(self) -> bool:
         """Whether so many handlers never returned that the process should be replaced."""
-        return self._pool.is_worn
+        return self._pool.needs_replacement
 
     def start(self) -> None:
         """Start the threads, on the loop that will call `handle`, unless they run."""
@@ -283,7 +283,7 @@ class WsgiBridge:
 
     def _accept(
         self,
-        exchange: Exchange | HostedExchange,
+        exchange: Exchange | AsgiExchange,
         make_environ: Callable[[DetachedExchange], dict[str, Any]],
         size: int,
     ) -> bool:
@@ -425,7 +425,7 @@ class WsgiBridge:
         loop = asyncio.get_running_loop()
         self._start_hosted()
         self._watch(loop)
-        exchange = HostedExchange(
+        exchange = AsgiExchange(
             self._next_request_id(),
             loop,
             self.relieve,
@@ -445,9 +445,9 @@ class WsgiBridge:
         await exchange.run(receive, send)
 
     def _submit(
-        self, exchange: HostedExchange, request: HostedRequest, scope: "HTTPScope", body: BodyBuffer
+        self, exchange: AsgiExchange, request: HostedRequest, scope: "HTTPScope", body: BodyBuffer
     ) -> None:
-        def make_environ(answers_to: HostedExchange | DetachedExchange) -> dict[str, Any]:
+        def make_environ(answers_to: AsgiExchange | DetachedExchange) -> dict[str, Any]:
             path, context = address(request.path, exchange.request_id, self._contexts)
             environ = request.environ(
                 scope,

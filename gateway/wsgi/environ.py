@@ -8,10 +8,10 @@ import sys
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
-from gateway import __version__
 from gateway.fc import names
 from gateway.fc.context import FCContext
-from gateway.http.head import CHUNKED, RequestHead
+from gateway.http.message.head import CHUNKED, RequestHead
+from gateway.version import __version__
 from gateway.wsgi.file_wrapper import FileWrapper
 
 

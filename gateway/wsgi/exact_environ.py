@@ -14,9 +14,9 @@ from urllib.parse import unquote_to_bytes
 
 from gateway.fc import names
 from gateway.fc.context import FCContext
-from gateway.http.body import BodyBuffer
-from gateway.http.body_stream import BodyStream
-from gateway.http.head import RequestHead
+from gateway.http.body.body import BodyBuffer
+from gateway.http.body.body_stream import BodyStream
+from gateway.http.message.head import RequestHead
 from gateway.wsgi.environ import head_environ
 
 _CONSTANTS: Final[dict[str, Any]] = {

@@ -14,6 +14,7 @@ from math import inf
 from types import TracebackType
 from typing import Any, Final
 
+from gateway.error_log.loggers import logger
 from gateway.errors import (
     BadResponse,
     ClientDisconnected,
@@ -21,12 +22,11 @@ from gateway.errors import (
     QueueTimeout,
     Refusal,
 )
-from gateway.exactness import exact_bytes
-from gateway.http.attendance import CANCELED, Attendance, FunctionLog
-from gateway.http.error_style import Answer, ErrorStyle
-from gateway.http.head import RequestHead
-from gateway.http.response_head import ResponseHead, response_header_too_large
-from gateway.loggers import logger
+from gateway.http.answers.error_style import Answer, ErrorStyle
+from gateway.http.connection.invocation_log import CANCELED, FunctionLog, InvocationLog
+from gateway.http.message.head import RequestHead
+from gateway.http.message.response_head import ResponseHead, response_header_too_large
+from gateway.text.exact_types import exact_bytes
 from gateway.wsgi.pool_thread import current_pool_thread
 from gateway.wsgi.responder import ExchangeT, Responder
 from gateway.wsgi.result import response_head
@@ -109,7 +109,7 @@ class Invocation:
 
     __slots__ = ("_has_written", "_head", "_make_environ", "_rules", "exchange")
 
-    _attendance: Attendance | None = None
+    _attendance: InvocationLog | None = None
     """Who listens to it; `wsgi.attended` has the invocations with somebody."""
 
     def __init__(

@@ -31,11 +31,11 @@ from functools import partial
 from threading import Lock
 from time import monotonic
 
+from gateway.error_log.loggers import logger
 from gateway.errors import QueueFull
 from gateway.limits import MIB
-from gateway.loggers import logger
-from gateway.main_thread import MainThread
-from gateway.thread_stack import stack_of
+from gateway.threads.main_thread import MainThread
+from gateway.threads.thread_stack import stack_of
 from gateway.wsgi.accepted_jobs import AcceptedJobs
 from gateway.wsgi.expected_wait import ExpectedWait
 from gateway.wsgi.hook_job import HookJob
@@ -90,7 +90,7 @@ class ThreadPool:
         self._accepted = AcceptedJobs(threads, limit_queue, async_memory)
         self.handler_timeout = handler_timeout
         self.queue_timeout = queue_timeout
-        self.written_off: list[PoolThread] = []
+        self.abandoned: list[PoolThread] = []
         self._threads: list[PoolThread] = []
         self._held_up: list[PoolThread] = []
         """By slow clients; replaced, but still watched."""
@@ -110,7 +110,7 @@ class ThreadPool:
         return (
             f"<ThreadPool {self.busy}/{self.size} busy, "
             f"{self._queued} queued, "
-            f"{len(self._held_up)} held up, {len(self.written_off)} written off>"
+            f"{len(self._held_up)} held up, {len(self.abandoned)} written off>"
         )
 
     @property
@@ -243,7 +243,7 @@ class ThreadPool:
         """
         with self._roster:
             working = [*self._threads, *self._held_up]
-            taken = sum([thread.taken for thread in (*working, *self.written_off)])
+            taken = sum([thread.taken for thread in (*working, *self.abandoned)])
             is_busy = any(
                 thread.job is not None and not self._is_overrun(thread) for thread in working
             )
@@ -252,12 +252,12 @@ class ThreadPool:
             return is_over and not (is_busy or self._batch or self._accepted)
 
     @property
-    def is_worn(self) -> bool:
+    def needs_replacement(self) -> bool:
         """Whether so many threads are written off that the process should be replaced.
 
         Early enough that a new one can be ready before the capacity of this one shrinks.
         """
-        return self._has_overrun or len(self.written_off) > self.size * _WORN_WRITTEN_OFF
+        return self._has_overrun or len(self.abandoned) > self.size * _WORN_WRITTEN_OFF
 
     def _is_overrun(self, thread: PoolThread) -> bool:
         """Whether it is the main thread, and its job has been answered for."""
@@ -283,7 +283,7 @@ class ThreadPool:
     def running(self) -> list[Running]:
         """The threads at work whose CPU time can be told."""
         with self._roster:
-            threads = [*self._threads, *self._held_up, *self.written_off]
+            threads = [*self._threads, *self._held_up, *self.abandoned]
         return [
             Running(thread.clock, thread.taken)
             for thread in threads
@@ -336,8 +336,8 @@ class ThreadPool:
             for thread, _ in overdue:
                 if self._main is not None:
                     self._has_overrun = True
-                elif thread not in self.written_off:
-                    self._replace(thread, self.written_off)
+                elif thread not in self.abandoned:
+                    self._replace(thread, self.abandoned)
             lost = self._forget_ended()
             while len(self._threads) < self.size and self._may_replace:
                 if not self._try_to_start_thread():
@@ -405,7 +405,7 @@ class ThreadPool:
     def _overdue(self, now: float) -> list[tuple[PoolThread, Job]]:
         """Threads with jobs that are past their time, each job once."""
         found = []
-        for thread in (*self._threads, *self._held_up, *self.written_off):
+        for thread in (*self._threads, *self._held_up, *self.abandoned):
             job = thread.job
             if job is None or job is thread.expired:
                 continue
@@ -418,7 +418,7 @@ class ThreadPool:
     def _forget_ended(self) -> list[tuple[PoolThread, Job | None]]:
         """Those that ended unasked, and the jobs that they left."""
         unasked = []
-        for threads in (self._threads, self._held_up, self.written_off):
+        for threads in (self._threads, self._held_up, self.abandoned):
             for thread in [one for one in threads if not one.is_alive()]:
                 threads.remove(thread)
                 self._taken_by_gone += thread.taken
@@ -441,12 +441,12 @@ class ThreadPool:
             log.critical(
                 "%d threads are stuck in handlers and no more are started: "
                 "capacity shrinks until some return or the process is replaced",
-                len(self.written_off),
+                len(self.abandoned),
             )
 
     @property
     def _may_replace(self) -> bool:
-        return len(self.written_off) <= self.size * _MAX_WRITTEN_OFF
+        return len(self.abandoned) <= self.size * _MAX_WRITTEN_OFF
 
 
 _END: tuple[None, float] = (None, 0.0)

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from gateway.error_log.rate_limited import RateLimitedWarning
 from gateway.errors import QueueFull
-from gateway.trouble import Trouble
 
 _REFUSED = "requests were refused"
 _MORE_THREADS = "give more --threads or --workers"
@@ -19,14 +19,14 @@ class PoolRefusals:
     def __init__(self, log: logging.Logger, state: Callable[[], str]) -> None:
         """`state` tells of the pool in a few words."""
         self._log = log
-        self._busy = Trouble(log, _REFUSED, "every thread is busy", _MORE_THREADS)
-        self._stuck = Trouble(
+        self._busy = RateLimitedWarning(log, _REFUSED, "every thread is busy", _MORE_THREADS)
+        self._stuck = RateLimitedWarning(
             log, _REFUSED, "every thread is stuck in a handler", "the log has their stacks"
         )
-        self._late = Trouble(
+        self._late = RateLimitedWarning(
             log, "requests were answered 503", "they waited for --queue-timeout", _MORE_THREADS
         )
-        self._async = Trouble(
+        self._async = RateLimitedWarning(
             log,
             f"asynchronous {_REFUSED}",
             "too many wait to run",

@@ -7,8 +7,8 @@ from time import monotonic
 from typing import Protocol
 
 from gateway.errors import Refusal
-from gateway.main_thread import MainThread
-from gateway.user_thread import UserThread
+from gateway.threads.main_thread import MainThread
+from gateway.threads.user_thread import UserThread
 from gateway.wsgi.job_queue import JobQueue
 
 

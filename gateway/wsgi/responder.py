@@ -2,8 +2,8 @@
 
 from typing import Protocol, TypeVar
 
-from gateway.http.head import RequestHead
-from gateway.http.response_head import ResponseHead
+from gateway.http.message.head import RequestHead
+from gateway.http.message.response_head import ResponseHead
 
 
 class Responder(Protocol):

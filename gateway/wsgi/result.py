@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from gateway.exactness import exact_text
-from gateway.http import grammar
-from gateway.http.response import Status, kind_of, status_of
-from gateway.http.response_head import ResponseHead
-from gateway.remembered import remember
+from gateway.bounded_cache import remember
+from gateway.http.message import grammar
+from gateway.http.message.response import Status, kind_of, status_of
+from gateway.http.message.response_head import ResponseHead
+from gateway.text.exact_types import exact_text
 
 _MOST_REMEMBERED: Final = 512
 

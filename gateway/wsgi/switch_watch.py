@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from gateway.timers import call_later
+from gateway.threads.timers import call_later
 
 _TICK: Final = 0.05
 """Seconds between two looks."""

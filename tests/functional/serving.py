@@ -14,7 +14,7 @@ from pathlib import Path
 
 from functional.wire import WireClient
 
-from gateway.end_signals import SAME_WISH
+from gateway.signals.termination import SAME_WISH
 
 ROOT = Path(__file__).parents[2]
 HANDLERS = Path(__file__).parent / "handlers"

@@ -29,8 +29,8 @@ HEAVY = {
     "tomllib",
     "difflib",
     "ssl",
-    "gateway.app",
-    "gateway.service",
+    "gateway.worker.app",
+    "gateway.serve",
     "logging",
 }
 

@@ -14,11 +14,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from gateway.errors import Refusal
-from gateway.http.fields import FieldNames
-from gateway.http.framing import Chunked, FixedLength
-from gateway.http.head import CHUNKED, RequestHead, body_too_large
-from gateway.http.parser import HeadParser
-from gateway.http.site import is_withheld
+from gateway.http.connection.shared_state import is_withheld
+from gateway.http.message.fields import FieldNames
+from gateway.http.message.framing import Chunked, FixedLength
+from gateway.http.message.head import CHUNKED, RequestHead, body_too_large
+from gateway.http.message.parser import HeadParser
 from gateway.limits import Limits
 
 SMALL = Limits(

@@ -7,7 +7,7 @@ from itertools import count
 from fuzz.reader import Answer, read_answer
 from fuzz.rig import LARGE, LIMITS, echo_of, pattern
 
-from gateway.http.response import CONTINUE
+from gateway.http.message.response import CONTINUE
 
 OK, FAULT, CUT, REFUSED, ANY = "ok", "fault", "cut", "refused", "any"
 """What comes of a request; `ANY`: it depends on what is quicker, and so does all behind it."""

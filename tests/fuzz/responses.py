@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 from fuzz.reader import OURS, Answer, Cut, SecondReader, read_answer
 from unit.http.wire import ManualLoop, Wire
 
-from gateway.http.body import BodyBudget
-from gateway.http.error_style import FunctionCompute2
-from gateway.http.exchange import Exchange
-from gateway.http.site import Site, Timeouts
+from gateway.http.answers.error_style import FunctionCompute2
+from gateway.http.body.body import BodyBudget
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.shared_state import SharedState, Timeouts
 from gateway.limits import Limits
 from gateway.wsgi.invocation import Invocation, Rules
 
@@ -157,7 +157,7 @@ def run(deed: Deed) -> tuple[bytes, bool]:
     loop = ManualLoop()
     numbers = count(1)
     records: list[Exchange] = []
-    site = Site(
+    site = SharedState(
         loop=loop,  # type: ignore[arg-type]  # A loop that turns when it is told to.
         application=Runner(deed),
         limits=Limits(),

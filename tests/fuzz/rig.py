@@ -21,11 +21,11 @@ from typing import Any
 
 import uvloop
 
-from gateway.http.body import BodyBudget
-from gateway.http.connection import Connection
-from gateway.http.deadlines import DeadlineSweep
-from gateway.http.exchange import Exchange
-from gateway.http.site import Site, Timeouts
+from gateway.http.body.body import BodyBudget
+from gateway.http.connection.connection import Connection
+from gateway.http.connection.deadlines import DeadlineSweep
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.shared_state import SharedState, Timeouts
 from gateway.limits import Limits
 from gateway.wsgi.bridge import WsgiBridge
 
@@ -145,7 +145,7 @@ class Rig:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._numbers = count(1)
         self.bridge = WsgiBridge(self.handlers, threads=THREADS, limits=LIMITS)
-        self.site = Site(
+        self.site = SharedState(
             loop=self.loop,
             application=self.bridge,
             limits=LIMITS,
@@ -234,7 +234,7 @@ def open_sockets() -> int:
     return found
 
 
-def kept_by_anything(site: Site) -> list[Exchange | Connection]:
+def kept_by_anything(site: SharedState) -> list[Exchange | Connection]:
     """Exchanges and connections of a site that are not forgotten."""
     gc.collect()
     # By the type itself: to ask some objects for their class is to have them do something.

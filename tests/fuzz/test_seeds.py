@@ -8,8 +8,9 @@ import pytest
 from fuzz.targets import FOLDER, TARGETS, Target
 from unit.http.conversation import WAYS, tiny_blocks
 
-from gateway.http import exchange, grammar
-from gateway.http.parser import HeadParser
+from gateway.http.connection import exchange
+from gateway.http.message import grammar
+from gateway.http.message.parser import HeadParser
 
 pytestmark = pytest.mark.family("fuzz")
 

@@ -45,7 +45,7 @@ from hypothesis.stateful import (
 )
 
 from gateway.fc import names
-from gateway.http.response import CONTINUE
+from gateway.http.message.response import CONTINUE
 
 pytestmark = [pytest.mark.family("fuzz"), pytest.mark.timeout(600)]
 

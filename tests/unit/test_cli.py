@@ -21,7 +21,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     """Puts functions in the place of those that serve and check."""
 
     def put(**functions: Callable[[Config], Any]) -> None:
-        for name in ("gateway.app", "gateway.service"):
+        for name in ("gateway.worker.app", "gateway.serve"):
             module = ModuleType(name)
             vars(module).update(functions)
             monkeypatch.setitem(sys.modules, name, module)
@@ -95,7 +95,7 @@ def test_what_the_user_can_mend_is_one_line(
 def test_a_wrong_setting_is_told_before_the_application_is_loaded(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "gateway.service", None)
+    monkeypatch.setitem(sys.modules, "gateway.serve", None)
     assert cli.run(["serve", "--threads", "0"], {}) == 2
     assert capsys.readouterr().err == (
         "gateway: error: --threads: '0' is too small; give at least 1\n"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import errors, load_errors
+from gateway import errors
+from gateway.code import load_errors
 from gateway.config.options import OPTIONS
 from gateway.errors import ClientDisconnected, CodeError, Refusal, UsageError
 from gateway.fc import errors as function_errors

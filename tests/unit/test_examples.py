@@ -13,9 +13,9 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from gateway import EventHandler
+from gateway.code.interface import detect_interface
+from gateway.code.loading import load
 from gateway.fc.context import context_template
-from gateway.interface import detect_interface
-from gateway.loading import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TEMPLATE = context_template(
@@ -95,8 +95,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from wsgiref.handlers import SimpleHandler
 from wsgiref.util import setup_testing_defaults
-from gateway.interface import detect_interface
-from gateway.loading import load
+from gateway.code.interface import detect_interface
+from gateway.code.loading import load
 handler = load("index.handler")
 assert detect_interface(handler) == "wsgi"
 environ = {"HTTP_HOST": "localhost:9000", "QUERY_STRING": "query=1"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.observe.access_log import _text_stamp
+from gateway.logs.access_log import _text_stamp
 
 PACKAGE = Path(__file__).parents[2] / "gateway"
 
@@ -60,7 +60,7 @@ def test_in_another_locale(tmp_path: Path) -> None:
     subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", str(made)], check=False)
     code = (
         "import locale, time; locale.setlocale(locale.LC_ALL, 'de_DE.UTF-8');"
-        "from gateway.observe.access_log import _text_stamp;"
+        "from gateway.logs.access_log import _text_stamp;"
         "print(time.strftime('%b', time.gmtime(59 * 86400)), _text_stamp(59 * 86400))"
     )
     done = subprocess.run(

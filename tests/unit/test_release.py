@@ -13,14 +13,14 @@ from itertools import count
 import pytest
 import uvloop
 
-from gateway.http import connection
-from gateway.http.admission import Admission
-from gateway.http.body import BodyBudget
-from gateway.http.connection import Connection
-from gateway.http.deadlines import DeadlineSweep
-from gateway.http.exchange import Exchange
-from gateway.http.lingering import Lingering
-from gateway.http.site import Site, Timeouts
+from gateway.http.body.body import BodyBudget
+from gateway.http.connection import connection
+from gateway.http.connection.admission import Admission
+from gateway.http.connection.connection import Connection
+from gateway.http.connection.deadlines import DeadlineSweep
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.lingering import Lingering
+from gateway.http.connection.shared_state import SharedState, Timeouts
 from gateway.limits import Limits
 from gateway.wsgi.bridge import WsgiBridge
 
@@ -79,7 +79,7 @@ class Counted:
         self.bridge = WsgiBridge(handler, threads=4)
         numbers = count()
         self.records: list[str] = []
-        self.site = Site(
+        self.site = SharedState(
             loop=loop,
             application=self.bridge,
             limits=Limits(max_body=4_000_000, body_buffer=1_000_000),

@@ -1,19 +1,19 @@
 """No object of the gateway shows a secret when it is printed, as in debuggers and trackers."""
 
 import pytest
-from unit.http.conftest import Backlog
+from unit.http.conftest import PendingInput
 from unit.http.wire import ManualLoop, Wire
 
 from gateway.asgi.adapter import AsgiApplication
 from gateway.container.platform_context import PlatformContexts
 from gateway.fc.context import FCContext, context_template
-from gateway.http.body import BodyBudget
-from gateway.http.parser import HeadParser
-from gateway.http.site import Site, Timeouts
+from gateway.http.body.body import BodyBudget
+from gateway.http.connection.shared_state import SharedState, Timeouts
+from gateway.http.message.parser import HeadParser
 from gateway.limits import Limits
-from gateway.trust.forwarded import TrustedProxies
-from gateway.trust.networks import Networks
-from gateway.trust.proxy_protocol import Door
+from gateway.proxies.forwarded import TrustedProxies
+from gateway.proxies.networks import Networks
+from gateway.proxies.proxy_protocol import Door
 from gateway.wsgi.bridge import WsgiBridge
 from gateway.wsgi.invocation import Invocation
 
@@ -49,8 +49,8 @@ def objects():
     )
     context = FCContext("request-1", template)
     addressed = template.addressed_context("request-1", "service", "", "function")
-    application = Backlog()
-    site = Site(
+    application = PendingInput()
+    site = SharedState(
         loop=ManualLoop(),
         application=application,
         limits=Limits(),

@@ -25,7 +25,7 @@ def test_the_row_names_a_test_that_exists(row: list[str]) -> None:
     [
         ["attack", "defence"],
         ["attack", "defence", "test_parser.py"],
-        ["attack", "defence", "`U/http/test_parser.py::test_of_no_such_name`"],
+        ["attack", "defence", "`U/http/message/test_parser.py::test_of_no_such_name`"],
     ],
 )
 def test_a_row_without_a_test_is_noticed(row: list[str]) -> None:

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from gateway.end_signals import SAME_WISH, EndSignals
-from gateway.idle_signals import IDLE, Notices
+from gateway.signals.termination import SAME_WISH, TerminationSignals
+from gateway.signals.unused import IDLE, Notices
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from gateway.idle_signals import IDLE, Notices
     ],
 )
 def test_who_asks_again_later_wants_more(times: list[float], last: bool) -> None:
-    signals = EndSignals()
+    signals = TerminationSignals()
     assert [signals.count(now) for now in times] == [False] * (len(times) - 1) + [last]
 
 

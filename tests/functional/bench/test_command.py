@@ -23,7 +23,7 @@ from bench.process import CLIENT_CORE, SERVER_CORE, FailedRun, Server, free_port
 from bench.results import Results
 from bench.scenarios import Scenario
 from bench.series import Turn, measure
-from gateway.observe.invocation_profile import STAGES
+from gateway.logs.invocation_profile import STAGES
 
 COMMAND = Path(__file__).with_name("command.py")
 SERVER = Path(__file__).with_name("server.py")

@@ -4,7 +4,7 @@ from answers import handler
 
 from gateway import WsgiBridge
 from gateway.fc.metadata import InvocationMetadata
-from gateway.http.problem_details import ProblemDetails
+from gateway.http.answers.problem_details import ProblemDetails
 
 told_app = WsgiBridge(handler, metadata=InvocationMetadata("c-1", "2", lambda: 3_000_000))
 silent_app = WsgiBridge(handler, has_fc_fields=False)

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from gateway.asgi.adapter import AsgiApplication
 from gateway.fc.context import ContextTemplate, Function, Service
-from gateway.http.body import BodyBudget
-from gateway.http.connection import Connection
-from gateway.http.deadlines import DeadlineSweep
-from gateway.http.exchange import Exchange
-from gateway.http.site import Site, Timeouts
+from gateway.http.body.body import BodyBudget
+from gateway.http.connection.connection import Connection
+from gateway.http.connection.deadlines import DeadlineSweep
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.shared_state import SharedState, Timeouts
 from gateway.limits import Limits
 
 CONTEXTS = ContextTemplate(Function("hello", "index.app", 512, 60), Service("service"))
@@ -89,7 +89,7 @@ class Client:
 class Running:
     """A served application."""
 
-    def __init__(self, site: Site, adapter: AsgiApplication, port: int) -> None:
+    def __init__(self, site: SharedState, adapter: AsgiApplication, port: int) -> None:
         self.site = site
         self.adapter = adapter
         self.port = port
@@ -142,7 +142,7 @@ async def served(
     numbers = count(1)
     budget = BodyBudget(1 << 20)
     records: list[Exchange] = []
-    site = Site(
+    site = SharedState(
         loop=loop,
         application=Counting(),
         limits=limits,

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from unit.asgi.serving import CONTEXTS, TIMEOUT, Client, run, served
 
 from gateway.asgi.adapter import AsgiApplication
-from gateway.http.error_style import FunctionCompute2
+from gateway.http.answers.error_style import FunctionCompute2
 from gateway.limits import Limits
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
@@ -674,16 +674,16 @@ async def test_runs_that_swallow_cancellation(
     async with served(swallows, handler_timeout=0.05, limit_concurrency=2) as gateway:
         adapter = gateway.adapter
         for lost in range(1, 5):
-            assert not adapter.is_worn
+            assert not adapter.needs_replacement
             assert (await gateway.ask()).status == 502
             await gateway.until(lambda expected=lost: len(adapter._lost) == expected)
             assert adapter.is_idle
             assert (await gateway.ask("/plain")).body == b"plain"
-        assert adapter.is_worn
+        assert adapter.needs_replacement
         assert repr(adapter).endswith("0 running, 4 lost>")
         go_on.set()
         await gateway.until(lambda: not adapter._lost)
-        assert not adapter.is_worn
+        assert not adapter.needs_replacement
     assert "its slot is given to others" in caplog.text
     assert "swallows" in caplog.text
 

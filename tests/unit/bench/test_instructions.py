@@ -129,6 +129,8 @@ def test_a_revision_is_unpacked(tmp_path, monkeypatch):
     root = tmp_path / "repository"
     (root / "gateway").mkdir(parents=True)
     (root / "gateway" / "__init__.py").write_text("old = True\n")
+    (root / "bench").mkdir()
+    (root / "bench" / "script.py").write_text("")
     (root / "other").write_text("")
     git = ["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@example.com"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
@@ -137,7 +139,7 @@ def test_a_revision_is_unpacked(tmp_path, monkeypatch):
     target = tmp_path / "target"
     instructions.unpack("HEAD", target)
     files = [path.relative_to(target) for path in target.rglob("*") if path.is_file()]
-    assert files == [Path("gateway/__init__.py")]
+    assert set(files) == {Path("bench/script.py"), Path("gateway/__init__.py")}
     assert (target / "gateway" / "__init__.py").read_text() == "old = True\n"
 
 

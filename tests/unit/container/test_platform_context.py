@@ -14,9 +14,9 @@ from gateway.container.platform_context import (
     told_request_id,
 )
 from gateway.fc.context import Credentials, Function, Service, Tracing, context_template
-from gateway.http.fields import FieldNames
-from gateway.http.head import RequestHead
-from gateway.http.site import is_platform
+from gateway.http.connection.shared_state import is_platform
+from gateway.http.message.fields import FieldNames
+from gateway.http.message.head import RequestHead
 
 TEMPLATE = context_template(
     environ={

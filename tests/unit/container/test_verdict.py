@@ -4,9 +4,9 @@ import pytest
 
 from gateway.container.verdict import SUCCEEDED, Verdicts
 from gateway.errors import BodyTooLarge
-from gateway.http.error_style import FunctionCompute2
-from gateway.http.response import status_of
-from gateway.http.response_head import ResponseHead
+from gateway.http.answers.error_style import FunctionCompute2
+from gateway.http.message.response import status_of
+from gateway.http.message.response_head import ResponseHead
 
 STYLE = FunctionCompute2()
 VERDICTS = Verdicts(STYLE)

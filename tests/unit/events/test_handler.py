@@ -12,8 +12,8 @@ from gateway import EventHandler, WsgiBridge
 from gateway.errors import BadResponse, QueueTimeout
 from gateway.events.errors import EventErrors
 from gateway.fc.context import context_template
-from gateway.http.error_style import FunctionCompute2
-from gateway.http.head import RequestHead
+from gateway.http.answers.error_style import FunctionCompute2
+from gateway.http.message.head import RequestHead
 
 INVOKE = "/2016-08-15/services/svc.prod/functions/fn/invocations"
 TEMPLATE = context_template(

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from gateway.events.http_event import http_event
 from gateway.fc.context import context_template
 from gateway.fc.proxy_path import address
-from gateway.http.fields import FieldNames
-from gateway.http.parser import HeadParser
-from gateway.http.site import is_withheld
+from gateway.http.connection.shared_state import is_withheld
+from gateway.http.message.fields import FieldNames
+from gateway.http.message.parser import HeadParser
 from gateway.limits import Limits
 from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 

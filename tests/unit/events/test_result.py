@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import BadResponse
-from gateway.events.result import HttpAnswer, http_answer, output
+from gateway.events.result import HttpResponse, http_answer, output
 
 JSON = [("Content-Type", "application/json")]
 
@@ -109,12 +109,12 @@ def test_what_json_cannot_say(result, error):
     ],
 )
 def test_an_answer_that_the_handler_does_not_shape(result, body):
-    assert http_answer(result) == HttpAnswer("200", JSON, body)
+    assert http_answer(result) == HttpResponse("200", JSON, body)
 
 
 def test_json_that_is_too_deep_is_no_struct():
     body = b'{"statusCode": 404, "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    assert http_answer(body) == HttpAnswer("200", JSON, body)
+    assert http_answer(body) == HttpResponse("200", JSON, body)
 
 
 @pytest.mark.parametrize(
@@ -249,4 +249,4 @@ def test_a_struct_with_what_is_no_json(value):
 @pytest.mark.parametrize("text", ['{"statusCode": 201, "a": NaN}', '{"statusCode": -Infinity}'])
 def test_text_that_is_no_json_is_no_struct(text):
     """It goes out as it is, as all text does."""
-    assert http_answer(text) == HttpAnswer("200", JSON, text.encode())
+    assert http_answer(text) == HttpResponse("200", JSON, text.encode())

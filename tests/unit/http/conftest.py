@@ -8,9 +8,9 @@ import pytest
 from hypothesis import settings
 from unit.http.wire import ManualLoop, Wire
 
-from gateway.http.body import BodyBudget
-from gateway.http.exchange import Exchange
-from gateway.http.site import Application, Site, Timeouts
+from gateway.http.body.body import BodyBudget
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.shared_state import Application, SharedState, Timeouts
 from gateway.limits import Limits
 
 settings.register_profile("local", deadline=None)
@@ -18,7 +18,7 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
-class Backlog(list[Exchange]):
+class PendingInput(list[Exchange]):
     """An application that only notes its exchanges; the test answers them."""
 
     def handle(self, exchange: Exchange) -> None:
@@ -34,8 +34,8 @@ def loop() -> ManualLoop:
 
 
 @pytest.fixture
-def application() -> Backlog:
-    return Backlog()
+def application() -> PendingInput:
+    return PendingInput()
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def records() -> list[Exchange]:
 @pytest.fixture
 def make_site(
     loop: ManualLoop, application: Application, records: list[Exchange]
-) -> Callable[..., Site]:
-    """Makes a site; arguments replace the defaults of `Site`."""
+) -> Callable[..., SharedState]:
+    """Makes a site; arguments replace the defaults of `SharedState`."""
 
-    def make(**changes: object) -> Site:
+    def make(**changes: object) -> SharedState:
         numbers = count(1)
         arguments: dict[str, object] = {
             "loop": loop,
@@ -61,17 +61,17 @@ def make_site(
             "next_request_id": lambda: f"request-{next(numbers)}",
             "record": records.append,
         }
-        return Site(**(arguments | changes))  # type: ignore[arg-type]
+        return SharedState(**(arguments | changes))  # type: ignore[arg-type]
 
     return make
 
 
 @pytest.fixture
-def site(make_site: Callable[..., Site]) -> Site:
+def site(make_site: Callable[..., SharedState]) -> SharedState:
     return make_site()
 
 
 @pytest.fixture
-def wire(site: Site) -> Wire:
+def wire(site: SharedState) -> Wire:
     """A connection of `site`."""
     return Wire(site)

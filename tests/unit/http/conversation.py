@@ -10,15 +10,16 @@ from unit.http.answers import AnswerReader, method_of
 from unit.http.wire import ManualLoop, Wire, body_of
 
 from gateway.errors import ClientDisconnected, Refusal
-from gateway.http import blocks, body, reception
-from gateway.http.body import BodyBudget
-from gateway.http.body_stream import BodyStream
-from gateway.http.connection import Connection
-from gateway.http.exchange import Exchange
-from gateway.http.lingering import Lingering
-from gateway.http.response import status_of
-from gateway.http.response_head import ResponseHead
-from gateway.http.site import Site, Timeouts
+from gateway.http.body import blocks, body
+from gateway.http.body.body import BodyBudget
+from gateway.http.body.body_stream import BodyStream
+from gateway.http.connection import body_receiver as reception
+from gateway.http.connection.connection import Connection
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.lingering import Lingering
+from gateway.http.connection.shared_state import SharedState, Timeouts
+from gateway.http.message.response import status_of
+from gateway.http.message.response_head import ResponseHead
 from gateway.limits import Limits
 
 OK = ResponseHead.of(status_of(200), [("Content-Type", "text/plain")])
@@ -145,7 +146,7 @@ def converse(segments: list[bytes], way: str, *, ends: bool, reads: Sequence[int
     records: list[Exchange] = []
     numbers = count(1)
     application = Echo(way, loop)
-    site = Site(
+    site = SharedState(
         loop=loop,  # type: ignore[arg-type]  # A loop that turns when it is told to.
         application=application,
         limits=LIMITS,

@@ -12,11 +12,11 @@ from conformance.tables import CASES, FAMILIES
 from unit.http.answers import AnswerReader, method_of
 from unit.http.wire import ManualLoop, Wire, body_of
 
-from gateway.http.body import BodyBudget
-from gateway.http.exchange import Exchange
-from gateway.http.response import status_of
-from gateway.http.response_head import ResponseHead
-from gateway.http.site import Site, Timeouts
+from gateway.http.body.body import BodyBudget
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.shared_state import SharedState, Timeouts
+from gateway.http.message.response import status_of
+from gateway.http.message.response_head import ResponseHead
 from gateway.limits import Limits
 
 BEHIND = get(first=b"GET /behind HTTP/1.1")
@@ -57,7 +57,7 @@ def converse(segments: list[bytes]) -> tuple[list[Seen], list[int], bool]:
     application = Recorder()
     numbers = count(1)
     records: list[Exchange] = []
-    site = Site(
+    site = SharedState(
         loop=loop,  # type: ignore[arg-type]  # A loop that turns when it is told to.
         application=application,
         limits=Limits(),

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from gateway.http.connection import Connection
-from gateway.http.exchange import Exchange
-from gateway.http.site import Site
+from gateway.http.connection.connection import Connection
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.shared_state import SharedState
 
 _END = b""
 
@@ -297,7 +297,7 @@ class FakeTransport:
 class Wire:
     """A connection of a site, and everything its client can do."""
 
-    def __init__(self, site: Site, *, is_unix: bool = False) -> None:
+    def __init__(self, site: SharedState, *, is_unix: bool = False) -> None:
         self.loop: ManualLoop = site.loop  # type: ignore[assignment]
         self.kernel = Kernel()
         kind = FakeUnixSocket if is_unix else FakeSocket

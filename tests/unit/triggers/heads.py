@@ -1,9 +1,9 @@
 """Request heads as the gateway's parser makes them."""
 
-from gateway.http.fields import FieldNames
-from gateway.http.head import RequestHead
-from gateway.http.parser import HeadParser
-from gateway.http.site import is_withheld
+from gateway.http.connection.shared_state import is_withheld
+from gateway.http.message.fields import FieldNames
+from gateway.http.message.head import RequestHead
+from gateway.http.message.parser import HeadParser
 from gateway.limits import Limits
 
 LIMITS = Limits(max_header_bytes=64 * 1024, max_path_bytes=64 * 1024)

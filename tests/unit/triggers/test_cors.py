@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.triggers.heads import head_of
 
-from gateway.http.response import status_of
-from gateway.http.response_head import ResponseHead
+from gateway.http.message.response import status_of
+from gateway.http.message.response_head import ResponseHead
 from gateway.triggers.cors import Cors
 
 CORS = Cors()

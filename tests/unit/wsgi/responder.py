@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.errors import ClientDisconnected
-from gateway.http.head import RequestHead
-from gateway.http.response import Status
-from gateway.http.response_head import ResponseHead
+from gateway.http.message.head import RequestHead
+from gateway.http.message.response import Status
+from gateway.http.message.response_head import ResponseHead
 from gateway.wsgi import pool_thread
 
 

@@ -7,7 +7,7 @@ import pytest
 from unit.http.answers import read_answers
 from unit.http.wire import Wire
 
-from gateway.http.body import BodyBudget
+from gateway.http.body.body import BodyBudget
 from gateway.limits import Limits
 from gateway.wsgi.bridge import WsgiBridge
 

@@ -9,8 +9,8 @@ import pytest
 
 from gateway import __version__
 from gateway.fc.context import FCContext, context_template
-from gateway.http.fields import FieldNames
-from gateway.http.parser import HeadParser
+from gateway.http.message.fields import FieldNames
+from gateway.http.message.parser import HeadParser
 from gateway.limits import Limits
 from gateway.wsgi.environ import connection_environ, head_environ, request_environ
 from gateway.wsgi.file_wrapper import FileWrapper

@@ -9,9 +9,9 @@ import pytest
 from unit.wsgi.responder import RecordingResponder, in_pool_thread
 
 from gateway.errors import BadResponse, ClientDisconnected
-from gateway.http.error_style import FunctionCompute2
-from gateway.http.response import Status
-from gateway.http.response_head import ResponseHead
+from gateway.http.answers.error_style import FunctionCompute2
+from gateway.http.message.response import Status
+from gateway.http.message.response_head import ResponseHead
 from gateway.wsgi.invocation import Invocation, Rules
 
 TEXT = [("Content-Type", "text/plain")]

@@ -72,7 +72,7 @@ def make_pool():
     for job in jobs:
         job.go.set()
     for pool in pools:
-        threads = [*pool._threads, *pool.written_off]
+        threads = [*pool._threads, *pool.abandoned]
         pool.stop()
         for thread in threads:
             thread.join(PATIENCE)
@@ -291,7 +291,7 @@ def test_a_thread_that_is_held_up_for_too_long_is_given_up(make_pool):
     for _ in range(2):
         pool.check_deadlines(thread.started_at + 5.1)
         assert job.times_expired == 1
-    assert (pool._held_up, pool.written_off, len(pool._threads)) == ([], [thread], 2)
+    assert (pool._held_up, pool.abandoned, len(pool._threads)) == ([], [thread], 2)
     job.go.set()
 
 
@@ -315,7 +315,7 @@ def test_a_handler_past_its_time(make_pool, caplog):
     pool.check_deadlines(started + 5.1)
     assert stuck.times_expired == 1
     assert waiting.begun.wait(PATIENCE), "another thread has taken its place"
-    assert pool.written_off == [thread]
+    assert pool.abandoned == [thread]
     assert thread not in pool._threads
     assert "request-1: handler runs for more than 5 s" in caplog.text
     assert "self.go.wait(PATIENCE)" in caplog.text, "the log shows where it is"
@@ -328,7 +328,7 @@ def test_a_handler_past_its_time(make_pool, caplog):
     assert not thread.is_alive(), "it ends when its handler returns"
     assert await_true(lambda: pool.is_idle)
     pool.check_deadlines(started + 6)
-    assert pool.written_off == []
+    assert pool.abandoned == []
     assert pool.is_idle, "what the thread has done still counts"
     again = make_pool.submit(pool)
     assert again.begun.wait(PATIENCE)
@@ -338,7 +338,7 @@ def test_a_handler_in_time_is_left_alone(make_pool):
     pool = make_pool(2, 1, handler_timeout=5)
     begin(make_pool, pool, 1)
     pool.check_deadlines(monotonic())
-    assert pool.written_off == []
+    assert pool.abandoned == []
 
 
 def test_a_pool_that_was_not_started_stays_so():
@@ -361,7 +361,7 @@ def test_stuck_threads_are_not_replaced_for_ever(make_pool, monkeypatch, caplog)
     for _ in range(3):
         begin(make_pool, pool, 1)
         pool.check_deadlines(monotonic() + 6)
-    assert len(pool.written_off) == 3
+    assert len(pool.abandoned) == 3
     assert pool._threads == []
     assert "capacity shrinks" in caplog.text
 
@@ -374,11 +374,11 @@ def test_a_pool_is_worn_before_its_capacity_shrinks(make_pool, monkeypatch, thre
     for _ in range(2):
         begin(make_pool, pool, threads)
         pool.check_deadlines(monotonic() + 6)
-    assert len(pool.written_off) == 2 * threads
-    assert not pool.is_worn
+    assert len(pool.abandoned) == 2 * threads
+    assert not pool.needs_replacement
     begin(make_pool, pool, 1)
     pool.check_deadlines(monotonic() + 6)
-    assert pool.is_worn
+    assert pool.needs_replacement
     assert len(pool._threads) == threads
 
 
@@ -392,7 +392,7 @@ def test_capacity_comes_back_when_stuck_handlers_return(make_pool, monkeypatch, 
         pool.check_deadlines(monotonic() + 6)
     for job in stuck:
         job.go.set()
-    for thread in list(pool.written_off):
+    for thread in list(pool.abandoned):
         thread.join(PATIENCE)
         assert not thread.is_alive()
     pool.check_deadlines(monotonic())

@@ -1,0 +1,111 @@
+"""What an operator must know of connections and bodies: the kinds, and what is to be done."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from gateway.error_log.loggers import logger
+from gateway.error_log.rate_limited import RateLimitedWarning
+
+_FOREIGN_INTERVAL: Final = 60.0
+"""Seconds between two lines on one other protocol: monitors and scanners come again and again."""
+
+_ADVICE: Final = {
+    "TLS": "have a proxy in front end TLS, or let the clients use http://",
+    "the PROXY protocol": "if a proxy in front is to tell who connects, give --proxy-protocol",
+}
+
+
+class ConnectionWarnings:
+    """Those of one site; the sweep has them told."""
+
+    def __init__(self) -> None:
+        log = logger("gateway.connection")
+        self.turned_away = RateLimitedWarning(
+            log,
+            "connections were turned away",
+            "each that there may be has a request under way",
+            "raise --max-connections, or the limit of open files",
+        )
+        self.made_room = RateLimitedWarning(
+            log,
+            "connections were closed",
+            "they had nothing under way, or brought it too slowly, and newcomers had no room",
+            "raise --max-connections, or the limit of open files",
+        )
+        self.unread = RateLimitedWarning(
+            log,
+            "clients were cut off",
+            "answers that wait for clients had no more room",
+            "raise --answer-memory, or lower --write-timeout",
+        )
+        self.starved = RateLimitedWarning(
+            log,
+            "requests were answered 503",
+            "there was no memory for their bodies within --body-timeout",
+            "raise --body-memory, or lower --max-body",
+        )
+        self.slow_uploads = RateLimitedWarning(
+            log,
+            "uploads were cut off",
+            "they came too slowly while others waited for what they held",
+            "raise --body-memory or --threads, if these are no attack",
+        )
+        self.shed = RateLimitedWarning(
+            log,
+            "connections were given up",
+            "requests that had not come whole took too much memory",
+            "if these are no attack, give more --workers",
+        )
+        self.without_descriptor = RateLimitedWarning(
+            log,
+            "connections were closed",
+            "the system had no descriptor for their answers",
+            "raise the limit of open files, or lower --max-connections",
+        )
+        self.without_preface = RateLimitedWarning(
+            logger("gateway.proxy_protocol"),
+            "connections were closed",
+            "they were not a trusted proxy's with a PROXY header",
+            "list the proxies in --trusted-proxies and have them send the header, or take "
+            "--proxy-protocol away",
+        )
+        self._foreign: dict[str, RateLimitedWarning] = {}
+        """Clients of other protocols, by protocol, of which `http.request_line` knows few."""
+
+    def note_foreign(self, protocol: str, now: float) -> None:
+        """A client speaks `protocol`, and not HTTP.  The first one is told at once."""
+        trouble = self._foreign.get(protocol)
+        if trouble is None:
+            trouble = self._foreign[protocol] = RateLimitedWarning(
+                logger("gateway.connection"),
+                f"clients spoke {protocol} to this port",
+                "the gateway speaks plain HTTP",
+                _ADVICE.get(protocol, "send them to another port"),
+                interval=_FOREIGN_INTERVAL,
+            )
+        trouble.note()
+        trouble.check(now)
+
+    @property
+    def _all(self) -> Iterable[RateLimitedWarning]:
+        return (
+            self.turned_away,
+            self.made_room,
+            self.unread,
+            self.starved,
+            self.slow_uploads,
+            self.shed,
+            self.without_descriptor,
+            self.without_preface,
+            *self._foreign.values(),
+        )
+
+    def check(self, now: float) -> None:
+        """Called by the sweep; `now` is the loop's time."""
+        for trouble in self._all:
+            trouble.check(now)
+
+    def close(self, now: float) -> None:
+        """Tell what has not been told yet: the sweep ends."""
+        for trouble in self._all:
+            trouble.close(now)

@@ -1,0 +1,84 @@
+"""What is told at the start: where the gateway listens, what it serves, and by how many.
+
+The supervisor tells it and imports nothing of the user's, so a worker notes for it what it has
+found, in memory that forked processes share.
+"""
+
+import inspect
+import mmap
+import os
+from collections.abc import Callable
+from typing import Any, Final
+
+from gateway.config import Config
+from gateway.worker.worker_count import AUTO
+
+DEMO_TARGET: Final = "gateway.demo:handler"
+"""What is served when nothing is named."""
+
+_KINDS: Final = {"wsgi": "WSGI", "asgi": "ASGI", "fc-event": "fc-event"}
+
+
+class Announcement:
+    """The lines for one gateway."""
+
+    def __init__(self, config: Config, workers: int, address: str) -> None:
+        """`workers` is their number, also where `config` leaves it to the gateway."""
+        self._config = config
+        self._workers = workers
+        self._address = address
+        self._target = config.target or DEMO_TARGET
+        self._found = mmap.mmap(-1, mmap.PAGESIZE)
+
+    def note(self, interface: str, handler: Callable[..., Any]) -> None:
+        """In a worker: it has found that `handler` speaks `interface`."""
+        is_alone = runs_alone_on_function_compute(self._target, interface, handler)
+        text = f"{interface} {'alone' if is_alone else 'beside'}".encode()
+        self._found[: len(text)] = text
+
+    def lines(self) -> list[str]:
+        """What to tell, once a worker has noted what it has found."""
+        config = self._config
+        interface, _, concurrency = self._found[:].rstrip(b"\0").decode().partition(" ")
+        lines = [f"Listening on {self._address} (pid {os.getpid()})"]
+        if config.reload:
+            lines.append(f"Watching {config.chdir}: when its code changes it is loaded again")
+        lines.append(f"Serving {self._target} ({_KINDS[interface]}) with {self._staff(interface)}")
+        if concurrency == "alone" and config.threads > 1 and "threads" not in config.chosen:
+            lines.append(
+                "Function Compute runs one request at a time of such a handler, this "
+                f"{config.threads} at once: --threads 1 is as there, --profile function-compute "
+                "in all else, too"
+            )
+        if config.target is None and self._address.startswith("http"):
+            lines += [
+                "Try:",
+                f"  curl {self._address}/",
+                f"  curl -d 'hello' {self._address}/echo",
+                f"  curl {self._address}/context",
+            ]
+        return lines
+
+    def _staff(self, interface: str) -> str:
+        threads = "" if interface == "asgi" else f" of {counted(self._config.threads, 'thread')}"
+        if not self._workers:
+            return f"no worker but this process{threads}"
+        chosen = " (--workers auto)" if self._config.workers == AUTO else ""
+        return f"{counted(self._workers, 'worker')}{threads}{chosen}"
+
+
+def runs_alone_on_function_compute(
+    target: str, interface: str, handler: Callable[..., Any]
+) -> bool:
+    """Whether it looks like a handler of a built-in runtime, which runs one request at a time.
+
+    An application of a framework is an object, or is named as other servers name it.
+    """
+    if interface == "fc-event":
+        return True
+    return interface == "wsgi" and ":" not in target and inspect.isfunction(handler)
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

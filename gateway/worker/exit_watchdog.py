@@ -1,0 +1,87 @@
+"""The end of the process, which handlers must not put off for ever."""
+
+import _thread
+import os
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import Final
+
+from gateway.error_log.loggers import logger
+from gateway.threads.user_thread import UserThread
+
+log = logger("gateway.server")
+
+_LAST_WORDS: Final = 1.0
+"""Seconds."""
+
+
+class _LastWords:
+    """A thread that says them: nobody may read, and then it never ends.
+
+    Made in time, for the interpreter starts none once it waits for those that there are.
+    """
+
+    def __init__(self) -> None:
+        self._reason = ""
+        self._turn, self._done = _thread.allocate_lock(), _thread.allocate_lock()
+        self._turn.acquire()
+        self._done.acquire()
+        _thread.start_new_thread(self._run, ())
+
+    def say(self, reason: str) -> None:
+        """Log the reason, if there is one, and flush what has been printed."""
+        self._reason = reason
+        with suppress(RuntimeError):  # It is its turn already.
+            self._turn.release()
+        self._done.acquire(timeout=_LAST_WORDS)
+
+    def _run(self) -> None:
+        self._turn.acquire()
+        with suppress(Exception):
+            if self._reason:
+                log.warning("%s", self._reason)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()
+        self._done.release()
+
+
+_prepared: list[_LastWords] = []
+
+
+def leave_within(seconds: float, status: int = 0) -> None:
+    """End the process after `seconds` with `status`, unless it has ended by then.
+
+    The interpreter waits for each thread that is no daemon, and for what is registered with
+    `atexit`; both may be a handler's, and never end.
+    """
+    with suppress(RuntimeError, MemoryError):
+        _prepared.append(_LastWords())
+    threading.Thread(
+        target=_leave_later, args=(seconds, status), name="gateway-end", daemon=True
+    ).start()
+
+
+def _leave_later(seconds: float, status: int) -> None:
+    time.sleep(seconds)
+    names = [
+        thread.name
+        for thread in threading.enumerate()
+        if not (thread.daemon or isinstance(thread, UserThread))
+        and thread is not threading.main_thread()
+    ]
+    waited_for = ", ".join(names) or "what is registered with atexit"
+    leave(status, f"the process ends without waiting longer for {waited_for}")
+
+
+def leave(status: int = 0, reason: str = "") -> None:
+    """End the process at once, with what has been printed; `reason` is logged.
+
+    Also from a signal handler: nothing here waits for a lock that the interrupted code may hold.
+    """
+    with suppress(RuntimeError, MemoryError):
+        words = _prepared[0] if _prepared else _LastWords()
+        words.say(reason)
+    os._exit(status)

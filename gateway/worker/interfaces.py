@@ -1,0 +1,47 @@
+"""What the bridge is given of a handler: a part of the composition root, `app.py`."""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from gateway.code.interface import Interface
+from gateway.config import Config
+from gateway.events.errors import EventErrors
+from gateway.events.handler import EventHandler
+from gateway.fc.invocation_url import parse_container_call
+from gateway.http.answers.api_path import Unserved, unserved, unserved_but_invocations
+from gateway.http.answers.error_style import ErrorStyle
+from gateway.http.message.head import RequestHead
+from gateway.worker.answering import error_style, is_container
+
+KINDS: Final[dict[Interface, str]] = {
+    "wsgi": "WSGI handler",
+    "asgi": "ASGI application",
+    "fc-event": "event handler",
+}
+"""What speakers of each are called."""
+
+
+class Bridged(NamedTuple):
+    """What `WsgiBridge` is given of a handler."""
+
+    handler: Callable[..., Any]
+    """Speaks WSGI."""
+    style_of: Callable[[RequestHead | None], ErrorStyle] | None = None
+    has_exact_environ: bool = False
+    unserved: Unserved | None = None
+    """Refuses requests for FC's API; `None` behind FC, which has that itself."""
+
+
+def bridged(config: Config, handler: Callable[..., Any], interface: Interface) -> Bridged:
+    """A handler of WSGI or of events for the bridge."""
+    is_in_container = is_container(config)
+    if interface == "wsgi":
+        return Bridged(
+            handler,
+            has_exact_environ=config.exact_environ,
+            unserved=None if is_in_container else unserved,
+        )
+    if is_in_container:
+        return Bridged(EventHandler(handler, parse_container_call, is_behind_platform=True))
+    errors = EventErrors(error_style(config), shows_stack=config.tracebacks)
+    return Bridged(EventHandler(handler), errors.of, unserved=unserved_but_invocations)
