@@ -23,7 +23,7 @@ from gateway.errors import BadResponse, ClientDisconnected, QueueFull, Refusal
 from gateway.fc.context import ContextSource, FCContext
 from gateway.fc.proxy_path import address
 from gateway.http.answers.api_path import Unserved
-from gateway.http.answers.error_style import Answer, ErrorStyle, FunctionCompute2
+from gateway.http.answers.error_style import ErrorStyle, FunctionCompute2, Response
 from gateway.http.body.body_stream import BodyStream
 from gateway.http.connection.detached import ACCEPTED, DetachedExchange
 from gateway.http.connection.exchange import Exchange
@@ -242,7 +242,7 @@ class _Run:
         self._changed: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
         self._attendance: InvocationLog | None = None
-        self._held: Answer | None = None
+        self._held: Response | None = None
         """A whole response that waits for the end of the run, whose log it is to show."""
         self.started_at = monotonic()
         self.cancelled_at = 0.0
@@ -568,7 +568,7 @@ class _Run:
         if attendance is None or not attendance.tell(level, message, error):
             log.log(level, "%s: %s", self._exchange.request_id, message, exc_info=error)
 
-    def _answer_fault(self, answer: Answer) -> None:
+    def _answer_fault(self, answer: Response) -> None:
         """Answer with an error; where an answer was begun, the connection is cut at the end."""
         if self._has_begun:
             return

@@ -18,7 +18,7 @@ from gateway.fc.context import FCContext
 from gateway.hooks.hooks import Outcome
 from gateway.hooks.life_cycle import LifeCycle
 from gateway.hooks.middleware import Middleware
-from gateway.http.answers.error_style import Answer, ErrorStyle
+from gateway.http.answers.error_style import ErrorStyle, Response
 from gateway.http.connection.exchange import Exchange
 from gateway.http.connection.gate import Deferral, Gate
 from gateway.http.message.head import RequestHead
@@ -61,7 +61,7 @@ class ClientGate:
     def __repr__(self) -> str:
         return f"<ClientGate {self._gate!r}>"
 
-    def check(self, exchange: Exchange, *, may_defer: bool) -> Answer | Deferral | None:
+    def check(self, exchange: Exchange, *, may_defer: bool) -> Response | Deferral | None:
         """See `http.gate.Gate`."""
         assert exchange.head is not None  # What has none was refused.
         if _control_path(exchange.head) in self._hooks:

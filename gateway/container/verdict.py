@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.errors import Refusal
 from gateway.fc import names
-from gateway.http.answers.error_style import Answer, ErrorStyle
+from gateway.http.answers.error_style import ErrorStyle, Response
 from gateway.http.message.head import RequestHead
 from gateway.http.message.response_head import ResponseHead
 
@@ -40,23 +40,23 @@ class Verdicts:
     def __init__(self, style: ErrorStyle) -> None:
         self._style = style
 
-    def refusal(self, refusal: Refusal, request_id: str) -> Answer:
+    def refusal(self, refusal: Refusal, request_id: str) -> Response:
         """For what is refused without, or in spite of, the handler."""
         return _failed(self._style.refusal(refusal, request_id))
 
-    def failure(self, error: BaseException, request_id: str) -> Answer:
+    def failure(self, error: BaseException, request_id: str) -> Response:
         """For a handler, or an initializer, that let an exception escape."""
         return _failed(self._style.failure(error, request_id))
 
-    def timeout(self, seconds: float, request_id: str) -> Answer:
+    def timeout(self, seconds: float, request_id: str) -> Response:
         """For a handler that ran for longer than `seconds`."""
         return _failed(self._style.timeout(seconds, request_id))
 
-    def lost(self, request_id: str) -> Answer:
+    def lost(self, request_id: str) -> Response:
         """For a handler under which its thread has ended."""
         return _failed(self._style.lost(request_id))
 
 
-def _failed(answer: Answer) -> Answer:
+def _failed(answer: Response) -> Response:
     head, body = answer
     return FailedHead.of(head.status, head.fields), body

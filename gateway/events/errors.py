@@ -4,7 +4,7 @@ not, so it is a 200 with `X-Fc-Error-Type` (FC, "Error handling")."""
 from gateway.errors import Refusal
 from gateway.fc import errors as fc_errors
 from gateway.fc.invocation_url import parse_invocation_url
-from gateway.http.answers.error_style import Answer, ErrorStyle
+from gateway.http.answers.error_style import ErrorStyle, Response
 from gateway.http.message.head import RequestHead
 from gateway.http.message.response import status_of
 from gateway.http.message.response_head import ResponseHead
@@ -40,18 +40,18 @@ class _InvocationErrors:
         self._style = style
         self._shows_stack = shows_stack
 
-    def refusal(self, refusal: Refusal, request_id: str) -> Answer:
+    def refusal(self, refusal: Refusal, request_id: str) -> Response:
         """As for other requests: the function has not run."""
         return self._style.refusal(refusal, request_id)
 
-    def failure(self, error: BaseException, request_id: str) -> Answer:  # noqa: ARG002  # of HTTP
+    def failure(self, error: BaseException, request_id: str) -> Response:  # noqa: ARG002  # of HTTP
         """200."""
         return _FUNCTION_ERROR, fc_errors.exception_body(error, has_stack=self._shows_stack)
 
-    def timeout(self, seconds: float, request_id: str) -> Answer:  # noqa: ARG002
+    def timeout(self, seconds: float, request_id: str) -> Response:  # noqa: ARG002
         """200."""
         return _FUNCTION_ERROR, fc_errors.timeout_body(seconds)
 
-    def lost(self, request_id: str) -> Answer:  # noqa: ARG002
+    def lost(self, request_id: str) -> Response:  # noqa: ARG002
         """200."""
         return _FUNCTION_ERROR, fc_errors.LOST_BODY

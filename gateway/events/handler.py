@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.errors import BadResponse
 from gateway.events.http_event import http_event
-from gateway.events.result import http_answer, output
+from gateway.events.result import http_response, output
 from gateway.fc import names
 from gateway.fc.context import address
 from gateway.fc.invocation_url import InvocationUrl, Recognise, parse_invocation_url
@@ -55,7 +55,7 @@ class EventHandler:
         if url is not None and not context.is_passed_through:
             return self._invoke(body, url, environ, start_response)
         event = http_event(environ, body, time(), has_fc_headers=self._has_fc_headers)
-        status, headers, content = http_answer(self._handler(event, context))
+        status, headers, content = http_response(self._handler(event, context))
         try:
             start_response(status, headers)
         except (TypeError, ValueError) as error:

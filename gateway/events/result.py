@@ -47,7 +47,7 @@ def output(result: object) -> bytes:
     return _json(result).encode()
 
 
-def http_answer(result: object) -> HttpResponse:
+def http_response(result: object) -> HttpResponse:
     """The answer to an HTTP request.
 
     Raises:

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from gateway.fc import names
-from gateway.http.answers.error_style import Answer
+from gateway.http.answers.error_style import Response
 from gateway.http.message.fields import lines_of
 from gateway.http.message.head import RequestHead
 from gateway.http.message.response import status_of
@@ -58,7 +58,7 @@ class Cors:
             lines += f"\r\nAccess-Control-Expose-Headers: {_EXPOSED}"
         return lines
 
-    def preflight(self, head: RequestHead, methods: tuple[str, ...]) -> Answer | None:
+    def preflight(self, head: RequestHead, methods: tuple[str, ...]) -> Response | None:
         """The answer to a question for another request; `None`: it is none.
 
         `methods` are the trigger's; empty: all.

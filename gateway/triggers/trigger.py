@@ -4,7 +4,7 @@ import asyncio
 from typing import Protocol
 
 from gateway.errors import MethodNotAllowed
-from gateway.http.answers.error_style import Answer
+from gateway.http.answers.error_style import Response
 from gateway.http.connection.exchange import Exchange
 from gateway.http.connection.gate import Deferral
 from gateway.http.message.head import RequestHead
@@ -48,7 +48,7 @@ class Trigger:
         if self._authentication is not None:
             self._authentication.start(loop)
 
-    def check(self, exchange: Exchange, *, may_defer: bool) -> Answer | Deferral | None:
+    def check(self, exchange: Exchange, *, may_defer: bool) -> Response | Deferral | None:
         """See `http.gate.Gate`."""
         head = exchange.head
         assert head is not None  # What has none was refused.

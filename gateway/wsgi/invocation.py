@@ -22,7 +22,7 @@ from gateway.errors import (
     QueueTimeout,
     Refusal,
 )
-from gateway.http.answers.error_style import Answer, ErrorStyle
+from gateway.http.answers.error_style import ErrorStyle, Response
 from gateway.http.connection.invocation_log import CANCELED, FunctionLog, InvocationLog
 from gateway.http.message.head import RequestHead
 from gateway.http.message.response_head import ResponseHead, response_header_too_large
@@ -394,7 +394,7 @@ class Invocation:
             self._attendance.fail()
         self._answer_fault(self._error_style().failure(error, self.exchange.request_id))
 
-    def _answer_fault(self, answer: Answer) -> None:
+    def _answer_fault(self, answer: Response) -> None:
         """Answer with an error; where an answer was begun, its end is all that can be told."""
         try:
             if not self._has_written and not self.exchange.is_done:

@@ -8,7 +8,7 @@ from gateway.errors import Refusal
 from gateway.fc import errors as fc_errors
 from gateway.http.message.response_head import FAULT, ResponseHead, refusal_head
 
-Answer = tuple[ResponseHead, bytes]
+Response = tuple[ResponseHead, bytes]
 """Head and body."""
 
 _MOST_REMEMBERED: Final = 64
@@ -18,16 +18,16 @@ _LONGEST_REMEMBERED: Final = 256
 class ErrorStyle(Protocol):
     """Makes these answers, each for the request with an id."""
 
-    def refusal(self, refusal: Refusal, request_id: str) -> Answer:
+    def refusal(self, refusal: Refusal, request_id: str) -> Response:
         """For what is refused without, or in spite of, the handler."""
 
-    def failure(self, error: BaseException, request_id: str) -> Answer:
+    def failure(self, error: BaseException, request_id: str) -> Response:
         """For a handler that let an exception escape."""
 
-    def timeout(self, seconds: float, request_id: str) -> Answer:
+    def timeout(self, seconds: float, request_id: str) -> Response:
         """For a handler that ran for longer than `seconds`."""
 
-    def lost(self, request_id: str) -> Answer:
+    def lost(self, request_id: str) -> Response:
         """For a handler under which its thread has ended."""
 
 
@@ -60,19 +60,19 @@ class FunctionCompute2:
         self._shows_stack = shows_stack
         self._texts = RefusalTexts()
 
-    def refusal(self, refusal: Refusal, request_id: str) -> Answer:  # noqa: ARG002  # 3.0 tells it
+    def refusal(self, refusal: Refusal, request_id: str) -> Response:  # noqa: ARG002  # 3.0 tells it
         """Its own status and code."""
         return refusal_head(refusal), self._texts.of(refusal)
 
-    def failure(self, error: BaseException, request_id: str) -> Answer:  # noqa: ARG002
+    def failure(self, error: BaseException, request_id: str) -> Response:  # noqa: ARG002
         """502."""
         return FAULT, fc_errors.exception_body(error, has_stack=self._shows_stack)
 
-    def timeout(self, seconds: float, request_id: str) -> Answer:  # noqa: ARG002
+    def timeout(self, seconds: float, request_id: str) -> Response:  # noqa: ARG002
         """502."""
         return FAULT, fc_errors.timeout_body(seconds)
 
-    def lost(self, request_id: str) -> Answer:  # noqa: ARG002
+    def lost(self, request_id: str) -> Response:  # noqa: ARG002
         """502."""
         return FAULT, fc_errors.LOST_BODY
 
@@ -89,7 +89,7 @@ class FunctionCompute3(FunctionCompute2):
         super().__init__(shows_stack=shows_stack)
         self._texts = _Beginnings3()
 
-    def refusal(self, refusal: Refusal, request_id: str) -> Answer:
+    def refusal(self, refusal: Refusal, request_id: str) -> Response:
         """Its own status and code."""
         body = self._texts.of(refusal) + json.dumps(request_id).encode() + b"}"
         return refusal_head(refusal), body

@@ -14,7 +14,7 @@ from gateway.bounded_cache import BoundedCache
 from gateway.errors import Refusal
 from gateway.fc import errors as fc_errors
 from gateway.fc import names
-from gateway.http.answers.error_style import Answer, RefusalTexts
+from gateway.http.answers.error_style import RefusalTexts, Response
 from gateway.http.message.response import phrase_of, status_of
 from gateway.http.message.response_head import ResponseHead
 
@@ -45,7 +45,7 @@ class ProblemDetails:
         ]
         self._heads = BoundedCache(_MOST_HEADS)
 
-    def refusal(self, refusal: Refusal, request_id: str) -> Answer:
+    def refusal(self, refusal: Refusal, request_id: str) -> Response:
         """Its plain status, and what belongs to that."""
         key = (type(refusal), refusal.retry_after, refusal.plain_fields)
         head = self._heads.get(key)
@@ -54,7 +54,7 @@ class ProblemDetails:
             self._heads.remember(key, head)
         return head, _end(self._texts.of(refusal), request_id)
 
-    def failure(self, error: BaseException, request_id: str) -> Answer:
+    def failure(self, error: BaseException, request_id: str) -> Response:
         """500."""
         if not self._shows_stack:
             return _FAILED, _end(_FAILED_BEGINNING, request_id)
@@ -62,12 +62,12 @@ class ProblemDetails:
         beginning = _beginning(500, HANDLER_FAILED, told.pop("errorMessage"), **told)
         return _FAILED, _end(beginning, request_id)
 
-    def timeout(self, seconds: float, request_id: str) -> Answer:
+    def timeout(self, seconds: float, request_id: str) -> Response:
         """504."""
         detail = f"the handler ran for more than {seconds:g} seconds"
         return _TIMEOUT, _end(_beginning(504, HANDLER_TIMEOUT, detail), request_id)
 
-    def lost(self, request_id: str) -> Answer:
+    def lost(self, request_id: str) -> Response:
         """500."""
         beginning = _beginning(500, HANDLER_LOST, "the thread of the handler was ended")
         return _FAILED, _end(beginning, request_id)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.http.answers.error_style import Answer
+from gateway.http.answers.error_style import Response
 from gateway.http.message.head import RequestHead
 from gateway.http.message.response_head import ResponseHead
 
@@ -21,7 +21,7 @@ class Deferral(Protocol):
 class Gate(Protocol):
     """Looks at each request when its head is complete and nothing of its body is read."""
 
-    def check(self, exchange: "Exchange", *, may_defer: bool) -> Answer | Deferral | None:
+    def check(self, exchange: "Exchange", *, may_defer: bool) -> Response | Deferral | None:
         """`None`: it goes on.  Else its answer, or what the gate, asked again, can tell after.
 
         Called on the loop; must not block.  Where not `may_defer` it decides.

@@ -82,13 +82,13 @@ def wants_tail(exchange: Asking, log: FunctionLog) -> bool:
     return readers == "everybody" or (readers == "authenticated" and exchange.is_authenticated)
 
 
-class Answering(Protocol):
+class Responding(Protocol):
     """An exchange that is not answered yet."""
 
     extra_fields: str
 
 
-def add_tail(exchange: Answering, attendance: InvocationLog) -> None:
+def add_tail(exchange: Responding, attendance: InvocationLog) -> None:
     """Have the answer of `exchange` show the log as it is now, if its client wants that."""
     tail = attendance.take_tail()
     if tail:

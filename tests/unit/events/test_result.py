@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import BadResponse
-from gateway.events.result import HttpResponse, http_answer, output
+from gateway.events.result import HttpResponse, http_response, output
 
 JSON = [("Content-Type", "application/json")]
 
@@ -85,9 +85,9 @@ def test_what_json_cannot_say(result, error):
     with pytest.raises(error):
         output(result)
     with pytest.raises(error):
-        http_answer(result)
+        http_response(result)
     with pytest.raises(error):
-        http_answer({"statusCode": 200, "extra": result})
+        http_response({"statusCode": 200, "extra": result})
 
 
 @pytest.mark.parametrize(
@@ -109,12 +109,12 @@ def test_what_json_cannot_say(result, error):
     ],
 )
 def test_an_answer_that_the_handler_does_not_shape(result, body):
-    assert http_answer(result) == HttpResponse("200", JSON, body)
+    assert http_response(result) == HttpResponse("200", JSON, body)
 
 
 def test_json_that_is_too_deep_is_no_struct():
     body = b'{"statusCode": 404, "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    assert http_answer(body) == HttpResponse("200", JSON, body)
+    assert http_response(body) == HttpResponse("200", JSON, body)
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ def test_json_that_is_too_deep_is_no_struct():
     ],
 )
 def test_a_struct(struct, expected):
-    assert http_answer(struct) == expected
+    assert http_response(struct) == expected
     as_text = json.dumps(struct)
-    assert http_answer(as_text) == http_answer(f"\n {as_text}\n".encode()) == expected
+    assert http_response(as_text) == http_response(f"\n {as_text}\n".encode()) == expected
 
 
 @pytest.mark.parametrize(
@@ -196,27 +196,27 @@ def test_a_struct(struct, expected):
 def test_a_struct_of_which_no_answer_can_be_made(struct, words):
     for result in (struct, json.dumps(struct)):
         with pytest.raises(BadResponse, match=words) as caught:
-            http_answer(result)
+            http_response(result)
         assert caught.value.message.isascii()
         assert len(caught.value.message) < 1000
 
 
 def test_bytes_in_a_struct_are_what_they_are_on_function_compute():
     with pytest.raises(TypeError, match="bytes is not JSON serializable"):
-        http_answer({"statusCode": 200, "body": b"bytes"})
+        http_response({"statusCode": 200, "body": b"bytes"})
 
 
 @given(st.binary())
 def test_every_body_comes_through_as_base64(body):
     text = base64.b64encode(body).decode()
     struct = {"statusCode": 200, "body": text, "isBase64Encoded": True}
-    assert http_answer(struct).body == http_answer(json.dumps(struct)).body == body
+    assert http_response(struct).body == http_response(json.dumps(struct)).body == body
 
 
 @given(st.text())
 def test_every_text_comes_through(text):
     struct = {"statusCode": 200, "body": text}
-    assert http_answer(struct).body == http_answer(json.dumps(struct)).body == text.encode()
+    assert http_response(struct).body == http_response(json.dumps(struct)).body == text.encode()
 
 
 @given(
@@ -232,7 +232,7 @@ def test_every_text_comes_through(text):
 )
 def test_every_result_has_an_outcome(result):
     try:
-        status, headers, body = http_answer(result)
+        status, headers, body = http_response(result)
     except (BadResponse, TypeError, ValueError):
         return
     assert "200" <= status <= "999"
@@ -243,10 +243,10 @@ def test_every_result_has_an_outcome(result):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [float("-inf")]])
 def test_a_struct_with_what_is_no_json(value):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        http_answer({"statusCode": 200, "body": "b", "more": value})
+        http_response({"statusCode": 200, "body": "b", "more": value})
 
 
 @pytest.mark.parametrize("text", ['{"statusCode": 201, "a": NaN}', '{"statusCode": -Infinity}'])
 def test_text_that_is_no_json_is_no_struct(text):
     """It goes out as it is, as all text does."""
-    assert http_answer(text) == HttpResponse("200", JSON, text.encode())
+    assert http_response(text) == HttpResponse("200", JSON, text.encode())

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.asgi.adapter import _as_bytes, _as_text
-from gateway.events.result import http_answer, output
+from gateway.events.result import http_response, output
 from gateway.http.message import response_head
 from gateway.http.message.response import Status
 from gateway.http.message.response_head import ResponseHead
@@ -156,7 +156,7 @@ def test_headers_of_asgi_events():
 def test_results_of_event_handlers():
     assert output(lying(bytes)(b"ab")) == b"ab"
     assert output(lying(str)("ab")) == b"ab"
-    answer = http_answer({"statusCode": 200, "body": lying(str)("ab")})
+    answer = http_response({"statusCode": 200, "body": lying(str)("ab")})
     assert (type(answer.body), answer.body) == (bytes, b"ab")
     code = lying(int, __repr__=lambda _: "200\r\nX: y")(201)
-    assert http_answer({"statusCode": code}).status == json.dumps(201)
+    assert http_response({"statusCode": code}).status == json.dumps(201)
