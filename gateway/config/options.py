@@ -162,7 +162,7 @@ class Config:
         kind=SWITCH,
         group=HANDLER,
         help="Whether environ is Function Compute's also where that breaks frameworks or shows "
-        "secrets (WSGI only); docs/exact-environ.md lists the differences.",
+        "secrets (WSGI only); docs/fc-compatibility.md lists the differences.",
     )
     lenient_start_response: bool = option(
         False,
@@ -557,7 +557,7 @@ class Config:
         group=ANSWERS,
         help="Which X-Fc-* fields answers have: minimal is the request id and the type of errors, "
         "full what Function Compute tells of an invocation besides, none nothing. See "
-        "docs/response-metadata.md.",
+        "docs/fc-compatibility.md.",
     )
     error_style: Literal["fc2", "fc3", "plain"] = option(
         "fc2",

@@ -1,6 +1,6 @@
 """The environ of Function Compute's own Python runtime, also where that breaks frameworks.
 
-`--exact-environ` is for those who must know how a handler does there: docs/exact-environ.md lists
+`--exact-environ` shows how a handler does there: docs/fc-compatibility.md lists
 what differs from `wsgi.environ`.  What is known of the runtime is what it shows of itself to the
 code that it runs; where the platform before it decides, such as on bytes that are no UTF-8, it is
 inferred, and the page says so.

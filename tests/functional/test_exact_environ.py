@@ -1,4 +1,4 @@
-"""`--exact-environ`: each row of docs/exact-environ.md."""
+"""`--exact-environ`: each row of "The exact environ" in docs/fc-compatibility.md."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 Each application of `handlers/misbehaving` is called by itself; then the next request, on the same
 connection where it is kept and on a new one, must be served as if nothing had been, all threads
-must be back, and no descriptor be left.  docs/misbehaving-handlers.md has what each costs.
+must be back, and no descriptor be left.  "Handlers" in docs/security.md says what each costs.
 """
 
 import re

@@ -119,7 +119,7 @@ CONSTANTS = {
     ),
     *("SERVER_SOFTWARE", "SERVER_PORT", "SERVER_NAME", "REMOTE_PORT", "CONTENT_TYPE", "PATH_INFO"),
 }
-"""Keys that differ with `--exact-environ`; docs/exact-environ.md says how."""
+"""Keys that differ with `--exact-environ`; docs/fc-compatibility.md says how."""
 
 
 ASCII = [request for request in REQUESTS if "%E4" not in request[1]]

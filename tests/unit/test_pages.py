@@ -1,14 +1,15 @@
-"""The pages for readers: links lead somewhere, the README leads to each, and installing works."""
+"""The pages for readers: links lead somewhere, an index leads to each, modules they name exist."""
 
 import re
 from pathlib import Path
 
 import pytest
 from unit.cited_tests import ROOT
+from unit.test_layers import LAYERS
 
 PAGES = [
     *ROOT.glob("*.md"),
-    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
     *(ROOT / "examples").rglob("*.md"),
     ROOT / "bench" / "README.md",
 ]
@@ -50,10 +51,55 @@ def test_a_dead_link_is_noticed(link: str) -> None:
     assert dead_links(page, f"see [that]({link})") == [f"{path}#{anchor}"]
 
 
-def test_the_readme_leads_to_each_page() -> None:
+@pytest.mark.parametrize("folder", ["docs", "docs/decisions"])
+def test_the_index_leads_to_each_page(folder: str) -> None:
+    index = ROOT / folder / "README.md"
+    linked = {path for path, _ in relative_links(index.read_text("utf-8"))}
+    assert {page.name for page in (ROOT / folder).glob("*.md")} - {"README.md"} <= linked
+
+
+def test_the_readme_leads_to_the_index() -> None:
     linked = {path for path, _ in relative_links((ROOT / "README.md").read_text("utf-8"))}
-    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
-    assert pages <= linked
+    assert "docs/README.md" in linked
+
+
+INSIDE = [ROOT / "docs" / "architecture.md", *(ROOT / "docs" / "decisions").glob("*.md")]
+"""Pages that name modules."""
+
+
+def missing_modules(text: str) -> list[str]:
+    """The modules and folders of the package that the text names and that do not exist."""
+    named = re.findall(r"`(?:gateway/)?((?:\w+/)+(?:\w+(?:\.py)?)?)`", text)
+    rooms = {path.name for path in (ROOT / "gateway").iterdir() if path.is_dir()}
+    ours = [name for name in named if name.partition("/")[0] in rooms]
+    paths = {name: ROOT / "gateway" / name for name in ours}
+    return [
+        name
+        for name, path in paths.items()
+        if not path.exists() and not path.with_suffix(".py").exists()
+    ]
+
+
+@pytest.mark.parametrize("page", INSIDE, ids=lambda page: page.name)
+def test_modules_that_a_page_names_exist(page: Path) -> None:
+    assert missing_modules(page.read_text("utf-8")) == []
+
+
+def test_a_module_that_has_moved_is_noticed() -> None:
+    text = "`wsgi/pool.py`, `wsgi/`, `http/message/head`, `wsgi/gone.py`, `gateway/http/gone`, `a/b`"
+    assert missing_modules(text) == ["wsgi/gone.py", "http/gone"]
+
+
+def test_the_architecture_names_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rows = "\n".join(line for line in page.splitlines() if line.startswith("|"))
+    named = set(re.findall(r"`([\w.]+)`", rows))
+    assert set().union(*LAYERS) - {"", "__main__"} <= named
+
+
+@pytest.mark.parametrize("page", INSIDE[1:], ids=lambda page: page.name)
+def test_a_decision_is_dated(page: Path) -> None:
+    assert re.search(r"\b2026-\d\d-\d\d\b", page.read_text("utf-8"))
 
 
 def test_nobody_is_told_to_install_it_from_an_index() -> None:
