@@ -41,22 +41,22 @@ Each option below can be set in five ways. The first that sets it counts:
 What nothing sets has the default of the [profile](#profiles), or that of the tables.
 
 `gateway check` takes the same options as `gateway serve`, and so does `gateway dev`, which has
-[other defaults](development.md) for a few. What is wrong in any source, even a
-setting that another source replaces, is told in one line on standard error, and the exit status
-is 2. Unknown options, keys and `GATEWAY_…` variables are such mistakes.
+[other defaults](development.md) for a few. A mistake in any source, even in a setting that another
+source replaces, ends the start: one line on standard error says what is wrong, and the exit status
+is 2. Unknown options and keys are such mistakes. Unknown `GATEWAY_…` variables are named in a
+warning, and are mistakes with `--strict-environment`.
 
 ## What a reload takes
 
-SIGHUP to the supervisor has all sources read again, with the command line and the environment of
-the start: the TOML file, the project, and files that they name. New workers have the new settings,
-and take over one at a time.
+On SIGHUP the supervisor reads all sources again, with the command line and the environment of the
+start: the TOML file, the project, and files that they name. New workers have the new settings and
+take over one at a time.
 
-- A mistake is told in one line of the log, and nothing is replaced: code and settings stay what
-  they were.
-- Options marked *fixed* belong to more than one worker, and are taken at the start only. A line of
-  the log names those that have changed and need a restart. With `--reload` so does `--chdir`, whose
-  folder is watched.
-- With `--workers 0` there is no supervisor, and SIGHUP changes nothing: a line says so.
+- A mistake changes nothing, neither code nor settings. One line of the log names it.
+- Options marked *fixed* belong to more than one worker and are read at the start only. A line of the
+  log names those that have changed and need a restart. With `--reload`, `--chdir` is one of them,
+  because its folder is watched.
+- With `--workers 0` there is no supervisor, and SIGHUP only writes a line.
 
 ## Values
 
@@ -67,8 +67,8 @@ and take over one at a time.
 | MB | `512`, `512MB`, `1GB` | memory; MB when without a unit |
 | switch | `--tracebacks`, `--no-tracebacks` | elsewhere `true`, `1`, `yes`, `on` or the opposite |
 
-KB, MB and GB are powers of 1024, as on Function Compute, and the same as KiB, MiB and GiB. Units
-may be in capitals or not, with a space before them or none. In TOML a value with a unit needs
+KB, MB and GB are powers of 1024, as on Function Compute; KiB, MiB and GiB mean the same. Units may
+be in capitals or not, with or without a space before them. In TOML a value with a unit needs
 quotes, a plain number does not.
 
 ## An example `gateway.toml`
@@ -100,13 +100,13 @@ _OUTRO = """\
 
 {profiles}
 
-The port of the latter is that of `FC_CUSTOM_LISTEN_PORT` or, where that is not set, of
-`FC_SERVER_PORT`.
+In a custom container the port comes from `FC_CUSTOM_LISTEN_PORT`, or from `FC_SERVER_PORT` where
+that is not set.
 
 ## Variables of Kubernetes
 
-Kubernetes tells every pod about its Services, and for one called `gateway` (or `gateway-…`) the
-names of these variables begin as the gateway's own do. They are recognised and ignored:
+Kubernetes gives every pod variables about its Services. For a Service called `gateway` (or
+`gateway-…`) their names begin like the gateway's own. They are recognised and ignored:
 
 - `GATEWAY_SERVICE_HOST`, `GATEWAY_SERVICE_PORT`, `GATEWAY_SERVICE_PORT_<NAME>`,
 - `GATEWAY_PORT` with a value such as `tcp://10.0.0.1:80`,
