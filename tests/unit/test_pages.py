@@ -1,5 +1,6 @@
 """The pages for readers: links lead somewhere, an index leads to each, modules they name exist."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -100,6 +101,14 @@ def test_the_architecture_names_every_room() -> None:
 @pytest.mark.parametrize("page", INSIDE[1:], ids=lambda page: page.name)
 def test_a_decision_is_dated(page: Path) -> None:
     assert re.search(r"\b2026-\d\d-\d\d\b", page.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_programs_import_what_exists(page: Path) -> None:
+    imports = re.findall(r"^from (gateway[\w.]*) import (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    for module, names in imports:
+        for name in names.split(", "):
+            assert hasattr(importlib.import_module(module), name), f"{module}.{name}"
 
 
 def test_nobody_is_told_to_install_it_from_an_index() -> None:
