@@ -15,18 +15,18 @@ from gateway.http.answers.problem_details import ProblemDetails, plain_status
 _INTRO = """\
 # Errors
 
-Every error that a client is answered has a JSON body and an `X-Fc-Request-Id`, which is also in the
-access log. `--error-style` decides on the rest:
+Every error response has a JSON body and an `X-Fc-Request-Id`, which the access log has too.
+`--error-style` decides the rest:
 """
 
 _INTRO_REST = """\
-In the style `fc3` request ids have the form of 3.0, too: `1-`, the second in hexadecimal digits,
-and two groups that make them unique; in the others they are UUIDs. With `--fc-headers none` no
-answer has a field `X-Fc-*`, errors included.
+In the style `fc3` request ids have the form of 3.0: `1-`, the second in hexadecimal digits, and two
+groups that make them unique. In the other styles they are UUIDs. With `--fc-headers none` no
+response has a field `X-Fc-*`, errors included.
 
 Problem details have the type `application/problem+json` and the members `type` (`about:blank`),
-`title` (the status's name), `status`, `detail` (what was wrong), `code` (which tells problems of
-one status apart) and `instance` (`urn:uuid:` and the request id).
+`title` (the status's name), `status`, `detail` (what was wrong), `code` (which distinguishes
+problems with one status) and `instance` (`urn:uuid:` and the request id).
 """
 
 _STYLE_ROWS = [
@@ -61,28 +61,27 @@ The same request, refused in each style:
 _REFUSALS = """\
 ## Refused by the gateway
 
-The handler is not run (`BadResponse` aside). The message says what was wrong in this request. Where
-the connection closes, the gateway first sends its answer, then reads on for a while, so that a
-client that is still sending can read it.
+The handler does not run, except for `BadResponse`. The message says what was wrong in this request.
+Where the connection closes, the gateway first sends its response, then reads on for a while, so
+that a client that is still sending can read it.
 """
 
 _FUNCTION = """\
 ## Failures of the handler
 
-In both styles of Function Compute the body is
-`{"errorMessage": "…", "errorType": "…", "stackTrace": [["where", "line"], …]}`. Unlike on Function
-Compute `stackTrace` is empty, unless `--tracebacks` asks for it. The style `plain` tells nothing of
-the exception then; with `--tracebacks` its text is the `detail`, beside `errorType` and
-`stackTrace`. The log has all of it in any case. An answer that has begun cannot be replaced: then
-the connection is cut, so that the client sees that the answer is not whole. An asynchronous
-invocation (202) tells its failure in the log only.
+In both styles of Function Compute the body is `{"errorMessage": "…", "errorType": "…",
+"stackTrace": [["where", "line"], …]}`. Unlike on Function Compute `stackTrace` is empty without
+`--tracebacks`. The style `plain` reveals nothing of the exception; with `--tracebacks` its text is
+the `detail`, beside `errorType` and `stackTrace`. The log always has all of it. A response that has
+begun cannot be replaced: the gateway cuts the connection, so that the client sees that the response
+is not whole. The failure of an asynchronous invocation (202) is in the log only.
 """
 
 _LOADING = """\
 ## Handlers that cannot be loaded
 
-`gateway serve` and `gateway check` tell it in one line on standard error and exit with status 2;
-nothing is served.
+`gateway serve` and `gateway check` print one line on standard error and exit with status 2; nothing
+is served.
 """
 
 _LOG = """\
@@ -90,22 +89,23 @@ _LOG = """\
 
 | status | when |
 | --- | --- |
-| 499 | The client left before it was answered, or took nothing of its answer for too long. |
+| 499 | The client left before its response, or took nothing of it for too long. |
 """
 
 _ADVICE = {
-    "MalformedRequest": "Mend the request; the message names the rule. The same bytes will fail "
-    "again.",
+    "MalformedRequest": "Correct the request; the message names the rule. The same bytes will "
+    "fail again.",
     "HeadersTooLarge": "Send fewer or shorter headers, often cookies (`--max-header-bytes`, "
     "`--max-header-fields`).",
     "PathTooLong": "Shorten path and query, or send the data as a body (`--max-path-bytes`).",
-    "PathNotSupported": "Use an operation that is served: docs/event-handlers.md.",
+    "PathNotSupported": "Use an operation that is served: "
+    "[event handlers](event-handlers.md#invokefunction).",
     "BodyTooLarge": "Send a smaller body, or hand the data over in a store (`--max-body`, "
     "`--max-async-body`).",
     "RequestTimeout": "Send faster, or again (`--head-timeout`, `--body-timeout`).",
     "ExpectationFailed": "Leave `Expect` out, or send `100-continue`.",
     "NotImplementedByGateway": "Use another method, or send the body without that coding.",
-    "GatewayFault": "Tell whoever runs the gateway, with the request id; a retry may help.",
+    "GatewayFault": "Report the request id to the operator of the gateway; a retry may help.",
     "VersionNotSupported": "Speak HTTP/1.1.",
     "QueueFull": "Wait as long as `Retry-After` says, then try again, with growing pauses "
     "(`--threads`, `--queue`).",
@@ -116,7 +116,8 @@ _ADVICE = {
     "MethodNotAllowed": "Use one of the methods that the message names (`--methods`).",
     "CredentialMissing": "Sign the request (`--auth function`).",
     "UnknownAccessKey": "Sign with a key that may call (`--auth-keys`).",
-    "SignatureNotMatch": "Check the key, and what is signed: docs/triggers.md.",
+    "SignatureNotMatch": "Check the key, and what is signed: "
+    "[signatures](triggers.md#signatures---auth-function).",
     "StaleSignature": "Sign again, and set the clock (`--signature-max-age`).",
     "SignedUrlExpired": "Ask for a new URL.",
     "TokenMissing": "Send `Authorization: Bearer` with a token (`--auth jwt`).",
@@ -135,7 +136,7 @@ _FUNCTION_ERRORS = [
         f"500 `{problem_details.HANDLER_FAILED}`",
         "The handler raised an exception, returned no iterable of bytes, or broke a rule of "
         "PEP 3333. The log has the traceback.",
-        "Nothing; the function has to be mended.",
+        "Nothing; the function must be corrected.",
     ),
     (
         "the exception's name, `HookTimeout` for its time",
@@ -154,7 +155,7 @@ _FUNCTION_ERRORS = [
         "none, only `errorMessage`",
         f"500 `{problem_details.HANDLER_LOST}`",
         "An exception from outside has ended the handler's thread.",
-        "Nothing; what throws exceptions into threads has to be mended.",
+        "Nothing; the code that throws exceptions into threads must be corrected.",
     ),
 ]
 
@@ -182,7 +183,7 @@ _LOAD_ERRORS = [
     (
         "Invalid handler",
         names.INVALID_HANDLE_NAME,
-        "The target is not spelled as one, or names what is no handler.",
+        "The target is not spelled as one, or what it names is not a handler.",
     ),
 ]
 

@@ -43,19 +43,20 @@ FAMILIES = {
 _INTRO = """\
 # Reliability
 
-Hostile, slow, broken and too many: what was tried against the gateway, and what came of it. This
-page is made from the files in [reliability](reliability), which the named commands write; `make
-docs` renders it. [The life of a request](request-life.md) tells what happens at each deadline and
-limit, [Errors](errors.md) what a client is told.
+What was tried against the gateway, by hostile, slow, broken and too many clients, and the outcome.
+`make docs` renders this page from the files in [reliability](reliability), which the named commands
+write. [Life of a request](request-life.md) lists each deadline and limit, [Errors](errors.md) each
+response.
 """
 
 _TESTS = """\
 ## What the tests tried
 
-*Refused*: requests answered with the refusal that the rule names. *Served*: requests answered as
-the rule says. *Faults*: injected, and survived: what they cut is what they had to cut, all that
-they held is released, and the next request is served. *Lost*: accepted requests without a whole
-answer. The file is written only when every test has passed. All families: `make reliability`.
+*Refused*: requests that got the refusal that the rule names. *Served*: requests that got the
+response that the rule names. *Faults*: injected and survived: they cut only what they had to cut,
+everything they held is released, and the next request is served. *Lost*: accepted requests without
+a whole response. The file is written only when every test has passed. All families: `make
+reliability`.
 
 | family | what is tried | tests | refused | served | faults | lost | again by |
 | --- | --- | --: | --: | --: | --: | --: | --- |
@@ -64,11 +65,11 @@ answer. The file is written only when every test has passed. All families: `make
 _FUZZ = """\
 ## Fuzzing
 
-Inputs that grow from [seeds](../tests/fuzz/seeds) towards what takes new branches of the gateway's
-code (atheris, libFuzzer). Only heads, bodies and refusals may come out; the outcome is the same in
-any cuts; what is accepted means the same when it is written plainly; of what a handler says, not a
-byte is ever taken for a response of its own. A *finding* is an input after which that is not so.
-Again by `make fuzz`.
+Inputs grow from [seeds](../tests/fuzz/seeds) towards new branches of the gateway's code (atheris,
+libFuzzer). Only heads, bodies and refusals may come out; the outcome does not depend on how the
+input is cut; an accepted request keeps its meaning when written plainly; no byte that a handler
+sends is taken for another response. A *finding* is an input that breaks one of these. Again by
+`make fuzz`.
 
 | target | what | inputs | seconds | branches | kept inputs | peak MB | findings |
 | --- | --- | --: | --: | --: | --: | --: | --: |
@@ -77,9 +78,9 @@ Again by `make fuzz`.
 _SOAK = """\
 ## Soak
 
-Everything at once, for as long as is asked: keep-alive, pipelines, uploads and downloads held
-against digests, Flask, HEAD and 304, asynchronous invocations, refusals of each kind, slow and deaf
-and vanishing clients, failing and late handlers. Each request has a token, which its answer and its
+Everything at once, for a given time: keep-alive, pipelines, uploads and downloads compared with
+digests, Flask, HEAD and 304, asynchronous invocations, refusals of each kind, slow, deaf and
+vanishing clients, failing and late handlers. Each request has a token that its response and its
 record in the access log must carry. Again by `make soak MINUTES={minutes}`.
 """
 

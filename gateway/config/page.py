@@ -53,9 +53,9 @@ start: the TOML file, the project, and files that they name. New workers have th
 take over one at a time.
 
 - A mistake changes nothing, neither code nor settings. One line of the log names it.
-- Options marked *fixed* belong to more than one worker and are read at the start only. A line of the
-  log names those that have changed and need a restart. With `--reload`, `--chdir` is one of them,
-  because its folder is watched.
+- Options marked *fixed* belong to more than one worker and are read at the start only. A line of
+  the log names those that have changed and need a restart. With `--reload`, `--chdir` is one of
+  them, because its folder is watched.
 - With `--workers 0` there is no supervisor, and SIGHUP only writes a line.
 
 ## Values

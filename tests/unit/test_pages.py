@@ -87,7 +87,9 @@ def test_modules_that_a_page_names_exist(page: Path) -> None:
 
 
 def test_a_module_that_has_moved_is_noticed() -> None:
-    text = "`wsgi/pool.py`, `wsgi/`, `http/message/head`, `wsgi/gone.py`, `gateway/http/gone`, `a/b`"
+    text = (
+        "`wsgi/pool.py`, `wsgi/`, `http/message/head`, `wsgi/gone.py`, `gateway/http/gone`, `a/b`"
+    )
     assert missing_modules(text) == ["wsgi/gone.py", "http/gone"]
 
 
@@ -105,7 +107,9 @@ def test_a_decision_is_dated(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_programs_import_what_exists(page: Path) -> None:
-    imports = re.findall(r"^from (gateway[\w.]*) import (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    imports = re.findall(
+        r"^from (gateway[\w.]*) import (.+)$", page.read_text("utf-8"), re.MULTILINE
+    )
     for module, names in imports:
         for name in names.split(", "):
             assert hasattr(importlib.import_module(module), name), f"{module}.{name}"
