@@ -95,6 +95,7 @@ class MainThread:
     def _run_tasks(self) -> None:
         while True:
             try:
+                self._inbox.rearm()
                 task = self._tasks.get()
                 if task is None:
                     return
