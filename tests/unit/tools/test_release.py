@@ -80,11 +80,10 @@ def test_a_file_too_many(tmp_path):
         release.check_contents(*distributions(tmp_path, NEEDED, [*NEEDED, "tests/a.py"]))
 
 
-def test_a_distribution_that_cannot_be_installed(tmp_path):
-    wheel = tmp_path / "a-1-py3-none-any.whl"
-    wheel.write_bytes(b"no archive")
-    with pytest.raises(ReleaseError, match=r"a-1-py3-none-any\.whl: .+ failed: "):
-        release.try_out(wheel, "1", tmp_path)
+def test_a_step_that_fails():
+    command = [sys.executable, "-c", "import sys; sys.exit('first\\nno luck')"]
+    with pytest.raises(ReleaseError, match=r"a\.whl: .+ failed: no luck"):
+        release._run("a.whl", command)
 
 
 @pytest.fixture
