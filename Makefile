@@ -14,8 +14,9 @@ endif
 ENVIRONMENT := $(PYTHON) tools/environment.py $(EXACTLY) $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons check docs bench reliability fuzz soak clean \
-	environment environment-dev environment-fuzz
+.PHONY: help run test test-pythons check docs bench reliability fuzz soak \
+	release-check update clean \
+	environment environment-dev environment-fuzz environment-release
 
 help: ## List these targets
 	@echo "Targets of make:"
@@ -72,6 +73,13 @@ soak: environment-dev ## Mixed traffic with faults; MINUTES=2 for a short run
 	$(INSIDE) $(BIN)/python -m soak --minutes $(MINUTES) --result docs/reliability/soak.json $(REPLACE)
 	$(BIN)/python -m docs.generate
 
+release-check: environment-release ## Build, install and try out what would be released
+	$(BIN)/python tools/release.py
+
+update: environment-dev ## Install the newest dependencies that pyproject.toml allows; list what it holds back
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --group dev --editable .
+	$(BIN)/python -m pip list --outdated
+
 clean: ## Remove what was made
 	rm -rf $(VENV) $(VENV)-3.* build dist *.egg-info
 
@@ -80,6 +88,9 @@ environment:
 
 environment-dev:
 	@$(ENVIRONMENT) dev
+
+environment-release:
+	@$(ENVIRONMENT) dev release
 
 environment-fuzz:
 	@$(ENVIRONMENT) dev fuzz

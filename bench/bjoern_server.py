@@ -4,7 +4,7 @@ import socket
 import sys
 from importlib import import_module
 
-import bjoern  # type: ignore[import-not-found]  # lives with the peers
+import bjoern
 
 if __name__ == "__main__":
     module, _, attribute = sys.argv[1].partition(":")

@@ -3,11 +3,13 @@
 A test that passes here and fails elsewhere, or the other way round, tests the machine.  So the
 environment variables are those listed here, whatever the shell, the editor or the CI has; signals
 that somebody has ignored or blocked reach the programs that tests start; files are made with the
-usual mode; git knows an author, and no hooks or keys of the user's.
+usual mode; git knows an author, and no hooks or keys of the user's; bytecode is kept, whatever
+PYTHONDONTWRITEBYTECODE says, because to compile the tests takes longer than to run most of them.
 """
 
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from typing import Final
 
@@ -53,6 +55,7 @@ def settle() -> None:
         del os.environ[name]
     os.environ.update(environ)
     os.umask(_UMASK)
+    sys.dont_write_bytecode = False
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         if signal.getsignal(number) is signal.SIG_IGN and number not in _PYTHONS_OWN:

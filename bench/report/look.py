@@ -12,9 +12,6 @@ from bench.criteria import OURS
 from bench.report.scenes import FLOOR
 
 RC: dict[Any, Any] = {
-    # One salt and no dates: the same results give the same bytes.
-    "svg.hashsalt": "bench",
-    "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.spines.top": False,

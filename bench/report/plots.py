@@ -1,4 +1,4 @@
-"""The plots of the page, as SVG."""
+"""The plots of the page, as PNG: an SVG of as many points is thousands of lines in the history."""
 
 from pathlib import Path
 
@@ -8,11 +8,13 @@ from bench.report import bars, curves, waterfall
 from bench.report.look import RC
 from bench.results import Results
 
-THROUGHPUT = "throughput.svg"
-CPU = "cpu.svg"
-LATENCY = "latency.svg"
-OVERHEAD = "overhead.svg"
-MEMORY = "memory.svg"
+THROUGHPUT = "throughput.png"
+CPU = "cpu.png"
+LATENCY = "latency.png"
+OVERHEAD = "overhead.png"
+MEMORY = "memory.png"
+
+_DOTS_PER_INCH = 150
 
 _PLOTS = {
     THROUGHPUT: (bars.throughput, "Requests per second by peer"),
@@ -39,6 +41,6 @@ def draw(results: Results, folder: Path) -> dict[str, str]:
                 # That of an earlier set would pass for this one's.
                 (folder / name).unlink(missing_ok=True)
                 continue
-            figure.savefig(folder / name, format="svg", metadata={"Date": None, "Creator": None})
+            figure.savefig(folder / name, dpi=_DOTS_PER_INCH, metadata={"Software": None})
             drawn[name] = text
     return drawn

@@ -215,7 +215,10 @@ class Supervisor:
         if worker.has_closed and not (worker.is_leaving or self._is_ending):
             self._board.clear(place.number)
             place.remove(worker, now)  # Nobody waits until the last of its threads has ended.
-            self._lose(place, f"worker {worker.pid} ends", worker.served(now), now)
+            if place.is_awaited():
+                log.info("worker %d ends, as it has asked; another is loading", worker.pid)
+            else:
+                self._lose(place, f"worker {worker.pid} ends", worker.served(now), now)
 
     def _install(self, worker: WorkerProcess, place: WorkerSlot, now: float) -> None:
         """It is ready."""

@@ -63,8 +63,8 @@ class WorkerProcess:
         """What it has been lent for lines that wait to be written."""
         self.is_leaving = False
         """Whether it was told to end."""
-        self.needs_replacement = False
-        """Whether it wishes to be replaced."""
+        self.worn_at: float | None = None
+        """When it wished to be replaced; `None`: it does not."""
         self.has_explained = False
         self.is_code_at_fault = False
         """Whether it has explained that the user's code keeps it from starting."""
@@ -89,7 +89,8 @@ class WorkerProcess:
             self._pulse = Heartbeat(self.times.silence, now)
         elif self._pulse is not None and (BEAT in words or WORN in words):
             self._pulse.beat(now)
-        self.needs_replacement |= WORN in words
+        if WORN in words and self.worn_at is None:
+            self.worn_at = now
         self.is_code_at_fault |= FAULTY in words
         self.has_explained |= EXPLAINED in words or self.is_code_at_fault
         if CLOSED in words and not self.has_closed:
@@ -98,6 +99,11 @@ class WorkerProcess:
             self._pulse = None
             self.kill_at = min(self.kill_at, now + self._time_to_leave())
         return bool(words)
+
+    @property
+    def needs_replacement(self) -> bool:
+        """Whether it wishes to be replaced."""
+        return self.worn_at is not None
 
     def served(self, now: float) -> float | None:
         """Seconds since it was ready; `None` if it never was."""

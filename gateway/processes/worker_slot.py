@@ -3,7 +3,8 @@
 Theory of operation.  Who loads takes the place when it can serve, whoever was in it.  While nobody
 serves, the place does not rely on who began to load before it was left: that one may never end.  It
 wants one more, which loads what the code is by now, and the first to be ready takes it.  So no more
-than two load for one place.
+than two load for one place.  A worker that has asked to be replaced has left the place when it
+asked: one that began to load since then is its successor.
 """
 
 from collections.abc import Collection, Iterator
@@ -64,7 +65,7 @@ class WorkerSlot:
         """It has ended, or nothing is expected of it any more."""
         if worker is self.worker:
             self.worker = None
-            self._left_at = now
+            self._left_at = now if worker.worn_at is None else worker.worn_at
         else:
             self.loading.remove(worker)
 

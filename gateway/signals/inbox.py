@@ -41,6 +41,17 @@ class SignalInbox:
             with suppress(OSError):  # It is full: there is enough to read.
                 os.write(self._sender, bytes([number]))
 
+    def rearm(self) -> None:
+        """Take the wake-up descriptor back where other code has removed it, as asyncio's loops do.
+
+        Call it in the main thread before a wait: without a descriptor, a signal that comes just
+        before the wait begins would be noticed only behind it.
+        """
+        taken = signal.set_wakeup_fd(-1)
+        if taken == -1:
+            taken = self._sender
+        signal.set_wakeup_fd(taken, warn_on_full_buffer=False)
+
     def read(self) -> bytes:
         """The numbers of the signals that have come, in their order."""
         try:

@@ -34,7 +34,7 @@ _KILLED: Final = 128
 """The exit status of who is ended by a signal, as shells have it: this, and the signal's number."""
 
 _PATIENCE: Final = 1.0
-"""Seconds that the function's code may take to return when the work beside it has failed."""
+"""Seconds that the main thread may take to return when the work beside it is over."""
 
 
 class MainThread:
@@ -61,12 +61,12 @@ class MainThread:
         self._tasks.put(task)
 
     def run_beside(
-        self, work: Callable[[], None], on_stuck: Callable[[BaseException], None]
+        self, work: Callable[[], None], on_stuck: Callable[[BaseException | None], None]
     ) -> None:
         """Run `work` in another thread, and meanwhile tasks in this one; return when `work` has.
 
-        `on_stuck` is called in the other thread when `work` has failed and a task does not return:
-        it gets the error, and has to end the process.
+        `on_stuck` is called in the other thread when `work` is over and a task does not return: it
+        has to end the process.  It gets what `work` has raised, `None` if nothing.
 
         Raises:
             BaseException: what `work` raises.
@@ -78,7 +78,7 @@ class MainThread:
             except BaseException as error:
                 self._failure = error
             self._tasks.put(None)
-            if self._failure is not None and not self._has_left.wait(_PATIENCE):
+            if not self.has_left(_PATIENCE):
                 on_stuck(self._failure)
 
         thread = Thread(target=run, name="gateway-loop", daemon=True)
@@ -92,9 +92,14 @@ class MainThread:
         if self._failure is not None:
             raise self._failure
 
+    def has_left(self, timeout: float) -> bool:
+        """Whether the main thread runs tasks no more; waits for that up to `timeout` seconds."""
+        return self._has_left.wait(timeout)
+
     def _run_tasks(self) -> None:
         while True:
             try:
+                self._inbox.rearm()
                 task = self._tasks.get()
                 if task is None:
                     return

@@ -44,7 +44,13 @@ class Announcement:
         if config.reload:
             lines.append(f"Watching {config.chdir}: when its code changes it is loaded again")
         lines.append(f"Serving {self._target} ({_KINDS[interface]}) with {self._staff(interface)}")
-        if concurrency == "alone" and config.threads > 1 and "threads" not in config.chosen:
+        if (
+            concurrency == "alone"
+            and config.threads > 1
+            and "threads" not in config.chosen
+            and config.profile
+            != "custom-container"  # There the platform sends as many as it is told to.
+        ):
             lines.append(
                 "Function Compute runs one request at a time of such a handler, this "
                 f"{config.threads} at once: --threads 1 is as there, --profile function-compute "

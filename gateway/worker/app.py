@@ -41,7 +41,7 @@ from gateway.threads.main_thread import MainThread
 from gateway.worker.announcement import DEMO_TARGET, counted
 from gateway.worker.answering import error_style, exchange_type, is_container, metadata, request_ids
 from gateway.worker.entrance import new_connection, proxies, trigger
-from gateway.worker.exit_watchdog import leave_within
+from gateway.worker.exit_watchdog import leave_within, leave_without_main_thread
 from gateway.worker.instance import Instance
 from gateway.worker.interfaces import KINDS, Bridged, bridged
 from gateway.worker.lasting_loop import run_loop
@@ -214,7 +214,7 @@ def _run_worker(
     gate: "Trigger | None",
 ) -> int:
     profile = _profile(config, interface)
-    status = 0
+    left, status = 0.0, 0
     # A terminal sends SIGINT to all processes: it is the supervisor's.
     signals = (signal.SIGTERM,) if post.link else (signal.SIGTERM, signal.SIGINT)
     main_thread = None if interface == "asgi" or config.threads > 1 else MainThread(signals)
@@ -225,7 +225,7 @@ def _run_worker(
     )  # fmt: skip
 
     async def main() -> None:
-        nonlocal status
+        nonlocal left, status
         if interface != "asgi":
             function = bridged(config, handler, interface)
             bridge = _bridge(config, function, instance, logs.function, profile, main_thread)
@@ -255,20 +255,28 @@ def _run_worker(
             if profile is not None and config.profile_invocations != "off":
                 say(profile.report(config.profile_invocations).removesuffix("\n"))
 
-    def run_beside() -> None:
-        try:
-            run()
-        except BaseException:
-            logs.withdraw()
-            raise
-        finally:
-            logs.close()  # The main thread may never come to that.
-
     if main_thread is None:
         run()
     else:
-        main_thread.run_beside(run_beside, post.fail)
+
+        def on_stuck(failure: BaseException | None) -> None:
+            if failure is not None:
+                post.fail(failure)
+            leave_without_main_thread(left, status, main_thread.has_left)
+
+        main_thread.run_beside(partial(_run_and_close, run, logs), on_stuck)
     return status
+
+
+def _run_and_close(run: Callable[[], None], logs: Logs) -> None:
+    """Run, and close the logs here: the main thread may never come to that."""
+    try:
+        run()
+    except BaseException:
+        logs.withdraw()
+        raise
+    finally:
+        logs.close()
 
 
 def _profile(config: Config, interface: str) -> "InvocationProfile | None":

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -15,6 +16,9 @@ log = logger("gateway.server")
 
 _LAST_WORDS: Final = 1.0
 """Seconds."""
+
+_LOOK: Final = 0.05
+"""Seconds between two looks whether the user's threads have ended."""
 
 
 class _LastWords:
@@ -66,14 +70,35 @@ def leave_within(seconds: float, status: int = 0) -> None:
 
 def _leave_later(seconds: float, status: int) -> None:
     time.sleep(seconds)
-    names = [
+    waited_for = ", ".join(_users_threads()) or "what is registered with atexit"
+    leave(status, f"the process ends without waiting longer for {waited_for}")
+
+
+def leave_without_main_thread(
+    seconds: float, status: int, has_left: Callable[[float], bool]
+) -> None:
+    """End the process whose main thread is stuck in code that nobody waits for any more.
+
+    The threads that the user's code has started may end before, within `seconds`.  `has_left`
+    waits for the main thread for the given seconds, and says whether it has returned after all; the
+    interpreter's ordinary end is then under way, and this does nothing.
+    """
+    deadline = time.monotonic() + seconds
+    while _users_threads() and time.monotonic() < deadline:
+        if has_left(_LOOK):
+            return
+    waited_for = ", ".join([*_users_threads(), "its main thread"])
+    leave(status, f"the process ends without waiting longer for {waited_for}")
+
+
+def _users_threads() -> list[str]:
+    """The names of the threads that the interpreter waits for, without the main one."""
+    return [
         thread.name
         for thread in threading.enumerate()
         if not (thread.daemon or isinstance(thread, UserThread))
         and thread is not threading.main_thread()
     ]
-    waited_for = ", ".join(names) or "what is registered with atexit"
-    leave(status, f"the process ends without waiting longer for {waited_for}")
 
 
 def leave(status: int = 0, reason: str = "") -> None:

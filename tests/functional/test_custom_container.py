@@ -476,3 +476,4 @@ def test_it_listens_for_all_function_compute_connects(
 ) -> None:
     gateway = serve()
     assert gateway.address.startswith("http://0.0.0.0:")
+    assert "--profile function-compute" not in gateway.errors, "another profile than this one"

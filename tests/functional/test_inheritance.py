@@ -39,6 +39,9 @@ def handler(environ, start_response):
         executor.submit(save, "executor-2")
     elif way == "for-ever":
         threading.Thread(target=time.sleep, args=(3600,), name="for-ever").start()
+    elif way == "stuck":
+        thread(way)
+        time.sleep(3600)
     elif way == "daemon":
         threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
     start_response("200 OK", [])
@@ -106,6 +109,15 @@ def test_the_process_ends_without_one_that_does_not(
     assert gateway.stop() == 0
     assert at_least <= time.monotonic() - before < 10
     assert "the process ends without waiting longer for for-ever" in gateway.errors
+
+
+def test_it_finishes_them_though_its_only_handler_is_stuck(start_gateway: StartGateway) -> None:
+    options = ("--threads", "1", "--handler-timeout", "200ms", "--drain-timeout", "2m")
+    gateway = start_gateway("app:handler", *options, source=SAVES)
+    first = gateway.worker_pid
+    assert b"time out" in ask(gateway, "/stuck")
+    wait_until(lambda: not is_alive(first), "the worker ends")
+    assert (gateway._stderr.parent / "stuck").read_text() == "saved"
 
 
 def test_daemons_are_not_waited_for(start_gateway: StartGateway) -> None:

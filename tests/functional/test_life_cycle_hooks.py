@@ -227,17 +227,20 @@ def test_pre_stop_runs_behind_the_last_request(serve: StartGateway, hooks: Hooks
     assert hooks.names() == ["handler", "pre_stop"]
 
 
+@pytest.mark.parametrize("threads", ["1", "8"])
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_pre_stop_that_fails_or_hangs_is_in_nobodys_way(
-    serve: StartGateway, hooks: Hooks, workers: str
+    serve: StartGateway, hooks: Hooks, workers: str, threads: str
 ) -> None:
-    options = (*PRE_STOP, "--pre-stop-timeout", "200ms", "--drain-timeout", "1")
+    # More time for requests than `stop` waits: an end that takes it has failed.
+    options = (*PRE_STOP, "--pre-stop-timeout", "200ms", "--drain-timeout", "2m")
+    options = (*options, "--workers", workers, "--threads", threads)
     hooks.fail("pre_stop")
-    failing = serve(*options, "--workers", workers)
+    failing = serve(*options)
     assert failing.stop() == 0
     assert "living.pre_stop failed" in failing.errors
     hooks.hold("pre_stop")
-    hanging = serve(*options, "--workers", workers)
+    hanging = serve(*options)
     assert hanging.stop() == 0
     assert "living.pre_stop runs for more than 0.2 s; it is given up" in hanging.errors
 

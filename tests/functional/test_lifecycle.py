@@ -237,7 +237,7 @@ def test_who_never_asks_puts_the_end_off_for_a_second(
     before = time.monotonic()
     gateway.signal(signal.SIGTERM)
     silent.expect_close()
-    assert time.monotonic() - before < 2.0
+    assert time.monotonic() - before < 10  # And not for the minute of an idle connection.
     assert gateway.wait() == 0
 
 

@@ -263,6 +263,41 @@ def test_behind_one_that_is_stuck_nobody_runs_beside_it(
     wait_until(lambda: not is_alive(first), "the first one ends")
 
 
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_the_process_of_one_that_is_stuck_does_not_wait_for_it(
+    start_gateway: StartGateway, workers: str
+) -> None:
+    gateway = start_gateway(
+        *("alone.handler", *ALONE, "--workers", workers),
+        *("--handler-timeout", "300ms", "--drain-timeout", "2m"),
+    )
+    first = gateway.worker_pid
+    assert ask(gateway, "/sleep?600").status == 502
+    if workers == "1":
+        wait_until(lambda: not is_alive(first), "the instance ends")
+        assert about(gateway)["pid"] != first
+    assert gateway.stop() == 0
+    assert "without waiting longer for its main thread" in gateway.errors
+
+
+def test_one_that_is_stuck_gets_one_successor(start_gateway: StartGateway, tmp_path: Path) -> None:
+    source = (
+        "import os, time\n"
+        "print('loaded', flush=True)\n"
+        "time.sleep(1)\n"  # Longer than the worker that is stuck takes to answer and close.
+        "def handler(environ, start_response):\n"
+        "    time.sleep(600 if environ['PATH_INFO'] == '/stuck' else 0)\n"
+        "    start_response('200 OK', [])\n"
+        "    return [b'served']\n"
+    )
+    gateway = start_gateway("app:handler", *ALONE, "--handler-timeout", "300ms", source=source)
+    assert ask(gateway, "/stuck").status == 502
+    wait_until(lambda: "draining" in gateway.errors, "it takes nothing more")
+    assert ask(gateway, "/").body == b"served"
+    assert gateway.output.count("loaded") == 2
+    assert "ERROR gateway.supervisor" not in gateway.errors
+
+
 def test_without_a_supervisor_they_wait_until_it_returns(start_gateway: StartGateway) -> None:
     gateway = start_gateway("alone.handler", *ALONE, "--workers", "0", "--handler-timeout", "300ms")
     with gateway.connect() as client:

@@ -146,7 +146,7 @@ def test_its_timeout_is_that_of_the_file(orders: Gateway) -> None:
         answer = client.ask("/slow")
     assert answer.status == 502
     assert b"time out after 1 seconds" in answer.body
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 10
 
 
 def test_one_warning_names_what_has_no_effect(orders: Gateway) -> None:

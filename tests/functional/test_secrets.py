@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
@@ -289,9 +290,10 @@ def test_what_takes_too_long(start_gateway: StartGateway, tally: Any) -> None:
     clients: list[WireClient] = [gateway.connect() for _ in range(6)]
     clients[0].send(request(f"/sleep{QUERY}"))
     wait_until(lambda: gateway.status_value("Threads") > 1, "the handler runs")
-    clients[1].send(request(f"/raise{QUERY}"))
-    wait_until(lambda: clients[1].socket.fileno() > 0, "it is sent")
-    clients[2].send(request(f"/raise{QUERY}"))
+    for client in clients[1:3]:
+        client.send(request(f"/raise{QUERY}"))
+    # One of them waits in the queue; the other finds it full, and is told so at once.
+    assert select([client.socket for client in clients[1:3]], [], [], 15)[0]
     clients[3].send(request(f"/{QUERY}")[:150])
     clients[4].send(request(f"/{QUERY}")[:-5])
     clients[5].send(request(f"/raise{QUERY}"))

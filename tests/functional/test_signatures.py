@@ -159,6 +159,14 @@ def test_wrong_keys(signed_only: Gateway) -> None:
     assert runs(signed_only) == before
 
 
+def test_the_signature_of_3_is_refused(signed_only: Gateway, client: WireClient) -> None:
+    before = runs(signed_only)
+    signed = f"ACS3-HMAC-SHA256 Credential={ONE[0]},SignedHeaders=host;x-acs-date,Signature=00"
+    fields = [("X-Acs-Date", "2030-01-31T00:00:00Z"), ("Authorization", signed)]
+    check_refused(client.ask("/path", fields=fields), 403, "SignatureNotMatch")
+    assert runs(signed_only) == before
+
+
 def test_tampering(signed_only: Gateway, client: WireClient) -> None:
     before = runs(signed_only)
     path = f"{PROXY}/path"

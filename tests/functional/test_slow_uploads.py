@@ -1,12 +1,12 @@
 """Clients that bring a body slowly: they hold no thread, no memory and no connection of others."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from functional.conftest import StartGateway
+from functional.crowds import going_on
 from functional.serving import Gateway, wait_until
 from functional.wire import WireClient
 
@@ -26,27 +26,12 @@ def uploads(
     gateway: Gateway, count: int, size: int, at_once: int, rate: int
 ) -> Iterator[list[WireClient]]:
     """So many clients that send `at_once` bytes of a body of `size`, then `rate` in a second."""
-    is_over = threading.Event()
     with ExitStack() as stack:
         clients = [stack.enter_context(gateway.connect()) for _ in range(count)]
         for client in clients:
             client.send(post(size) + bytes(at_once))
-
-        def go_on() -> None:
-            for client in clients:
-                client.socket.setblocking(False)
-            while not is_over.wait(0.2):
-                for client in clients:
-                    with suppress(OSError):
-                        client.socket.send(bytes(rate // 5))
-
-        thread = threading.Thread(target=go_on)
-        thread.start()
-        try:
+        with going_on(clients, bytes(rate // 5), every=0.2):
             yield clients
-        finally:
-            is_over.set()
-            thread.join()
 
 
 def answers_soon(gateway: Gateway, seconds: float = 5.0) -> None:

@@ -7,7 +7,6 @@ twice; and when all have left, everything is released.
 """
 
 import contextlib
-import os
 import re
 import socket
 import struct
@@ -49,7 +48,7 @@ from gateway.http.message.response import CONTINUE
 
 pytestmark = [pytest.mark.family("fuzz"), pytest.mark.timeout(600)]
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
+EXAMPLES = 80
 STEPS = 30
 
 ASKED = st.tuples(

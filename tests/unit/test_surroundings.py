@@ -36,6 +36,7 @@ os.execv(sys.executable, [sys.executable, "-c", sys.argv[1]])
 """
 VARIABLES = {
     "PYTHONUNBUFFERED": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONSTARTUP": "/nowhere",
     "GATEWAY_PORT": "1",
     "FC_REGION": "x",
@@ -77,6 +78,17 @@ def test_what_a_started_program_finds() -> None:
     environ, umask, ignored, blocked = found("settle()")
     assert not VARIABLES.keys() & environ.keys()
     assert (umask, ignored, blocked) == (0o022, 0, 0)
+
+
+def test_bytecode_is_kept_whatever_the_shell_says() -> None:
+    script = (
+        "import sys; sys.path[:0] = [sys.argv[1]]; from surroundings import settle; "
+        "print(sys.dont_write_bytecode); settle(); print(sys.dont_write_bytecode)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", script, ROOT / "tests"], capture_output=True, check=True
+    )
+    assert done.stdout.split() == [b"True", b"False"]
 
 
 def test_only_what_is_listed_is_kept() -> None:

@@ -294,3 +294,14 @@ def _typed(name: str, text: str) -> list[str]:
     if option.is_switch:
         return [option.flag if text == "true" else option.negation]
     return [option.flag, text]
+
+
+@pytest.mark.parametrize(
+    ("hook", "most"), [("initializer", 300), ("pre-freeze", 90), ("pre-stop", 90)]
+)
+def test_hooks_may_take_as_long_as_on_function_compute(hook: str, most: int) -> None:
+    name = f"--{hook}-timeout"
+    for seconds in (most - 1, most):
+        assert getattr(load([name, str(seconds)], {}), name[2:].replace("-", "_")) == seconds
+    with pytest.raises(ConfigError, match=f"{name}: '{most + 1}' is too large"):
+        load([name, str(most + 1)], {})

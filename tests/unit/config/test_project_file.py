@@ -188,6 +188,14 @@ def test_component_fc(write: Write) -> None:
     }
 
 
+def test_custom_domains_have_no_effect_and_that_is_said(write: Write) -> None:
+    path = write(FC + "      customDomains: [{domainName: auto, protocol: HTTP}]\n")
+    config = load(["--project", str(path)], {})
+    (notice,) = config.notices
+    assert f"customDomains (line {line_of('customDomains', path)})" in notice
+    assert config.methods == ("GET", "POST")
+
+
 def test_component_fc3(write: Write) -> None:
     path = write(FC3)
     assert changed(load(["--project", str(path)], {})) == {

@@ -62,7 +62,7 @@ def split(data: bytes, places: set[int]) -> list[bytes]:
 
 @pytest.mark.family("smuggling")
 def test_several_faults(tally: Callable[..., None]) -> None:
-    @settings(max_examples=800)
+    @settings(max_examples=200)
     @given(
         st.lists(faulty(), min_size=1, max_size=3).map(b"".join),
         st.sets(st.integers(1, 400), max_size=6),

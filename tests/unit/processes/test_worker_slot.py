@@ -25,7 +25,7 @@ def test_who_serves_code_of_another_generation_is_outdated() -> None:
     assert not place.is_outdated(1)
     assert place.is_outdated(2)
     assert place.worker is not None
-    place.worker.needs_replacement = True
+    place.worker.worn_at = 1.0
     assert place.is_outdated(1)
 
 
@@ -54,6 +54,19 @@ def test_nobody_relies_on_who_began_to_load_before_the_place_was_left() -> None:
     assert place.is_awaited()
     assert place.take(hung) == [other], "whoever is first; the other one is not needed"
     assert place.loading == []
+
+
+def test_who_has_asked_to_be_replaced_has_its_successor_in_who_loads_since() -> None:
+    place = WorkerSlot(0)
+    worn, hung = worker(ready_at=1.0), worker(1, forked_at=4.9)
+    place.loading.append(worn)
+    place.take(worn)
+    place.loading.append(hung)
+    worn.worn_at = 5.0
+    place.remove(worn, 6.0)
+    assert place.is_deserted(), "who began before it asked may hang"
+    place.loading.append(worker(1, forked_at=5.0))
+    assert place.is_awaited()
 
 
 def test_one_who_loads_and_ends_leaves_the_place_to_who_serves() -> None:

@@ -26,7 +26,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text() | st.lists(PIECES).map("".join))
 def test_any_text_is_a_document_or_refused(text: str) -> None:
     try:
@@ -36,7 +36,7 @@ def test_any_text_is_a_document_or_refused(text: str) -> None:
     assert said.startswith("s.yaml")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(WORDS, max_size=12).map("".join))
 def test_any_expression_stands_for_something_or_is_refused(text: str) -> None:
     root = document.parse("vars: {a: '${vars.b}', b: [x, '${vars.a}']}", "s.yaml")
@@ -72,7 +72,7 @@ TREES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(TREES, st.sampled_from(["fc", "fc3", None]), st.booleans())
 def test_any_project_has_settings_or_is_refused(
     tree: object, component: str | None, has_target: bool

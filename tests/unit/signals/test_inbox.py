@@ -37,3 +37,22 @@ def test_it_is_noted_though_another_has_the_descriptor(inbox: SignalInbox) -> No
     assert os.read(read, 10) == bytes([signal.SIGUSR2])
     os.close(read)
     os.close(write)
+
+
+def test_a_descriptor_that_was_removed_is_taken_back(inbox: SignalInbox) -> None:
+    """Before a wait: the handler of the interpreter would run only behind it."""
+    signal.set_wakeup_fd(-1)
+    inbox.rearm()
+    signal.signal(signal.SIGUSR2, lambda *_: None)
+    os.kill(os.getpid(), signal.SIGUSR2)
+    assert inbox.read() == bytes([signal.SIGUSR2])
+
+
+def test_a_descriptor_of_others_is_left_to_them(inbox: SignalInbox) -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write)
+    inbox.rearm()
+    assert signal.set_wakeup_fd(-1) == write
+    os.close(read)
+    os.close(write)

@@ -39,9 +39,9 @@ class Job:
         self.told.append("lost")
 
 
-def beside(work: Callable[[MainThread], None]) -> list[BaseException]:
+def beside(work: Callable[[MainThread], None]) -> list[BaseException | None]:
     """Run `work` beside the main thread, here: the one of the test; what it was stuck with."""
-    stuck: list[BaseException] = []
+    stuck: list[BaseException | None] = []
     main = MainThread(())
     try:
         main.run_beside(lambda: work(main), stuck.append)
@@ -99,9 +99,9 @@ def test_a_task_that_fails_is_told_and_others_run(caplog: pytest.LogCaptureFixtu
 
 def test_a_task_that_does_not_return_does_not_hide_a_failure() -> None:
     go = threading.Event()
-    stuck: list[BaseException] = []
+    stuck: list[BaseException | None] = []
 
-    def end(error: BaseException) -> None:
+    def end(error: BaseException | None) -> None:
         stuck.append(error)
         go.set()
 
@@ -114,6 +114,22 @@ def test_a_task_that_does_not_return_does_not_hide_a_failure() -> None:
         main.run_beside(lambda: work(main), end)
     main._inbox.leave()
     assert [str(error) for error in stuck] == ["failed"]
+
+
+def test_a_task_that_does_not_return_does_not_put_off_the_end() -> None:
+    go = threading.Event()
+    stuck: list[BaseException | None] = []
+
+    def end(error: BaseException | None) -> None:
+        stuck.append(error)
+        assert not main.has_left(0)
+        go.set()
+        assert main.has_left(10)
+
+    main = MainThread(())
+    main.run_beside(lambda: main.start(lambda: go.wait(10) and None), end)
+    main._inbox.leave()
+    assert stuck == [None]
 
 
 def test_a_pool_of_the_main_thread_runs_jobs_there_one_after_the_other() -> None:

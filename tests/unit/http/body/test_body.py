@@ -210,7 +210,7 @@ def test_a_body_that_is_given_up_waits_no_more():
     assert budget.used == 0
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(
     st.integers(1, 50),
     st.integers(0, 60),

@@ -42,7 +42,7 @@ def outcome(file, step):
         return type(error) is StopIteration
 
 
-@settings(max_examples=500)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r\n", b"\0\xff"]), max_size=60),
     st.integers(0, 20),

@@ -78,9 +78,12 @@ def refusal_of(data, **limits):
     kinds = set()
     for segments in splits(data):
         framing, _ = chunked(**limits)
-        with pytest.raises(Refusal) as caught:
+        try:
             feed(framing, segments)
-        kinds.add(type(caught.value))
+        except Refusal as refusal:
+            kinds.add(type(refusal))
+        else:
+            pytest.fail(f"nothing was refused: {segments[:20]}")
     (kind,) = kinds
     return kind
 
@@ -356,7 +359,7 @@ def bodies(draw):
     return bytes(data)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(bodies())
 @example(b"1\r\nx\r\n0\r\n\r\n")
 @example(b"0\r\nA: b\r\n\r\n")
@@ -383,7 +386,7 @@ STRICTER = {
 """Bodies that httptools accepts and we refuse on purpose; all others are judged alike."""
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(bodies())
 def test_what_httptools_accepts_we_accept(data):
     oracle = Oracle(data)
