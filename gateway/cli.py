@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final, NoReturn, TextIO
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
 from gateway.config import Config, ConfigError, load
 from gateway.config.development import DEVELOPMENT
@@ -19,6 +20,9 @@ from gateway.errors import UsageError
 from gateway.text.printable import CONTINUED, printable
 from gateway.text.spelling import did_you_mean
 from gateway.version import __version__
+
+if TYPE_CHECKING:
+    from gateway.config.usage import Command
 
 _PATIENCE: Final = 1.0
 """Seconds in which a reader of standard error may take a line."""
@@ -38,7 +42,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         return _run(arguments, environ)
     except UsageError as error:
-        _say(f"gateway: error: {error}", stream, error.details)
+        _complain("error", str(error), stream, environ, error.details)
         return 2
     except KeyboardInterrupt:
         # 128 + SIGINT, as shells have it; the user knows why it ended.
@@ -47,33 +51,73 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     word, *rest = arguments or [""]
-    if word in ("-h", "--help"):
-        _write(_overview(), sys.stdout)
-    elif word == "--version":
+    if word in ("-h", "--help", f"--help={_ALL}"):
+        _help([*rest, _ALL] if "=" in word else [each for each in rest if each == _ALL], environ)
+    elif word in ("-V", "--version"):
         _write(f"gateway {__version__}", sys.stdout)
-    elif word == "init":
-        _init(rest)
     elif word not in _COMMANDS:
         raise ConfigError(_no_command(word))
-    elif "-h" in rest or "--help" in rest:
-        _write(_help(word), sys.stdout)
+    elif asked := {"-h", "--help", f"--help={_ALL}"} & {*rest}:
+        is_long = f"--help={_ALL}" in asked or any(
+            one in asked and other == _ALL for one, other in pairwise(rest)
+        )
+        _help([word, _ALL] if is_long else [word], environ)
     else:
-        _, command, defaults = _COMMANDS[word]
-        read = partial(load, rest, environ, defaults)
-        config = read()
-        for notice in config.notices:
-            _say(f"gateway: warning: {notice}", sys.stderr)
-        return command(config, read)
+        return _COMMANDS[word](rest, environ)
     return 0
 
 
-def _say(text: str, stream: TextIO | None, details: Sequence[str] = ()) -> None:
+def _run_with_settings(
+    command: Callable[[Config, Callable[[], Config]], int],
+    defaults: Settings,
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+) -> int:
+    """`command` takes the settings, and what reads them again; gives the exit status."""
+    read = partial(load, arguments, environ, defaults)
+    config = read()
+    for notice in config.notices:
+        _complain("warning", notice, sys.stderr, environ)
+    return command(config, read)
+
+
+def _say(text: str, stream: TextIO | None) -> None:
     """Write one line, whatever `text` quotes: programs that start the gateway read it as such.
 
-    `details` are further lines, marked as such.  Nothing in them steers a terminal.
+    Nothing in it steers a terminal.
     """
-    lines = [" ".join(text.splitlines()), *[f"{CONTINUED}{line}" for line in details]]
-    _write("\n".join(map(printable, lines)), stream)
+    _write(_line(text), stream)
+
+
+def _line(text: str) -> str:
+    return printable(" ".join(text.splitlines()))
+
+
+def _complain(
+    kind: str,
+    text: str,
+    stream: TextIO | None,
+    environ: Mapping[str, str],
+    details: Sequence[str] = (),
+) -> None:
+    """Write one line about an error or a warning, in colour on a terminal.
+
+    `details` are further lines, marked as such.
+    """
+    from gateway.logs.colours import RED, YELLOW, painted  # noqa: PLC0415
+
+    colour = (RED if kind == "error" else YELLOW) if _has_colours(stream, environ) else ""
+    beginning = painted(f"gateway: {kind}:", colour)
+    lines = [f"{beginning} {_line(text)}", *[printable(f"{CONTINUED}{line}") for line in details]]
+    _write("\n".join(lines), stream)
+
+
+def _has_colours(stream: TextIO | None, environ: Mapping[str, str]) -> bool:
+    """Whether a stream takes colours: on a terminal only, whatever the environment wants."""
+    from gateway.logs.colours import wants_colour  # noqa: PLC0415
+    from gateway.text.terminal import is_terminal  # noqa: PLC0415
+
+    return is_terminal(stream) and wants_colour(environ, is_terminal=True)
 
 
 def _write(text: str, stream: TextIO | None) -> None:
@@ -134,52 +178,93 @@ def _check(config: Config, _: object) -> int:
     return 0
 
 
-def _init(arguments: Sequence[str]) -> None:
-    from gateway.project.new_project import USAGE, start_project  # noqa: PLC0415
+def _init(arguments: Sequence[str], _: object) -> int:
+    from gateway.project.new_project import start_project  # noqa: PLC0415
 
-    if {"-h", "--help"} & {*arguments}:
-        _write(USAGE, sys.stdout)
-        return
     for line in start_project(arguments).splitlines():
         _say(line, sys.stdout)
+    return 0
 
 
-_Command = Callable[[Config, Callable[[], Config]], int]
-"""Takes the settings, and what reads them again; gives the exit status."""
+def _version(arguments: Sequence[str], _: object) -> int:
+    if arguments:
+        raise ConfigError(f"{arguments[0]!r} is one argument too many: give gateway version")
+    _write(f"gateway {__version__}", sys.stdout)
+    return 0
 
-_COMMANDS: dict[str, tuple[str, _Command, Settings]] = {
-    "serve": ("Serves the handler over HTTP until it is told to stop.", _serve, {}),
-    "dev": (
-        "Serves it for development: loads the code again when it changes, shows requests.",
-        _develop,
-        DEVELOPMENT,
-    ),
-    "check": ("Loads the handler, says what would be served, and ends.", _check, {}),
+
+def _help(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Of the gateway, or of the command that the first of the arguments names."""
+    from gateway.config.usage import Page, write_command, write_overview  # noqa: PLC0415
+    from gateway.text.terminal import width_of  # noqa: PLC0415
+
+    names = [word for word in arguments if word != _ALL]
+    for word in names[:1]:
+        if word not in _COMMANDS:
+            raise ConfigError(_no_command(word, "gateway help"))
+    if len(names) > 1:
+        raise ConfigError(f"{names[1]!r} is one argument too many: give gateway help COMMAND")
+    page = Page(width_of(sys.stdout, environ), colours=_has_colours(sys.stdout, environ))
+    told = _told()
+    if names:
+        write_command(page, names[0], told[names[0]], is_long=_ALL in arguments)
+    else:
+        write_overview(page, told, is_long=_ALL in arguments)
+    _write(str(page), sys.stdout)
+    return 0
+
+
+_ALL: Final = "all"
+"""Behind ``--help`` or ``gateway help COMMAND``: every option."""
+
+_COMMANDS: dict[str, Callable[[Sequence[str], Mapping[str, str]], int]] = {
+    "serve": partial(_run_with_settings, _serve, {}),
+    "dev": partial(_run_with_settings, _develop, DEVELOPMENT),
+    "check": partial(_run_with_settings, _check, {}),
+    "init": _init,
+    "help": _help,
+    "version": _version,
 }
-"""Those that take settings."""
-_INIT = "Writes the files of a small function into a folder."
+"""What takes the arguments behind the command, and the environment; gives the exit status."""
 
 
-def _overview() -> str:
-    from gateway.config.usage import overview  # noqa: PLC0415
+def _told() -> dict[str, "Command"]:
+    """The same commands, as the help tells of them."""
+    from gateway.config.usage import Command  # noqa: PLC0415
+    from gateway.project.starter_files import STARTER_FILES  # noqa: PLC0415
 
-    sentences = {name: sentence for name, (sentence, *_) in _COMMANDS.items()}
-    return overview(sentences | {"init": _INIT})
+    return {
+        "serve": Command("Serves the handler over HTTP until it is told to stop."),
+        "dev": Command(
+            "Serves it for development: loads the code again when it changes, shows requests.",
+            defaults=DEVELOPMENT,
+        ),
+        "check": Command("Loads the handler, says what would be served, and ends."),
+        "init": Command(
+            "Writes the files of a small function into a folder.",
+            "[FOLDER]",
+            takes_settings=False,
+            about="FOLDER is made where there is none; by default it is the current one. Files "
+            "that are there are never written over.",
+            entries=[(name, file.about) for name, file in STARTER_FILES.items()],
+        ),
+        "help": Command(
+            "Tells how the gateway or a command is used.",
+            "[COMMAND] [all]",
+            takes_settings=False,
+            about="The same as gateway COMMAND --help; with all, every option is told.",
+        ),
+        "version": Command("Tells the version; -V does, too.", "", takes_settings=False),
+    }
 
 
-def _help(name: str) -> str:
-    from gateway.config.usage import command_help  # noqa: PLC0415
-
-    sentence, _, defaults = _COMMANDS[name]
-    return command_help(name, sentence, defaults)
-
-
-def _no_command(word: str) -> str:
+def _no_command(word: str, before: str = "") -> str:
     if not word:
         return "a command is missing; give gateway serve TARGET, or see gateway --help"
+    if before:
+        return f"unknown command {word!r}: {did_you_mean(word, _COMMANDS, 'see gateway --help')}"
     if word.startswith("-"):
         return f"the command must stand before {word}; give gateway serve {word} …"
     if ":" in word or "." in word:
         return f"{word!r} is not a command; give gateway serve {word}"
-    known = [*_COMMANDS, "init"]
-    return f"unknown command {word!r}: {did_you_mean(word, known, 'see gateway --help')}"
+    return f"unknown command {word!r}: {did_you_mean(word, _COMMANDS, 'see gateway --help')}"

@@ -33,6 +33,7 @@ from gateway.sockets.descriptors import occupy_standard
 from gateway.sockets.listening import (
     BoundPath,
     address_of,
+    listen_on_name,
     listen_on_path,
     listen_on_port,
     refuse_new,
@@ -88,7 +89,7 @@ def _serve(config: Config, load: Callable[[], Config] | None, own_log: ErrorLog)
     if config.reload:
         settings.in_force = config = replace(config, chdir=_code_folder(config.chdir))
     sock = _listen(config)
-    bound = None if config.unix is None else BoundPath(config.unix)
+    bound = BoundPath(config.unix) if isinstance(config.unix, Path) else None
     workers = worker_count(config)
     announcement = Announcement(config, workers, address_of(sock))
     settings.in_force = config = replace(config, workers=workers)
@@ -120,6 +121,8 @@ def _serve(config: Config, load: Callable[[], Config] | None, own_log: ErrorLog)
 def _listen(config: Config) -> socket.socket:
     if config.fd is not None:
         return take_over(config.fd, config.backlog)
+    if isinstance(config.unix, str):
+        return listen_on_name(config.unix, config.backlog)
     if config.unix is not None:
         return listen_on_path(config.unix, config.backlog, config.unix_mode)
     return listen_on_port(config.host, config.port, config.backlog)

@@ -36,7 +36,7 @@ from gateway.http.connection.invocation_log import (
     wants_tail,
 )
 from gateway.http.message import fields as roles
-from gateway.http.message.response import kind_of, status_of
+from gateway.http.message.response import interim_refusal, kind_of, status_of
 from gateway.http.message.response_head import ResponseHead, response_header_too_large
 from gateway.text.exact_types import exact_bytes, exact_number
 
@@ -452,6 +452,8 @@ class _Run:
         if isinstance(code, int):
             code = exact_number(code)
         if not (isinstance(code, int) and 200 <= code <= 999):
+            if isinstance(code, int) and 100 <= code <= 199:
+                raise ValueError(interim_refusal(code))
             told = str(code) if isinstance(code, int) else kind_of(code)
             raise ValueError(f"a status is a number from 200 on, not {told}")
         head = ResponseHead(status_of(code), _as_text(event.get("headers") or ()))

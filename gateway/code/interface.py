@@ -12,7 +12,16 @@ import re
 from typing import Final, Literal
 
 from gateway.code.load_errors import LoadError, invalid_handler
-from gateway.code.signatures import Handler, accepts, called, layers, positional, shown, signature
+from gateway.code.signatures import (
+    Handler,
+    accepts,
+    called,
+    hands_on,
+    layers,
+    positional,
+    shown,
+    signature,
+)
 
 Interface = Literal["wsgi", "asgi", "fc-event"]
 
@@ -46,7 +55,7 @@ def detect_interface(handler: Handler) -> Interface:
         mend = (
             "it is a method: let the module make an instance, and name that one's method"
             if positional(own)[:1] == ["self"]
-            else "if it makes the application, let the module call it and name the result"
+            else "if it makes the application, name it with its arguments, as in app:make('test')"
         )
         raise _misfit(
             handler,
@@ -55,7 +64,7 @@ def detect_interface(handler: Handler) -> Interface:
         )
     if _is_class_of_applications(handler):
         raise _misfit(
-            handler, "it is a class and no result; let the module make an instance, and name that"
+            handler, "it is a class and no result; to have an instance made, name it with ()"
         )
     return "wsgi"
 
@@ -66,6 +75,25 @@ def is_in_doubt(handler: Handler) -> bool:
         return False
     # What wraps a function that could be none of the three does not hand its arguments on.
     return all(accepts(signature(layer), 2) for layer in layers(handler))
+
+
+def is_factory(handler: Handler) -> bool:
+    """Whether `handler` may be one that makes the application: it needs no argument.
+
+    Names of parameters that tell an interface go before.  A class is none: its instance would be
+    the result of a request.
+    """
+    call = called(handler)
+    if inspect.isclass(call) or inspect.isgeneratorfunction(call):
+        return False
+    if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
+        return False
+    if not accepts(signature(handler), 0) or _told(handler) is not None:
+        return False
+    *_, innermost = layers(handler)
+    inner = signature(innermost)
+    # What takes anything, or is written in C, tells nothing.
+    return not hands_on(inner) and accepts(inner, 0)
 
 
 def doubt(handler: Handler) -> str:

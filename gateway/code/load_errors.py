@@ -17,6 +17,7 @@ from gateway.fc import names
 _MAX_TEXT = 300
 _MAX_LISTED = 6
 _ALIASES = {"collections.abc", "types", "typing"}  # hold the types of `Callable[..., int]` and such
+_CALLERS = {"gateway.code.loading", "gateway.factories"}
 _IMPORT_SYSTEM = {"importlib", "_frozen_importlib", "_frozen_importlib_external"}
 
 
@@ -72,6 +73,13 @@ def user_code_failure(exc: BaseException) -> LoadError:
     if isinstance(exc, SystemExit):
         cause += "; the module ends the process while it is imported"
     text = _one_line(exc) or type(exc).__name__
+    return LoadError(names.USER_CODE_ERROR, f"Module initialization error: {_quoted(text)}", cause)
+
+
+def factory_failure(target: str, exc: BaseException) -> LoadError:
+    """The factory that `target` names raised `exc`."""
+    text = _one_line(exc) or type(exc).__name__
+    cause = f"{type(exc).__name__}{_place(exc)}, from {_one_line(target)!r} called as a factory"
     return LoadError(names.USER_CODE_ERROR, f"Module initialization error: {_quoted(text)}", cause)
 
 
@@ -166,7 +174,7 @@ def _user_lines(exc: BaseException) -> list[tuple[str, int]]:
     traceback = exc.__traceback__
     while traceback is not None:
         name = traceback.tb_frame.f_globals.get("__name__", "")
-        if name.partition(".")[0] not in _IMPORT_SYSTEM and name != "gateway.code.loading":
+        if name.partition(".")[0] not in _IMPORT_SYSTEM and name not in _CALLERS:
             lines.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
         traceback = traceback.tb_next
     return lines

@@ -5,6 +5,7 @@ Forms, all relative to the code folder, which is `sys.path[0]` (whoever starts p
     module.attr              Function Compute's; the last dot splits, the module may be dotted
     folder/module.attr       Function Compute's; slashes stand for package dots
     package.module:attr      the form of other servers; `attr` may be dotted, `site:app.wsgi`
+    package.module:attr(…)   what `attr` returns, called with literals: see `gateway.factories`
 
 What goes wrong is a `LoadError` with Function Compute's name and words for it, then the cause and
 the mend.  The user's own exception stays reachable as `__cause__`.
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from gateway.code.factories import make, parse_call
 from gateway.code.green_threads import require_real_threads
 from gateway.code.load_errors import (
     LoadError,
@@ -43,12 +45,13 @@ class _Target(NamedTuple):
 
 
 def load(target: str) -> Handler:
-    """The callable that `target` names.
+    """The callable that `target` names, or that the factory returns which it calls.
 
     Raises LoadError, or CodeError where its module has replaced what the gateway stands on; of what
     an import may raise, KeyboardInterrupt alone passes through.
     """
-    module_path, attribute = _parse(target)
+    name, call = parse_call(target)
+    module_path, attribute = _parse(name, target)
     try:
         module = _import(module_path, attribute)
     finally:
@@ -57,7 +60,7 @@ def load(target: str) -> Handler:
     if not callable(handler):
         cause = f"{attribute!r} is {describe(handler)}, which cannot be called"
         raise invalid_handler(target, cause)
-    return handler
+    return handler if call is None else make(target, handler, call)
 
 
 @contextmanager
@@ -78,6 +81,8 @@ def load_hook(target: str, place: str) -> Handler:
     Raises LoadError, which begins with the `place` that has the target.
     """
     with naming(place):
+        if "(" in target:
+            raise invalid_handler(target, "a hook is named and not called; leave out (…)")
         hook = load(target)
         call = called(hook)
         if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
@@ -90,10 +95,11 @@ def load_hook(target: str, place: str) -> Handler:
     return hook
 
 
-def _parse(target: str) -> _Target:
-    module, colon, attribute = target.rpartition(":")
+def _parse(name: str, target: str) -> _Target:
+    """Module and attribute of `name`; messages show the whole `target`."""
+    module, colon, attribute = name.rpartition(":")
     if not colon:
-        module, _, attribute = target.rpartition(".")
+        module, _, attribute = name.rpartition(".")
     module = module.removeprefix("./")
     if not module or not attribute or "/" in attribute:
         example = "'index.handler' or 'package.module:app'"

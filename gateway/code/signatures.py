@@ -63,6 +63,13 @@ def accepts(signature: Signature | None, count: int) -> bool:
     return True
 
 
+def hands_on(signature: Signature | None) -> bool:
+    """Whether it takes any positional arguments, which it may hand on to something else."""
+    if signature is None:
+        return True
+    return any(each.kind is Parameter.VAR_POSITIONAL for each in signature.parameters.values())
+
+
 def positional(signature: Signature | None) -> list[str]:
     """The names of the parameters that positional arguments go to, but for `*args`."""
     if signature is None:

@@ -50,6 +50,7 @@ def agree(settings: Settings) -> Config:
                 f"{settings[one].place} and {settings[other].place} exclude each other: "
                 "remove one of them"
             )
+    _require_path_for_mode(settings)
     for one, other in _NEEDY:
         if one in settings and settings[one].value and not _is_set(settings, other):
             raise ConfigError(
@@ -91,6 +92,14 @@ def agree(settings: Settings) -> Config:
         if setting.place and not setting.place.startswith(("--", "TARGET"))
     }
     return Config(**values, chosen=frozenset(values), places=places)
+
+
+def _require_path_for_mode(settings: Settings) -> None:
+    if "unix_mode" in settings and isinstance(_value(settings, "unix"), str):
+        raise ConfigError(
+            f"{settings['unix_mode'].place}: an abstract socket has no mode, and everybody in the "
+            "network namespace may connect: remove it, or give --unix PATH"
+        )
 
 
 def _spare_the_only_thread(values: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ class Option:
     metavar: stands for the value; "" for a switch, which takes none on the command line.
     fallback: environment variable used when no other source sets the option.
     in_file: whether a file may set it.
+    brief: its line in the short help; "": it is in the long one only.
     is_fixed: whether it is taken at the start only, and not by a reload.
     """
 
@@ -39,6 +40,7 @@ class Option:
     positional: bool
     in_file: bool
     is_fixed: bool
+    brief: str
 
     @property
     def flag(self) -> str:
@@ -86,6 +88,7 @@ def option(
     positional: bool = False,
     in_file: bool = True,
     is_fixed: bool = False,
+    brief: str = "",
 ) -> T:
     """A field of `Config`; the arguments are described at `Option`."""
     about = {
@@ -97,6 +100,7 @@ def option(
         "positional": positional,
         "in_file": in_file,
         "is_fixed": is_fixed,
+        "brief": brief,
     }
     made: T = field(default=default, metadata=about)
     return made

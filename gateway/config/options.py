@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.config.definition import Group, Option, option
+from gateway.config.targets import HOOK, TARGET
 from gateway.config.values import (
     AUTO,
     HEADER_VALUE,
@@ -19,9 +20,9 @@ from gateway.config.values import (
     NETWORKS,
     PATH,
     PATTERNS,
+    SOCKET,
     SOURCE,
     SWITCH,
-    TARGET,
     TEXT,
     choice,
     duration,
@@ -98,8 +99,10 @@ class Config:
         group=HANDLER,
         positional=True,
         fallback=names.FC_FUNCTION_HANDLER,
+        brief="The handler: package.module:handler, or module.handler as on Function Compute.",
         help="Handler to run: package.module:handler, or module.handler as Function Compute "
-        "writes it. Without one a built-in demonstration handler runs.",
+        "writes it; package.module:create_app() is called, and what it returns is served. Without "
+        "one a built-in demonstration handler runs.",
     )
     config: Path | None = option(
         None,
@@ -107,6 +110,7 @@ class Config:
         group=HANDLER,
         metavar="FILE",
         in_file=False,
+        brief="TOML file with settings.",
         help="TOML file with settings.",
     )
     chdir: Path | None = option(
@@ -115,6 +119,7 @@ class Config:
         group=HANDLER,
         metavar="FOLDER",
         fallback=names.FC_FUNC_CODE_PATH,
+        brief="Folder of the code.",
         help="Folder to change to, and to import the handler from.",
     )
     project: Path | None = option(
@@ -123,6 +128,7 @@ class Config:
         group=HANDLER,
         metavar="FILE",
         in_file=False,
+        brief="Serverless Devs project (s.yaml) to take settings from.",
         help="Serverless Devs project (s.yaml) to take settings from; what other sources set goes "
         "before it.",
     )
@@ -138,6 +144,7 @@ class Config:
         "plain",
         kind=choice("plain", "function-compute", "custom-container"),
         group=HANDLER,
+        brief="Defaults of other options, as near to Function Compute as the profile says.",
         help="Defaults of other options: function-compute is as near to a built-in runtime of "
         "Function Compute as it gets (docs/fc-compatibility.md). custom-container is for inside a "
         "custom container or custom runtime of Function Compute, whose calls and headers are then "
@@ -154,6 +161,7 @@ class Config:
         "auto",
         kind=choice("auto", "wsgi", "asgi", "fc-event"),
         group=HANDLER,
+        brief="What the handler speaks; auto looks at the handler itself.",
         help="What the handler speaks; auto looks at the handler itself. fc-event is Function "
         "Compute's handler(event, context); see docs/event-handlers.md.",
     )
@@ -177,6 +185,7 @@ class Config:
         kind=SWITCH,
         group=HANDLER,
         is_fixed=True,
+        brief="Load the code again when it changes; for development.",
         help="Whether workers are replaced when a file of the code changes; for development.",
     )
     reload_include: tuple[str, ...] = option(
@@ -192,6 +201,7 @@ class Config:
         kind=HOST,
         group=LISTENING,
         is_fixed=True,
+        brief="Address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6.",
         help="Address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6.",
     )
     port: int = option(
@@ -200,14 +210,17 @@ class Config:
         group=LISTENING,
         metavar="PORT",
         is_fixed=True,
+        brief="Port to listen on; 0 picks a free one.",
         help="Port to listen on; 0 picks a free one.",
     )
-    unix: Path | None = option(
+    unix: Path | str | None = option(
         None,
-        kind=PATH,
+        kind=SOCKET,
         group=LISTENING,
         is_fixed=True,
-        help="Unix socket to listen on, in place of a port.",
+        brief="Unix socket to listen on, in place of a port; @NAME for an abstract one.",
+        help="Unix socket to listen on, in place of a port. @NAME is an abstract one (Linux): it "
+        "has no file and no mode, and whoever is in the same network namespace may connect.",
     )
     unix_mode: int = option(
         0o600,
@@ -244,6 +257,7 @@ class Config:
         kind=integer_or_auto(0, 256),
         group=WORKERS,
         is_fixed=True,
+        brief="Worker processes; auto for as many as cores.",
         help="Worker processes. With 0 there is no supervisor: one process serves, and its end is "
         "the end of the gateway. With auto there are as many as cores; of workers with one thread "
         "twice as many and one, at least 4, as far as memory has room for --function-memory each.",
@@ -266,6 +280,7 @@ class Config:
         (),
         kind=NETWORKS,
         group=TRUST,
+        brief="Proxies in front that are believed, such as 10.0.0.0/8,::1.",
         help="Addresses and networks of the proxies that are believed, such as "
         "10.0.0.0/8,::1; unix stands for whoever connects to a Unix socket, * for whoever "
         "connects.",
@@ -302,6 +317,7 @@ class Config:
         "anonymous",
         kind=choice("anonymous", "function", "jwt"),
         group=TRIGGER,
+        brief="Who may call: everybody, or who signs with a key, or who has a token.",
         help="Who may call: everybody, who signs with a key of --auth-keys, or who has a JSON Web "
         "Token that a key of --jwks has signed.",
     )
@@ -354,8 +370,9 @@ class Config:
 
     initializer: str | None = option(
         None,
-        kind=TARGET,
+        kind=HOOK,
         group=LIFE_CYCLE,
+        brief="Function that runs once in each worker, before its first request.",
         help="Runs once in each worker, before its first request. Where it fails the gateway does "
         "not start, or the worker is replaced.",
     )
@@ -374,7 +391,7 @@ class Config:
     )
     pre_freeze: str | None = option(
         None,
-        kind=TARGET,
+        kind=HOOK,
         group=LIFE_CYCLE,
         help="Runs when Function Compute is about to freeze the instance; only behind it "
         "(--profile custom-container).",
@@ -387,7 +404,7 @@ class Config:
     )
     pre_stop: str | None = option(
         None,
-        kind=TARGET,
+        kind=HOOK,
         group=LIFE_CYCLE,
         help="Runs in each worker behind its last request; not where the initializer has not "
         "succeeded. Where it fails, the worker ends all the same.",
@@ -403,6 +420,7 @@ class Config:
         8,
         kind=integer(1, 1024),
         group=POOL,
+        brief="Handlers that run at the same time in each worker; 1 as on Function Compute.",
         help="Handlers that may run at the same time in each worker. With 1 import, hooks and "
         "handler run in one thread, the main one, and never two requests at a time, as in the "
         "built-in runtimes of Function Compute.",
@@ -434,6 +452,7 @@ class Config:
         60.0,
         kind=duration(),
         group=POOL,
+        brief="How long a handler may take for a request.",
         help="A handler that runs longer is answered for with 502; 0 lets it run for ever.",
     )
     switch_interval: float = option(
@@ -464,7 +483,11 @@ class Config:
         help="Path and query of a request together, as they arrive.",
     )
     max_body: int = option(
-        _FC.max_body, kind=size(), group=LIMITS, help="Body of a synchronous request."
+        _FC.max_body,
+        kind=size(),
+        group=LIMITS,
+        brief="The largest body of a request.",
+        help="Body of a synchronous request.",
     )
     max_async_body: int = option(
         _FC.max_async_body,
@@ -542,6 +565,7 @@ class Config:
         30.0,
         kind=duration(),
         group=TIMEOUTS,
+        brief="How long running requests may take when the gateway stops.",
         help="For running requests to end when the gateway stops; 0 does not wait for them.",
     )
 
@@ -570,6 +594,7 @@ class Config:
         False,
         kind=SWITCH,
         group=ANSWERS,
+        brief="Show the stack trace of a failed handler to the client.",
         help="Whether the answer for a failed handler contains its stack trace, as on Function "
         "Compute. Where it does not, --error-style plain tells nothing of the exception at all.",
     )
@@ -578,6 +603,7 @@ class Config:
         "off",
         kind=choice("off", "text", "json"),
         group=LOGS,
+        brief="What handlers print and log, by invocation, on standard output.",
         help="What handlers print and log, each line with the id of its request, between marks for "
         "the start and the end of each invocation, on standard output; off leaves their output "
         "alone. See docs/logs.md.",
@@ -594,6 +620,7 @@ class Config:
         "off",
         kind=choice("off", "text", "json", "short"),
         group=LOGS,
+        brief="One line for each request, on standard output.",
         help="One line for each request, and its form; short is for people, and in colour on a "
         "terminal.",
     )

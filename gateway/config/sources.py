@@ -116,8 +116,14 @@ def unknown_variables(environ: Mapping[str, str]) -> str:
         if variable.startswith(PREFIX) and variable not in _VARIABLES:
             if _is_from_kubernetes(variable, environ[variable]):
                 continue
-            question = did_you_mean(variable, _VARIABLES, "", PREFIX)
-            unknown.append(f"{variable} ({question})" if question else variable)
+            from gateway.config.foreign import hint_for_name  # noqa: PLC0415 (rarely needed)
+
+            mend = hint_for_name(variable.removeprefix(PREFIX))
+            if mend is None:
+                mend = did_you_mean(variable, _VARIABLES, "", PREFIX)
+            elif not mend.startswith("give"):
+                mend = ""  # Who has an option like it here is to hear of it; others have their own.
+            unknown.append(f"{variable} ({mend})" if mend else variable)
     if not unknown:
         return ""
     more = f" and {len(unknown) - _MOST_UNKNOWN} more" if len(unknown) > _MOST_UNKNOWN else ""
@@ -205,15 +211,18 @@ def _flagged(flag: str) -> tuple[Option, bool | None]:
     try:
         return _FLAGS[flag]
     except KeyError:
-        question = did_you_mean(flag, _FLAGS, "see gateway serve --help", "--")
-        raise ConfigError(f"unknown option {flag}: {question}") from None
+        from gateway.config.foreign import hint  # noqa: PLC0415 (only a mistake needs it)
+
+        mend = hint(flag) or did_you_mean(flag, _FLAGS, "see gateway help all", "--")
+        raise ConfigError(f"unknown option {flag}: {mend}") from None
 
 
 def _value_after(option: Option, words: Iterator[str]) -> str:
     text = next(words, None)
     # After a forgotten value comes the next option; "-1" is a value, if a wrong one.
     if text is None or text.startswith("--"):
-        sample = option.shown_default or option.metavar
+        # For a choice all of them: the default is what nobody asks for.
+        sample = option.metavar if "|" in option.metavar else option.shown_default or option.metavar
         raise ConfigError(f"{option.flag}: its value is missing; give {option.flag} {sample}")
     return text
 
@@ -253,8 +262,11 @@ def _unknown_key(key: str, raw: object) -> str:
         return "cannot be set in a file; use the command line or the environment"
     if isinstance(raw, dict):
         return "unknown table; settings stand at the top, without tables"
+    from gateway.config.foreign import hint_for_name  # noqa: PLC0415 (only a mistake needs it)
+
     known = [option.name for option in OPTIONS.values() if option.in_file]
-    return f"unknown key; {did_you_mean(key, known, 'see gateway serve --help')}"
+    mend = hint_for_name(key) or did_you_mean(key, known, "see gateway help all")
+    return f"unknown key; {mend}"
 
 
 def _as_text(option: Option, raw: object, place: str) -> str:

@@ -268,17 +268,11 @@ def _read_memory(text: str) -> int:
     return _within(count // MIB, 1, _LARGEST_SIZE // MIB, str)
 
 
-def _read_target(text: str) -> str:
-    # The form only: whether there is such a module is told by loading it.
-    module, colon, attribute = text.rpartition(":")
-    if not colon:
-        module, _, attribute = text.rpartition(".")
-    # 'app.py' would read as the attribute 'py' of the module 'app'.
-    if module.endswith(".py") or (not colon and attribute == "py"):
-        raise BadHandlerError("it is a file name; give its module and the handler: app:handler")
-    names = attribute.split(".")
-    if not module or not all(name.isidentifier() for name in names):
-        raise BadHandlerError("give package.module:handler or module.handler")
+def _read_socket(text: str) -> Path | str:
+    if not text.startswith("@"):
+        return _read_path(text)
+    if len(text) == 1 or not text.isprintable():
+        raise BadValueError("is not the name of an abstract socket; give one such as @gateway")
     return text
 
 
@@ -332,10 +326,10 @@ SWITCH = Kind("", _read_switch, lambda value: "true" if value else "false", nati
 TEXT = Kind("TEXT", _read_text, native=(int,))
 HEADER_VALUE = Kind("TEXT", _read_header_value)
 PATH = Kind("PATH", _read_path)
+SOCKET = Kind("PATH|@NAME", _read_socket)
 SOURCE = Kind("FILE|URL", _read_source)
 HOST = Kind("HOST", _read_host)
 MEMORY = Kind("MB", _read_memory, native=(int,))
-TARGET = Kind("TARGET", _read_target)
 NETWORKS = Kind("CIDR,…", _read_networks, ",".join, native=(list,))
 PATTERNS = Kind("PATTERN,…", _read_patterns, ",".join, native=(list,))
 METHODS = Kind("METHOD,…", _read_methods, ",".join, native=(list,))

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.errors import BadResponse
 from gateway.http.message import grammar
-from gateway.http.message.response import BODILESS
+from gateway.http.message.response import BODILESS, interim_refusal
 from gateway.text.exact_types import exact_bytes, exact_text
 
 _JSON: Final = ("Content-Type", "application/json")
@@ -112,6 +112,8 @@ def _answer(struct: dict[str, Any]) -> HttpResponse:
 
 def _status(given: object) -> str:
     text = given if isinstance(given, str) else str(given) if type(given) is int else ""
+    if len(text) == 3 and text[0] == "1" and text.isascii() and text.isdigit():
+        raise _bad(interim_refusal(int(text)))
     if len(text) != 3 or not (text.isascii() and text.isdigit()) or text < "200":
         raise _bad("statusCode is no number from 200 to 999")
     return text

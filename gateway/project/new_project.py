@@ -10,32 +10,7 @@ from shlex import quote
 from typing import Final
 
 from gateway.errors import UsageError
-
-USAGE: Final = """\
-Usage: gateway init [FOLDER]
-
-Writes the files of a small function into FOLDER, which is made where there is none; by default
-into the current one. Files that are there are never written over.
-
-  index.py          a handler
-  gateway.toml      settings of the gateway
-  s.yaml            the function for Serverless Devs, as it is deployed
-  Dockerfile        an image with it, on the gateway's own
-  requirements.txt  what the handler needs
-  .gitignore        what is made from these
-
-  -h, --help
-      This text."""
-
-STARTER_FILES: Final = {
-    "index.py": "index.py",
-    "gateway.toml": "gateway.toml",
-    "s.yaml": "s.yaml",
-    "Dockerfile": "Dockerfile",
-    "requirements.txt": "requirements.txt",
-    ".gitignore": "gitignore",  # Its own name would make it one for this repository.
-}
-"""The files to write, and what they are called in the package."""
+from gateway.project.starter_files import STARTER_FILES
 
 _PLACEHOLDER: Final = "starter-function"
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
@@ -87,8 +62,8 @@ def _name(folder: Path) -> str:
 def _texts(name: str) -> dict[str, str]:
     source = files("gateway.project").joinpath("starter")
     return {
-        target: source.joinpath(stored).read_text("utf-8").replace(_PLACEHOLDER, name)
-        for target, stored in STARTER_FILES.items()
+        target: source.joinpath(file.stored).read_text("utf-8").replace(_PLACEHOLDER, name)
+        for target, file in STARTER_FILES.items()
     }
 
 

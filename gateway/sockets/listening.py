@@ -87,6 +87,28 @@ def listen_on_path(path: Path, backlog: int, mode: int = 0o600) -> socket.socket
     return sock
 
 
+def listen_on_name(name: str, backlog: int) -> socket.socket:
+    """Listen on an abstract Unix socket (unix(7)), written as `@name`: it has no file and no mode.
+
+    Raises:
+        UsageError: the name cannot be had, or the system has no such sockets.
+    """
+    if not sys.platform.startswith("linux"):
+        raise UsageError(f"--unix {name}: only Linux has abstract sockets; give the path of one")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(b"\0" + os.fsencode(name[1:]))
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise _in_use(name) from error
+        raise UsageError(
+            f"cannot listen on --unix {name}: {error.strerror or error}; choose a shorter name"
+        ) from error
+    return sock
+
+
 class BoundPath:
     """The path of a Unix socket that this process has just bound, to be removed by it."""
 
@@ -182,7 +204,7 @@ def _unlink(path: Path, found: os.stat_result) -> None:
         raise _unusable(path, error) from error
 
 
-def _in_use(path: Path) -> UsageError:
+def _in_use(path: Path | str) -> UsageError:
     return UsageError(f"--unix {path} is in use: stop what listens there, or choose another")
 
 
@@ -255,9 +277,11 @@ _DROP_FIRST_SEGMENTS: Final = b"".join(
 
 
 def address_of(sock: socket.socket) -> str:
-    """Where clients reach a listening socket: a URL, or `unix:` and the path."""
+    """Where clients reach a listening socket: a URL, or `unix:` and the path or `@name`."""
     name = sock.getsockname()
     if sock.family == socket.AF_UNIX:
+        if isinstance(name, bytes):  # An abstract one.
+            return f"unix:@{os.fsdecode(name.removeprefix(bytes(1)))}"
         return f"unix:{os.fsdecode(name)}"
     host, port = name[:2]
     return f"http://[{host}]:{port}" if sock.family == socket.AF_INET6 else f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""What is told at the start: where the gateway listens, what it serves, and by how many.
+"""What is told at the start, in one line: version, handler and what it is, by how many, and where.
 
 The supervisor tells it and imports nothing of the user's, so a worker notes for it what it has
 found, in memory that forked processes share.
@@ -11,16 +11,22 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from gateway.config import Config
+from gateway.version import __version__
 from gateway.worker.worker_count import AUTO
 
 DEMO_TARGET: Final = "gateway.demo:handler"
 """What is served when nothing is named."""
 
-_KINDS: Final = {"wsgi": "WSGI", "asgi": "ASGI", "fc-event": "fc-event"}
+KINDS: Final = {
+    "wsgi": "WSGI handler",
+    "asgi": "ASGI application",
+    "fc-event": "event handler",
+}
+"""What speakers of each interface are called."""
 
 
 class Announcement:
-    """The lines for one gateway."""
+    """The line for one gateway, and where it is needed a hint."""
 
     def __init__(self, config: Config, workers: int, address: str) -> None:
         """`workers` is their number, also where `config` leaves it to the gateway."""
@@ -40,37 +46,31 @@ class Announcement:
         """What to tell, once a worker has noted what it has found."""
         config = self._config
         interface, _, concurrency = self._found[:].rstrip(b"\0").decode().partition(" ")
-        lines = [f"Listening on {self._address} (pid {os.getpid()})"]
-        if config.reload:
-            lines.append(f"Watching {config.chdir}: when its code changes it is loaded again")
-        lines.append(f"Serving {self._target} ({_KINDS[interface]}) with {self._staff(interface)}")
+        reloading = f", reloading {config.chdir}," if config.reload else ""
+        lines = [
+            f"Gateway {__version__} serves {self._target} ({KINDS[interface]}) with "
+            f"{self._staff(interface)}{reloading} on {self._address} (pid {os.getpid()})"
+        ]
         if (
             concurrency == "alone"
             and config.threads > 1
             and "threads" not in config.chosen
-            and config.profile
-            != "custom-container"  # There the platform sends as many as it is told to.
+            and config.profile != "custom-container"  # There the platform says how many it sends.
         ):
             lines.append(
                 "Function Compute runs one request at a time of such a handler, this "
                 f"{config.threads} at once: --threads 1 is as there, --profile function-compute "
                 "in all else, too"
             )
-        if config.target is None and self._address.startswith("http"):
-            lines += [
-                "Try:",
-                f"  curl {self._address}/",
-                f"  curl -d 'hello' {self._address}/echo",
-                f"  curl {self._address}/context",
-            ]
         return lines
 
     def _staff(self, interface: str) -> str:
-        threads = "" if interface == "asgi" else f" of {counted(self._config.threads, 'thread')}"
-        if not self._workers:
-            return f"no worker but this process{threads}"
-        chosen = " (--workers auto)" if self._config.workers == AUTO else ""
-        return f"{counted(self._workers, 'worker')}{threads}{chosen}"
+        workers = counted(self._workers, "worker") if self._workers else "1 process"
+        if self._config.workers == AUTO:
+            workers += " (auto)"
+        # ASGI applications run on the loop.
+        threads = counted(self._config.threads, "thread")
+        return workers if interface == "asgi" else f"{workers} x {threads}"
 
 
 def runs_alone_on_function_compute(
@@ -82,7 +82,7 @@ def runs_alone_on_function_compute(
     """
     if interface == "fc-event":
         return True
-    return interface == "wsgi" and ":" not in target and inspect.isfunction(handler)
+    return interface == "wsgi" and not {*":("} & {*target} and inspect.isfunction(handler)
 
 
 def counted(number: int, noun: str) -> str:

@@ -16,6 +16,7 @@ from gateway.asgi.adapter import AsgiApplication
 from gateway.asgi.lifespan import Lifespan
 from gateway.code.declared_environ import declare, port_of
 from gateway.code.environment import put_in_force
+from gateway.code.factories import application_of
 from gateway.code.interface import Interface, check_interface, detect_interface, doubt, is_in_doubt
 from gateway.code.loading import load, naming
 from gateway.code.namesake import admit
@@ -38,12 +39,12 @@ from gateway.processes.heartbeat import beat_interval
 from gateway.processes.link import Link
 from gateway.sockets.descriptors import connections_allowed, occupy_standard, turned_away_allowed
 from gateway.threads.main_thread import MainThread
-from gateway.worker.announcement import DEMO_TARGET, counted
+from gateway.worker.announcement import DEMO_TARGET, KINDS, counted
 from gateway.worker.answering import error_style, exchange_type, is_container, metadata, request_ids
 from gateway.worker.entrance import new_connection, proxies, trigger
 from gateway.worker.exit_watchdog import leave_within, leave_without_main_thread
 from gateway.worker.instance import Instance
-from gateway.worker.interfaces import KINDS, Bridged, bridged
+from gateway.worker.interfaces import Bridged, bridged
 from gateway.worker.lasting_loop import run_loop
 from gateway.worker.liveness import Trial
 from gateway.worker.load import Load
@@ -151,7 +152,7 @@ def _load(config: Config, port: int | None) -> tuple[Callable[..., Any], Interfa
     declare(os.environ, code_folder=code_folder, contexts=_contexts(config), port=port)
     put_in_force(config.environment, code_folder)
     with naming(config.places.get("target")):
-        handler = load(_target(config))
+        handler = application_of(_target(config), load(_target(config)), config.interface)
         if config.interface == "auto":
             if is_in_doubt(handler):
                 log.warning("%s: %s", _target(config), doubt(handler))

@@ -1,7 +1,7 @@
 """What the bridge is given of a handler: a part of the composition root, `app.py`."""
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.code.interface import Interface
 from gateway.config import Config
@@ -12,13 +12,6 @@ from gateway.http.answers.api_path import Unserved, unserved, unserved_but_invoc
 from gateway.http.answers.error_style import ErrorStyle
 from gateway.http.message.head import RequestHead
 from gateway.worker.answering import error_style, is_container
-
-KINDS: Final[dict[Interface, str]] = {
-    "wsgi": "WSGI handler",
-    "asgi": "ASGI application",
-    "fc-event": "event handler",
-}
-"""What speakers of each are called."""
 
 
 class Bridged(NamedTuple):

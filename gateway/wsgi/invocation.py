@@ -33,10 +33,7 @@ from gateway.wsgi.result import response_head
 
 log = logger("gateway.function")
 
-_NO_HEAD: Final = (
-    "A WSGI handler is called with (environ, start_response). For one that takes (event, context) "
-    "give --interface fc-event."
-)
+_NO_HEAD: Final = "the handler did not call start_response"
 
 _PROMPT: Final = 0.25
 """Seconds in the queue, behind which it is asked whether to run the handler has still a use."""
@@ -196,6 +193,8 @@ class Invocation:
         except Refusal as refusal:
             self._refuse(refusal)
         except BaseException as error:  # Also SystemExit: a handler must not end the thread.
+            if error.args and error.args[0] is _NO_HEAD:
+                self._note_misfit(error, result)
             self._fail(error)
         finally:
             if type(result) is not list:
@@ -252,8 +251,18 @@ class Invocation:
             self._respond(b"".join([self._as_bytes(item) for item in result]))
             return
         if not (hasattr(kind, "__iter__") or hasattr(kind, "__getitem__")):
-            raise TypeError(f"the handler returned {kind.__name__}, not an iterable")
+            error = TypeError(f"the handler returned {kind.__name__}, not an iterable")
+            if self._head is None:
+                self._note_misfit(error, result)
+            raise error
         self._stream(iter(result))
+
+    def _note_misfit(self, error: BaseException, result: object) -> None:
+        """Have the log say what else the handler may be; clients are told the message alone."""
+        from gateway.wsgi.misfit import what_else  # noqa: PLC0415  # Few need it.
+
+        with suppress(Exception):  # Objects of the handler's are looked at.
+            error.add_note(what_else(self._rules.handler, result))
 
     def _as_bytes(self, item: Any) -> bytes:
         if type(item) is bytes:
@@ -344,9 +353,7 @@ class Invocation:
     def _settled_head(self) -> ResponseHead:
         head = self._head
         if head is None:
-            error = RuntimeError("the handler did not call start_response")
-            error.add_note(_NO_HEAD)  # For the log: clients are told the message.
-            raise error
+            raise RuntimeError(_NO_HEAD)
         limit = self._rules.max_response_header_bytes
         if head.size > limit:
             raise response_header_too_large(limit)

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from gateway.bounded_cache import remember
 from gateway.http.message import grammar
-from gateway.http.message.response import Status, kind_of, status_of
+from gateway.http.message.response import Status, interim_refusal, kind_of, status_of
 from gateway.http.message.response_head import ResponseHead
 from gateway.text.exact_types import exact_text
 
@@ -58,6 +58,8 @@ def parse_status(status: object) -> Status:
         raise TypeError(f"a status is a str such as '200 OK', not {kind_of(status)}")
     status = exact_text(status)
     code, _, phrase = status.partition(" ")
+    if len(code) == 3 and code[0] == "1" and code.isascii() and code.isdigit():
+        raise ValueError(interim_refusal(int(code)))
     if not (len(code) == 3 and code.isascii() and code.isdigit() and "200" <= code <= "999"):
         raise ValueError(f"a status is digits and a phrase, as in '200 OK', not {status!r:.30}")
     if grammar.FORBIDDEN_IN_VALUE.search(phrase):

@@ -25,7 +25,7 @@ STOP_TIMEOUT = 30.0
 LATER = SAME_WISH + 0.2
 """Seconds after which a second signal asks for more than the first one."""
 
-_LISTENING = re.compile(r"^Listening on (\S+) \(pid (\d+)\)$", re.MULTILINE)
+_LISTENING = re.compile(r"^Gateway \S+ serves .* on (\S+) \(pid (\d+)\)$", re.MULTILINE)
 
 
 def wait_until(is_so: Callable[[], object], what: str, timeout: float = 15.0) -> None:

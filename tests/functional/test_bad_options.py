@@ -1,8 +1,14 @@
 """``python -m gateway`` with a mistake: one line says what, where, and how to mend it."""
 
+import fcntl
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -155,9 +161,87 @@ def test_version_and_help_go_to_standard_output(tmp_path: Path) -> None:
     version = run("--version", folder=tmp_path)
     assert (version.returncode, version.stdout) == (0, f"gateway {__version__}\n")
     assert version.stderr == ""
-    text = run("serve", "--help", folder=tmp_path)
+    text = run("serve", "--help", "all", folder=tmp_path)
     assert (text.returncode, text.stderr) == (0, "")
     assert "GATEWAY_MAX_HEADER_BYTES" in text.stdout
+
+
+def on_terminal(*arguments: str, columns: int, folder: Path, **environ: str) -> str:
+    """What the real command writes to a terminal that is so wide."""
+    ours, theirs = pty.openpty()
+    with open(ours, "rb", buffering=0) as reader:
+        try:
+            # Rows, columns and two fields without use: TIOCSWINSZ of ioctl_tty(2).
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+            kept = {name: text for name, text in os.environ.items() if name not in PAINTING}
+            process = subprocess.Popen(
+                [sys.executable, "-m", "gateway", *arguments],
+                cwd=folder,
+                env=kept
+                | {"PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm"}
+                | environ,
+                stdin=subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=theirs,
+            )
+        finally:
+            os.close(theirs)
+        parts = []
+        with suppress(OSError):  # EIO: the other side is closed.
+            while part := reader.read(65536):
+                parts.append(part)
+        process.wait(30)
+    return b"".join(parts).decode().replace("\r\n", "\n")
+
+
+PAINTING = {"COLUMNS", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM"}
+
+
+@pytest.mark.parametrize("columns", [60, 97])
+def test_help_on_a_terminal_has_its_width_and_colours(columns: int, tmp_path: Path) -> None:
+    coloured = on_terminal("serve", "--help", columns=columns, folder=tmp_path)
+    assert "\x1b[1mListening\x1b[0m\n" in coloured
+    plain = on_terminal("serve", "--help", columns=columns, folder=tmp_path, NO_COLOR="1")
+    assert re.sub(r"\x1b\[[0-9]*m", "", coloured) == plain
+    assert "\x1b" not in plain
+    assert columns - 5 < max(map(len, plain.splitlines())) <= columns
+    assert "\x1b" not in on_terminal(
+        "serve", "--help", columns=columns, folder=tmp_path, TERM="dumb"
+    )
+
+
+def test_a_mistake_on_a_terminal_is_in_colour(tmp_path: Path) -> None:
+    line = " unknown command 'chekc': did you mean check?\n"
+    shown = on_terminal("chekc", columns=80, folder=tmp_path)
+    assert shown == f"\x1b[31mgateway: error:\x1b[0m{line}"
+    shown = on_terminal("chekc", columns=80, folder=tmp_path, NO_COLOR="1")
+    assert shown == f"gateway: error:{line}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "mend"),
+    [
+        ("--bind 0.0.0.0:80", "--bind: give --host HOST and --port PORT, or --unix PATH"),
+        ("-b0.0.0.0:80", "-b0.0.0.0:80: give --host HOST and --port PORT, or --unix PATH"),
+        ("-w 4", "-w: give --workers N"),
+        (
+            "--timeout 30",
+            "--timeout: give --handler-timeout TIME for a request, --worker-timeout TIME for a "
+            "worker that hangs",
+        ),
+        (
+            "--certfile=cert.pem",
+            "--certfile: there is no TLS here: let a proxy in front end it, and list that in "
+            "--trusted-proxies",
+        ),
+    ],
+)
+def test_options_of_other_servers_are_answered_with_what_there_is(
+    typed: str, mend: str, tmp_path: Path
+) -> None:
+    ended = run("serve", "app:app", *typed.split(), folder=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"gateway: error: unknown option {mend}\n"
 
 
 @pytest.mark.parametrize("typed", ["--help", "serve --help", "--version", "serve --port 99999"])

@@ -65,7 +65,7 @@ class Instance:
                 cwd="/",
                 env=environ,
             )
-        wait_until(lambda: f"Listening on http://0.0.0.0:{self.port}" in self.output, "it starts")
+        wait_until(lambda: f" on http://0.0.0.0:{self.port} " in self.output, "it starts")
 
     @property
     def output(self) -> str:

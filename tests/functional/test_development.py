@@ -25,6 +25,8 @@ from functional.serving import (
 )
 from functional.wire import WireClient
 
+from gateway import __version__
+
 StartGateway = Callable[..., Gateway]
 
 HANDLER = """\
@@ -132,10 +134,13 @@ def test_a_saved_file_is_served(developed: Developed) -> None:
 
 
 def test_what_is_said_at_the_start(developed: Developed) -> None:
-    lines = developed.gateway.errors.splitlines()[:3]
+    lines = developed.gateway.errors.splitlines()[:2]
     assert lines[0] == "For development only; elsewhere use gateway serve."
-    assert lines[1].startswith("Listening on http://127.0.0.1:")
-    assert lines[2] == f"Watching {developed.folder}: when its code changes it is loaded again"
+    assert lines[1] == (
+        f"Gateway {__version__} serves app:handler (WSGI handler) with 1 worker x 8 threads, "
+        f"reloading {developed.folder}, on {developed.gateway.address} "
+        f"(pid {developed.gateway.process.pid})"
+    )
 
 
 def test_saves_within_a_second_and_of_one_size_are_told_apart(developed: Developed) -> None:
@@ -402,7 +407,7 @@ def test_code_that_is_broken_at_the_start_is_waited_for(
     assert gateway.errors.count("gateway: error: ") == 1
     assert "Syntax error in module 'app'" in gateway.errors
     assert "the code cannot be loaded: requests wait until it changes" in gateway.errors
-    assert "Listening" not in gateway.errors
+    assert "serves" not in gateway.errors
     gateway.address = f"unix:{path}"
     with WireClient(gateway.address) as client:
         client.request("/")
@@ -410,7 +415,7 @@ def test_code_that_is_broken_at_the_start_is_waited_for(
         developed.said(r"gateway: error: .*\n.*requests wait until it changes")
         developed.write_version("mended")
         assert client.read_response().body == b"mended"
-    developed.said(r"Listening on unix:.*\nWatching ")
+    developed.said(r"serves .*, reloading .* on unix:.*\n")
     developed.said(r"app\.py changed: reloaded")
     if workers:
         developed.write_version("again")
@@ -454,8 +459,8 @@ def test_one_interrupt_of_the_terminal_ends_all(tmp_path: Path) -> None:
         text=True,
     ) as process:
         assert process.stderr is not None
-        said = "".join(process.stderr.readline() for _ in range(3))
-        assert "Watching" in said
+        said = "".join(process.stderr.readline() for _ in range(2))
+        assert ", reloading " in said
         children = children_of(process.pid)
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(10) == 0
@@ -515,7 +520,7 @@ def test_a_limit_of_the_system_is_told_and_got_round(
     try:
         wait_until(lambda: said(words), "the limit is told")
         wait_until(lambda: said("looking every 0.3 s instead"), "and what follows")
-        wait_until(lambda: said("Listening on"), "it serves")
+        wait_until(lambda: said(" serves app:handler "), "it serves")
         (tmp_path / "app.py").write_text(HANDLER.format(version=22))
         wait_until(lambda: said("app.py changed: reloaded"), "it reloads")
     finally:
@@ -569,7 +574,7 @@ def test_without_reload_one_process_develops(start_gateway: StartGateway) -> Non
     assert children_of(gateway.process.pid) == []
     with gateway.connect() as client:
         assert client.ask("/").body == b"1"
-    assert "Watching" not in gateway.errors
+    assert "reloading" not in gateway.errors
     wait_until(lambda: gateway.output.startswith("{"), "what was set goes before")
 
 
@@ -577,7 +582,7 @@ def test_without_a_target_there_is_the_demonstration(start_gateway: StartGateway
     gateway = start_gateway("", chdir=None, word="dev")
     with gateway.connect() as client:
         assert client.ask("/").status == 200
-    assert "Try:" in gateway.errors
+    assert "serves gateway.demo:handler (WSGI handler) with" in gateway.errors
 
 
 # What is seen of requests.

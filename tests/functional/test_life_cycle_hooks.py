@@ -91,7 +91,7 @@ def test_an_initializer_that_fails_keeps_the_gateway_from_starting(
         )
         assert command.stderr.count("gateway: error:") == 1
         assert 'raise ValueError(f"{name} fails")' in command.stderr, "the traceback is in the log"
-        assert "Listening" not in command.stderr
+        assert " serves " not in command.stderr
     assert hooks.names() == ["initialize"] * 2, "what has not begun is not stopped"
 
 

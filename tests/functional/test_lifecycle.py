@@ -19,6 +19,8 @@ import pytest
 from functional.serving import LATER, Gateway, run_command, wait_until
 from functional.wire import WireClient
 
+from gateway import __version__
+
 StartGateway = Callable[..., Gateway]
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
@@ -46,8 +48,8 @@ def test_it_says_where_it_listens(serve: StartGateway) -> None:
     assert gateway.announced_pid == gateway.process.pid
     assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+", gateway.address)
     assert gateway.errors == (
-        f"Listening on {gateway.address} (pid {gateway.process.pid})\n"
-        "Serving gated:handler (WSGI) with 1 worker of 8 threads\n"
+        f"Gateway {__version__} serves gated:handler (WSGI handler) with 1 worker x 8 threads "
+        f"on {gateway.address} (pid {gateway.process.pid})\n"
     )
     assert gateway.stop() == 0
     assert gateway.output == ""
@@ -570,7 +572,7 @@ def test_a_relative_socket_path_is_removed_too(code_folder: Path, tmp_path: Path
         text=True,
     ) as process:
         assert process.stderr is not None
-        assert process.stderr.readline().startswith("Listening on unix:gw.sock")
+        assert " on unix:gw.sock (pid " in process.stderr.readline()
         assert (tmp_path / "gw.sock").is_socket()
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0

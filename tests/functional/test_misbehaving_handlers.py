@@ -230,7 +230,11 @@ HEADS = [
     Fault("heads/length_of_many_digits", Failed("ValueError", "")),
     *(
         Fault(f"heads/status_{what}", Failed("ValueError", NO_STATUS))
-        for what in ("in_letters", "of_two_digits", "of_four_digits", "continue", "switching")
+        for what in ("in_letters", "of_two_digits", "of_four_digits")
+    ),
+    *(
+        Fault(f"heads/status_{what}", Failed("ValueError", "status 10[01] is refused: 1xx is"))
+        for what in ("continue", "switching")
     ),
     Fault("heads/status_empty", Failed("ValueError", NO_STATUS)),
     Fault("heads/status_of_other_digits", Failed("ValueError", NO_STATUS)),

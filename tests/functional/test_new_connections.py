@@ -230,7 +230,7 @@ def test_looking_is_not_a_request(start_gateway: StartGateway, tally: Tally) -> 
     time.sleep(1.5)  # Six beats.
     assert abs(gateway.descriptors - descriptors) <= 4
     assert len(gateway.output.splitlines()) == 1
-    assert re.fullmatch(r"Listening on .*\nServing .*\n", gateway.errors)
+    assert re.fullmatch(r"Gateway .* serves .*\n", gateway.errors)
     tally(served=1)
 
 

@@ -13,6 +13,8 @@ import pytest
 from functional.serving import HANDLERS, Gateway, is_alive, run_command, wait_until
 from functional.wire import Response
 
+from gateway import __version__
+
 StartGateway = Callable[..., Gateway]
 
 PROJECT = f"""\
@@ -320,7 +322,7 @@ def test_an_initializer_that_never_returns(tmp_path: Path, workers: str) -> None
     last = ended.stderr.splitlines()[-1]
     assert last.startswith("gateway: error: --initializer: Function initialization error:")
     assert "before it could serve" not in ended.stderr
-    assert "Listening" not in ended.stderr
+    assert " serves " not in ended.stderr
 
 
 # Several of them.
@@ -373,34 +375,32 @@ def test_it_says_what_it_serves_and_by_how_many(
 ) -> None:
     def said(gateway: Gateway) -> list[str]:
         first, *rest = [line for line in gateway.errors.splitlines() if "warning" not in line]
-        assert first.startswith("Listening on ")
-        return rest
+        words = first.removeprefix(f"Gateway {__version__} serves ")
+        return [words.removesuffix(f" on {gateway.address} (pid {gateway.process.pid})"), *rest]
 
     hint = (
         "Function Compute runs one request at a time of such a handler, this 8 at once: "
         "--threads 1 is as there, --profile function-compute in all else, too"
     )
     assert said(start_gateway("alone.handler")) == [
-        "Serving alone.handler (WSGI) with 1 worker of 8 threads",
+        "alone.handler (WSGI handler) with 1 worker x 8 threads",
         hint,
     ]
     # Who has chosen knows, and what is named as other servers have it was not written for it.
     assert said(start_gateway("alone.handler", "--threads", "8", "--workers", "2")) == [
-        "Serving alone.handler (WSGI) with 2 workers of 8 threads"
+        "alone.handler (WSGI handler) with 2 workers x 8 threads"
     ]
     assert said(start_gateway("alone:handler", *ALONE, "--workers", "0")) == [
-        "Serving alone:handler (WSGI) with no worker but this process of 1 thread"
+        "alone:handler (WSGI handler) with 1 process x 1 thread"
     ]
     assert said(start_gateway("events.handler", "--interface", "fc-event")) == [
-        "Serving events.handler (fc-event) with 1 worker of 8 threads",
+        "events.handler (event handler) with 1 worker x 8 threads",
         hint,
     ]
-    assert said(start_gateway("answers:app")) == ["Serving answers:app (ASGI) with 1 worker"]
+    assert said(start_gateway("answers:app")) == ["answers:app (ASGI application) with 1 worker"]
     gateway = serve_project("--workers", "auto")
     count = len(gateway.worker_pids)
-    assert said(gateway) == [
-        f"Serving alone.handler (WSGI) with {count} workers of 1 thread (--workers auto)"
-    ]
+    assert said(gateway) == [f"alone.handler (WSGI handler) with {count} workers (auto) x 1 thread"]
 
 
 # The profile.
@@ -436,7 +436,7 @@ def test_each_setting_of_the_profile_can_be_another(start_gateway: StartGateway)
         *("alone.handler", "--profile", "function-compute", "--threads", "3", "--workers", "1"),
         *("--function-log", "off", "--fc-headers", "none", "--no-exact-environ"),
     )
-    assert "with 1 worker of 3 threads" in gateway.errors
+    assert "with 1 worker x 3 threads" in gateway.errors
     response = ask(gateway, "/global?x")
     assert not response.has("X-Fc-Request-Id")
     assert about(gateway)["wsgi.multithread"]

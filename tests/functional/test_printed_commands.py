@@ -117,7 +117,7 @@ class Reader:
         assert self._server is not None
         said = self._log.read_text("utf-8")
         assert self._server.poll() is None, f"{line}\n{said}"
-        return "Listening on http://127.0.0.1:" in said
+        return " on http://127.0.0.1:" in said
 
     def stop(self) -> None:
         """Type Ctrl-C."""

@@ -355,7 +355,7 @@ def test_settings_that_are_wrong(mistake: dict[str, str], tmp_path: Path, tally:
 
 FORGED = '2026-01-01 00:00:00,000 INFO gateway.server: forged"}'
 RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ [\w.]+\[\d+\]: .*")
-ANNOUNCED = re.compile(r"(?:Listening on|Serving) .*")
+ANNOUNCED = re.compile(r"Gateway \S+ serves .*")
 TEXT_LINE = re.compile(
     r'\S+ - - \[[^]]+\] "(?:[^"\\]|\\x[0-9a-f]{2})*" [0-9]{3} [0-9]+ '
     r'"(?:[^"\\]|\\x[0-9a-f]{2})*" "(?:[^"\\]|\\x[0-9a-f]{2})*" \S+ [0-9]+\.[0-9]ms(?: [A-Za-z]+)?'

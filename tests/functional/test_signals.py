@@ -400,7 +400,7 @@ def test_without_a_supervisor_the_end_of_the_terminal_is_the_end(tmp_path: Path)
         )
     os.close(inside)
     try:
-        wait_until(lambda: "Listening" in log.read_text(), "it listens")
+        wait_until(lambda: " serves " in log.read_text(), "it listens")
         os.close(outside)
         assert process.wait(20) == 0
     finally:

@@ -30,6 +30,8 @@ from functional.serving import (
 )
 from functional.wire import WireClient
 
+from gateway import __version__
+
 pytestmark = pytest.mark.family("workers")
 
 StartGateway = Callable[..., Gateway]
@@ -410,8 +412,8 @@ def test_the_start_can_be_broken_off(tmp_path: Path, tally: Tally, number: int) 
 def test_it_is_announced_when_all_workers_serve(serve: StartGateway, tally: Tally) -> None:
     gateway = serve("--workers", "3")
     assert gateway.errors == (
-        f"Listening on {gateway.address} (pid {gateway.process.pid})\n"
-        "Serving perilous:handler (WSGI) with 3 workers of 8 threads\n"
+        f"Gateway {__version__} serves perilous:handler (WSGI handler) with 3 workers x 8 threads "
+        f"on {gateway.address} (pid {gateway.process.pid})\n"
     )
     assert len(gateway.worker_pids) == 3
     assert gateway.process.pid not in gateway.worker_pids
@@ -568,7 +570,7 @@ def hang_up(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]
             )
         started.append(process)
         os.close(inside)
-        wait_until(lambda: "Listening" in log.read_text(), "it listens")
+        wait_until(lambda: " serves " in log.read_text(), "it listens")
         os.close(outside)
         return process
 
@@ -780,7 +782,7 @@ def test_process_1_reaps_the_children_of_others(tmp_path: Path, tally: Tally) ->
             assert process.stderr is not None
             assert select.select([process.stderr], [], [], 20)[0]
             line = process.stderr.readline()
-            if b"Listening" not in line:
+            if b" serves " not in line:
                 pytest.skip(f"no process numbers of its own here: {line!r}")
             assert line.endswith(b"(pid 1)\n")
             (supervisor,) = children_of(process.pid)

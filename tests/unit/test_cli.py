@@ -66,11 +66,15 @@ def test_dev_serves_with_defaults_of_its_own(
 
 
 def test_help_of_dev_tells_its_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["dev", "--help"], {}) == 0
+    assert cli.run(["dev", "--help"], {"COLUMNS": "80"}) == 0
+    text = capsys.readouterr().out
+    assert "changes; for development.\n                          [true]" in text
+    assert "[short]" in text
+    assert cli.run(["dev", "--help", "all"], {}) == 0
     text = capsys.readouterr().out
     assert "[true; GATEWAY_RELOAD]" in text
     assert "[short; GATEWAY_ACCESS_LOG]" in text
-    assert cli.run(["serve", "--help"], {}) == 0
+    assert cli.run(["serve", "--help", "all"], {}) == 0
     assert "[false; GATEWAY_RELOAD]" in capsys.readouterr().out
 
 
@@ -144,15 +148,35 @@ def test_without_a_command_the_line_says_how_to_give_one(
     assert capsys.readouterr() == ("", f"gateway: error: {line}\n")
 
 
-@pytest.mark.parametrize("flag", ["-h", "--help"])
-def test_help_of_the_gateway_names_the_commands(
-    flag: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.run([flag], {}) == 0
+COMMANDS = ["serve", "dev", "check", "init", "help", "version"]
+OF_ALL = "GATEWAY_MAX_HEADER_BYTES"
+"""Stands in the long help only."""
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str, **environ: str) -> str:
+    """What a command writes to standard output; it writes nothing else, and ends well."""
+    assert cli.run(arguments, environ) == 0
     text, errors = capsys.readouterr()
     assert errors == ""
-    assert "gateway serve" in text
-    assert "gateway check" in text
+    return text
+
+
+@pytest.mark.parametrize("typed", ["-h", "--help", "help"])
+def test_help_of_the_gateway_names_the_commands(
+    typed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = told(capsys, typed)
+    assert text.startswith("Usage: gateway COMMAND [TARGET] [options]\n")
+    assert all(f"\n  gateway {command} " in text for command in COMMANDS)
+    assert "--port PORT" in text
+    assert OF_ALL not in text
+
+
+@pytest.mark.parametrize("typed", ["-h all", "--help all", "--help=all", "help all"])
+def test_help_of_all_has_every_option(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = told(capsys, *typed.split())
+    assert "\n  gateway check " in text
+    assert OF_ALL in text
 
 
 @pytest.mark.parametrize("command", ["serve", "dev", "check"])
@@ -160,16 +184,68 @@ def test_help_of_the_gateway_names_the_commands(
 def test_help_of_a_command_is_shown_whatever_else_is_wrong(
     command: str, flag: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run([command, "--wrong", flag], {"GATEWAY_WRONG": "1"}) == 0
-    text, errors = capsys.readouterr()
-    assert errors == ""
+    text = told(capsys, command, "--wrong", flag, GATEWAY_WRONG="1")
     assert text.startswith(f"Usage: gateway {command} [TARGET] [options]\n")
+    assert "--max-body SIZE" in text
+    assert "--max-header-bytes" not in text
+    assert text == told(capsys, "help", command)
+    text = told(capsys, command, "--wrong", flag, "all", GATEWAY_WRONG="1")
     assert "--max-header-bytes SIZE" in text
+    assert text == told(capsys, "help", command, "all")
+    assert text == told(capsys, command, "--help=all")
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["--version"], {}) == 0
-    assert capsys.readouterr() == (f"gateway {__version__}\n", "")
+@pytest.mark.parametrize(
+    ("command", "usage", "line"),
+    [
+        ("init", "init [FOLDER]", "  s.yaml                  the function for Serverless Devs, as"),
+        ("help", "help [COMMAND] [all]", "with all, every option is told."),
+        ("version", "version", "Tells the version; -V does, too."),
+    ],
+)
+def test_help_of_commands_without_settings_has_no_options(
+    command: str, usage: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = told(capsys, "help", command)
+    assert text.startswith(f"Usage: gateway {usage}\n\n")
+    assert line in text
+    assert "--port" not in text
+    for typed in (["help", command, "all"], [command, "--help"], [command, "-h", "all"]):
+        assert told(capsys, *typed) == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ("help sevre", "unknown command 'sevre': did you mean serve?"),
+        ("help --port", "unknown command '--port': see gateway --help"),
+        ("help serve dev", "'dev' is one argument too many: give gateway help COMMAND"),
+        ("version 2", "'2' is one argument too many: give gateway version"),
+    ],
+)
+def test_help_and_version_refuse_what_they_do_not_know(
+    arguments: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(arguments.split(), {}) == 2
+    assert capsys.readouterr() == ("", f"gateway: error: {line}\n")
+
+
+@pytest.mark.parametrize("columns", [50, 80])
+def test_help_is_as_wide_as_the_terminal(columns: int, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = told(capsys, "help", "init", COLUMNS=str(columns)).splitlines()
+    assert columns - 15 < max(map(len, lines)) <= columns
+
+
+@pytest.mark.parametrize("environ", [{}, {"FORCE_COLOR": "1"}, {"CLICOLOR_FORCE": "1"}])
+def test_help_has_no_colours_where_there_is_no_terminal(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "\x1b" not in told(capsys, "--help", **environ)
+
+
+@pytest.mark.parametrize("typed", ["--version", "-V", "version"])
+def test_version(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, typed) == f"gateway {__version__}\n"
 
 
 def test_main_leaves_the_process_with_the_status(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,14 @@ BODILESS: Final = frozenset({204, 304})
 """Statuses whose responses never carry content (RFC 9110 §6.4.1), besides 1xx."""
 
 
+def interim_refusal(code: int) -> str:
+    """Why a handler may not give status `code`, one of 1xx."""
+    return (
+        f"status {code} is refused: 1xx is interim (RFC 9110, 15.2), and the server's to send; "
+        "give the final status, from 200 on"
+    )
+
+
 def status_of(code: int) -> Status:
     """The status of a code, with the reason phrase of RFC 9110 where it has one."""
     return Status(code, f"{code} {phrase_of(code)}")

@@ -366,7 +366,7 @@ def factory(): ...
         (AsgiMiddleware, "it takes (app), not"),
         (EventInstance.method, "it is a method: let the module make an instance"),
         (lambda *, event, context: None, "it takes (event, context), not"),
-        (Flask, "it is a class and no result; let the module make an instance"),
+        (Flask, "it is a class and no result; to have an instance made, name it with ()"),
         (Starlette, "it is a class and no result"),
         (Mangum, "it is a class and no result"),
     ],

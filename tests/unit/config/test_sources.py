@@ -53,16 +53,20 @@ def test_a_value_may_begin_with_dashes_after_an_equals_sign() -> None:
         ("--max_body 1KB", "unknown option --max_body: did you mean --max-body?"),
         ("--max-bod=1KB", "unknown option --max-bod: did you mean --max-body?"),
         ("--no-traceback", "unknown option --no-traceback: did you mean --no-tracebacks?"),
-        ("--frobs 4", "unknown option --frobs: see gateway serve --help"),
-        ("--zzz", "unknown option --zzz: see gateway serve --help"),
-        ("-p 80", "unknown option -p: see gateway serve --help"),
-        ("--", "unknown option --: see gateway serve --help"),
+        ("--frobs 4", "unknown option --frobs: see gateway help all"),
+        ("--zzz", "unknown option --zzz: see gateway help all"),
+        ("-x 80", "unknown option -x: see gateway help all"),
+        (
+            "--access-log",
+            "--access-log: its value is missing; give --access-log off|text|json|short",
+        ),
+        ("--", "unknown option --: see gateway help all"),
         ("--queue-timeout", "--queue-timeout: its value is missing; give --queue-timeout 30s"),
         (
             "--queue-timeout --threads 4",
             "--queue-timeout: its value is missing; give --queue-timeout 30s",
         ),
-        ("--unix", "--unix: its value is missing; give --unix PATH"),
+        ("--unix", "--unix: its value is missing; give --unix PATH|@NAME"),
         ("--port=", "--port: '' is not a whole number; give one from 0 to 65535"),
         ("--port -1", "--port: '-1' is too small; give at least 0"),
         (
@@ -167,6 +171,8 @@ def test_unknown_variables_are_told_in_a_line() -> None:
     environ = {
         "GATEWAY_INTERFACE": "wsgi",
         "GATEWAY_URL": "https://user:secret@pay.example",
+        "GATEWAY_TIMEOUT": "30",
+        "GATEWAY_USER": "me",
         "GATEWAY_MAX_BODYS": "1KB",
         "GATEWAY_": "",
         "GATEWAY_PORT": "tcp://10.0.0.1:80",
@@ -176,7 +182,9 @@ def test_unknown_variables_are_told_in_a_line() -> None:
     assert values(read_environment(environ)) == {"interface": "wsgi"}
     assert unknown_variables(environ) == (
         "unknown in the environment: GATEWAY_, "
-        "GATEWAY_MAX_BODYS (did you mean GATEWAY_MAX_BODY?), GATEWAY_URL"
+        "GATEWAY_MAX_BODYS (did you mean GATEWAY_MAX_BODY?), "
+        "GATEWAY_TIMEOUT (give --handler-timeout TIME for a request, "
+        "--worker-timeout TIME for a worker that hangs), GATEWAY_URL, GATEWAY_USER"
     )
     assert unknown_variables({"GATEWAY_PORT": "80"}) == ""
     many = {f"GATEWAY_QQ{number:02}": "" for number in range(21)}
@@ -230,7 +238,16 @@ def test_relative_paths_are_relative_to_the_folder_of_the_file() -> None:
     ("text", "line"),
     [
         ("prot = 80", "etc/gateway.toml:1: prot: unknown key; did you mean port?"),
-        ("# x\n\nzzz = 1", "etc/gateway.toml:3: zzz: unknown key; see gateway serve --help"),
+        (
+            "preload_app = true",
+            "etc/gateway.toml:1: preload_app: unknown key; there is none: each worker imports the "
+            "code, so that SIGHUP can load it again",
+        ),
+        (
+            "connection_limit = 80",
+            "etc/gateway.toml:1: connection_limit: unknown key; give --max-connections N",
+        ),
+        ("# x\n\nzzz = 1", "etc/gateway.toml:3: zzz: unknown key; see gateway help all"),
         (
             "[pool]\nthreads = 2",
             "etc/gateway.toml:1: pool: unknown table; settings stand at the top, without tables",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.config import values
+from gateway.config import targets, values
 from gateway.config.values import BadValueError, Kind
 
 SIZE = values.size(minimum=64)
@@ -79,11 +79,17 @@ TAKEN: list[tuple[Kind[Any], str, object]] = [
     (values.MEMORY, "512MB", 512),
     (values.MEMORY, "1.5GB", 1536),
     (values.MEMORY, "1024KB", 1),
-    (values.TARGET, "app:handler", "app:handler"),
-    (values.TARGET, "a.b.c:site.wsgi", "a.b.c:site.wsgi"),
-    (values.TARGET, "index.handler", "index.handler"),
-    (values.TARGET, "./src/my-code/index.handler", "./src/my-code/index.handler"),
-    (values.TARGET, "py:handler", "py:handler"),
+    (values.SOCKET, "gw.sock", Path("gw.sock")),
+    (values.SOCKET, "./@gw", Path("./@gw")),
+    (values.SOCKET, "@g", "@g"),
+    (targets.TARGET, "app:handler", "app:handler"),
+    (targets.TARGET, "a.b.c:site.wsgi", "a.b.c:site.wsgi"),
+    (targets.TARGET, "index.handler", "index.handler"),
+    (targets.TARGET, "./src/my-code/index.handler", "./src/my-code/index.handler"),
+    (targets.TARGET, "py:handler", "py:handler"),
+    (targets.TARGET, "app:make()", "app:make()"),
+    (targets.TARGET, "app:make('a:b.c', x=1)", "app:make('a:b.c', x=1)"),
+    (targets.HOOK, "index.initialize", "index.initialize"),
 ]
 
 REFUSED: list[tuple[Kind[Any], str, str]] = [
@@ -172,16 +178,22 @@ REFUSED: list[tuple[Kind[Any], str, str]] = [
     (values.MEMORY, "0", "is too small; give at least 1"),
     (values.MEMORY, "-1", "is too small; give at least 1"),
     (values.MEMORY, "1048577", "is too large; give at most 1048576"),
-    (values.TARGET, "", "give package.module:handler or"),
-    (values.TARGET, "app", "give package.module:handler or"),
-    (values.TARGET, ":handler", "give package.module:handler or"),
-    (values.TARGET, ".handler", "give package.module:handler or"),
-    (values.TARGET, "app:", "give package.module:handler or"),
-    (values.TARGET, "app:make()", "give package.module:handler or"),
-    (values.TARGET, "app:a..b", "give package.module:handler or"),
-    (values.TARGET, "src/index", "give package.module:handler or"),
-    (values.TARGET, "app.py", "it is a file name"),
-    (values.TARGET, "src/app.py:handler", "it is a file name"),
+    (values.SOCKET, "", "is not a path"),
+    (values.SOCKET, "@", "is not the name of an abstract socket; give one such as @gateway"),
+    (values.SOCKET, "@a\0b", "is not the name of an abstract socket"),
+    (targets.TARGET, "", "give package.module:handler or"),
+    (targets.TARGET, "app", "give package.module:handler or"),
+    (targets.TARGET, ":handler", "give package.module:handler or"),
+    (targets.TARGET, ".handler", "give package.module:handler or"),
+    (targets.TARGET, "app:", "give package.module:handler or"),
+    (targets.TARGET, "app:make(", "its call has no end; give package.module:create_app()"),
+    (targets.TARGET, "app:make().wsgi", "its call has no end"),
+    (targets.TARGET, "make()", "give package.module:handler or"),
+    (targets.HOOK, "index.initialize()", "give package.module:handler or"),
+    (targets.TARGET, "app:a..b", "give package.module:handler or"),
+    (targets.TARGET, "src/index", "give package.module:handler or"),
+    (targets.TARGET, "app.py", "it is a file name"),
+    (targets.TARGET, "src/app.py:handler", "it is a file name"),
 ]
 
 

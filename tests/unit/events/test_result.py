@@ -162,9 +162,13 @@ def test_a_struct(struct, expected):
     ("struct", "words"),
     [
         *[
+            ({"statusCode": wrong}, f"status {wrong} is refused: 1xx is interim")
+            for wrong in (100, 101, 199, "103")
+        ],
+        *[
             ({"statusCode": wrong}, "statusCode is no number from 200 to 999")
             for wrong in (
-                None, True, 200.0, "", "OK", "200 OK", " 200", "2e2", "²00", 0, -200, 100, 199,
+                None, True, 200.0, "", "OK", "200 OK", " 200", "2e2", "²00", 0, -200, 199.0,
                 1000, 10**30, [200], {},
             )
         ],

@@ -10,6 +10,7 @@ from gateway.config import load
 from gateway.errors import UsageError
 from gateway.project import new_project
 from gateway.project.new_project import start_project
+from gateway.project.starter_files import STARTER_FILES
 
 NAMES = ["index.py", "gateway.toml", "s.yaml", "Dockerfile", "requirements.txt", ".gitignore"]
 
@@ -123,8 +124,9 @@ def test_a_mistake_is_one_line(arguments: list[str], line: str, tmp_path: Path) 
     assert names_in(tmp_path) == set()
 
 
-def test_help_names_every_file() -> None:
-    assert all(f"  {name} " in new_project.USAGE for name in NAMES)
+def test_help_tells_of_every_file() -> None:
+    assert list(STARTER_FILES) == NAMES
+    assert all(file.about for file in STARTER_FILES.values())
 
 
 def test_the_package_has_every_file_of_a_new_project() -> None:
@@ -133,6 +135,6 @@ def test_the_package_has_every_file_of_a_new_project() -> None:
     patterns = settings["package-data"]["gateway.project"]
     folder = root / "gateway" / "project"
     packaged = {path for pattern in patterns for path in folder.glob(pattern)}
-    stored = {folder / "starter" / name for name in new_project.STARTER_FILES.values()}
+    stored = {folder / "starter" / file.stored for file in STARTER_FILES.values()}
     assert stored <= packaged
     assert {path for path in (folder / "starter").iterdir() if path.is_file()} == stored

@@ -127,6 +127,27 @@ def test_a_file_is_never_replaced(tmp_path):
     assert path.read_text() == "precious"
 
 
+def test_abstract_sockets_are_linux_s(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(UsageError) as refused:
+        listening.listen_on_name("@gw", 8)
+    assert str(refused.value) == (
+        "--unix @gw: only Linux has abstract sockets; give the path of one"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has abstract sockets")
+def test_an_abstract_socket_has_its_name_and_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = f"@gw-{os.getpid()}"
+    with listening.listen_on_name(name, 8) as sock:
+        assert listening.address_of(sock) == f"unix:{name}"
+        assert sock.getsockname() == b"\0" + name[1:].encode()
+        with pytest.raises(UsageError, match=f"^--unix {name} is in use: "):
+            listening.listen_on_name(name, 8)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["no/such/folder/x.sock", "x" * 200])
 def test_a_path_that_cannot_be(tmp_path, name):
     path = tmp_path / name

@@ -281,7 +281,53 @@ def test_no_start_response(caplog):
         error = error_of(run(lambda environ, start_response: [b"x"]))
     assert error["errorMessage"] == "the handler did not call start_response"
     assert error["errorType"] == "RuntimeError"
-    assert "give --interface fc-event" in caplog.text
+    assert "calls start_response(status, headers) before" in caplog.text
+    assert "--interface" not in caplog.text, "its parameters tell that it is a WSGI handler"
+
+
+@pytest.mark.parametrize(
+    ("result", "hint"),
+    [
+        ({"statusCode": 200}, "It returned an object of type 'dict': one that takes (event, "),
+        (None, "It returned None: one that takes (event, context) needs --interface fc-event"),
+        (b"text", "It returned an object of type 'bytes': one that takes (event, context) needs"),
+        (len, "It returned an object of type 'builtin_function_or_method', which can be called: "
+              "one that makes the application is named with its call, as in handler()"),
+    ],
+)  # fmt: skip
+def test_the_log_says_what_else_a_handler_may_be(result, hint, caplog):
+    def handler(*args):
+        return result
+
+    with caplog.at_level("ERROR"):
+        error = error_of(run(handler))
+    assert "--interface" not in json.dumps(error), "the client hears nothing of options"
+    assert hint in caplog.text
+    for other in ("--interface fc-event", "--interface asgi", "as in handler()"):
+        assert caplog.text.count(other) == 1
+
+
+def test_the_log_says_of_a_coroutine_that_it_is_asgi_s(caplog):
+    async def asynchronous(): ...
+
+    def handler(*args):
+        return asynchronous()
+
+    with caplog.at_level("ERROR"):
+        error_of(run(handler))
+    assert (
+        "It is async: one that takes (scope, receive, send) needs --interface asgi" in caplog.text
+    )
+
+
+def test_a_failure_of_the_handler_s_own_has_no_hint(caplog):
+    def late(*args):
+        yield b""
+        raise TypeError("own")
+
+    with caplog.at_level("ERROR"):
+        error_of(run(late))
+    assert "A WSGI handler is called with" not in caplog.text
 
 
 def test_start_response_takes_the_names_of_fc_s_signature():

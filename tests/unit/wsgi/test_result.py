@@ -30,13 +30,21 @@ def test_statuses(text, code, line):
     "status",
     [
         "", " ", "OK", "20 OK", "2000 OK", "2OO OK", "-20 OK", " 200 OK", "200OK", "+200 OK",
-        "٢٠٠ OK", "100 Continue", "101 Switching Protocols", "199 x", "000 x",
+        "٢٠٠ OK", "099 x", "000 x", "1 x", "1xx",
         "200 O\r\nK: 1", "200 \n", "200 O\0K", "200 \u20ac", "200\tOK", "200 \x7f",
     ],
 )  # fmt: skip
 def test_statuses_that_are_none(status):
     with pytest.raises(ValueError, match="status"):
         parse_status(status)
+
+
+@pytest.mark.parametrize("code", [100, 101, 103, 199])
+@pytest.mark.parametrize("phrase", ["", " Continue"])
+def test_interim_statuses_are_refused_by_name(code, phrase):
+    with pytest.raises(ValueError, match=f"^status {code} is refused: 1xx is interim") as caught:
+        parse_status(f"{code}{phrase}")
+    assert "from 200 on" in str(caught.value)
 
 
 @pytest.mark.parametrize(
