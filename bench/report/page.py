@@ -115,8 +115,9 @@ def _wins(results: Results, scenes: list[Scene]) -> str:
     if not found:
         return "No median of a peer is better than the gateway's in this set.\n"
     return (
-        "Every median of this set that is better than the gateway's. What a scenario is about is "
-        "in bold; an interval that holds 1 means that the difference may be noise.\n\n" + found
+        "Every median of this set that is better than the gateway's, as its ratio to ours. A "
+        "scenario's own figure is in bold; an interval that holds 1 means that the difference may "
+        "be noise.\n\n" + found
     )
 
 

@@ -85,33 +85,33 @@ def _scene_row(row: Row, scene: Scene, shown: list[str]) -> list[str]:
 
 
 def wins_table(results: Results, scenes: Iterable[Scene]) -> str:
-    """Every median of a peer that is better than ours; empty when there is none."""
+    """Each peer with its medians that are better than ours, by scenario; empty without any."""
     rows = [row for scene in scenes for row in _wins(results, scene)]
-    head = ("scenario", "figure", "peer", "ours", "the peer's", "beside ours")
-    return table(head, rows) if rows else ""
+    return table(("scenario", "peer", "its figures beside ours"), rows) if rows else ""
 
 
 def _wins(results: Results, scene: Scene) -> Iterator[list[str]]:
     ours = scene.row(OURS)
     if ours is None:
         return
+    for row in scene.rows:
+        better = [] if row.peer == FLOOR else [*_better(results, scene, ours, row)]
+        if better:
+            yield [scene.title, row.peer, "; ".join(better)]
+
+
+def _better(results: Results, scene: Scene, ours: Row, peer: Row) -> Iterator[str]:
+    """The peer's figures that are better than ours, each with its ratio to ours."""
     for figure in scene.figures:
-        mine = ours.figures.get(figure)
-        if mine is None or figure in OF_THE_LOAD:
+        mine, found = ours.figures.get(figure), peer.figures.get(figure)
+        if mine is None or found is None or figure in OF_THE_LOAD:
             continue
         sign = 1 if scene.is_higher_better(figure) else -1
-        for row in scene.rows:
-            found = row.figures.get(figure)
-            if row.peer == FLOOR or found is None or sign * (found.value - mine.value) <= 0:
-                continue
-            sides = (samples(results, scene.name, peer, figure) for peer in (row.peer, OURS))
-            beside = with_interval(maybe_ratio(*sides))
+        if sign * (found.value - mine.value) > 0:
+            sides = (samples(results, scene.name, row.peer, figure) for row in (peer, ours))
             name = heading(figure).text
-            yield [
-                scene.title,
-                f"**{name}**" if figure == scene.primary else name,
-                *(row.peer, alone(mine), alone(found), beside),
-            ]
+            shown = f"**{name}**" if figure == scene.primary else name
+            yield f"{shown} {with_interval(maybe_ratio(*sides))}"
 
 
 def failures_list(runs: Iterable[Run]) -> str:
