@@ -100,6 +100,13 @@ def test_the_architecture_names_every_room() -> None:
     assert set().union(*LAYERS) - {"", "__main__"} <= named
 
 
+def test_the_architecture_shows_the_layers_of_the_layer_test() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    shown = page.partition("## What may import what")[2].split("```")[1].strip().splitlines()
+    layers = [layer - {"", "__main__"} for layer in reversed(LAYERS)]
+    assert [set(line.split()) for line in shown] == [layer for layer in layers if layer]
+
+
 @pytest.mark.parametrize("page", INSIDE[1:], ids=lambda page: page.name)
 def test_a_decision_is_dated(page: Path) -> None:
     assert re.search(r"\b2026-\d\d-\d\d\b", page.read_text("utf-8"))
