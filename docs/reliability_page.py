@@ -28,10 +28,10 @@ FAMILIES = {
     "handlers": "Handlers that do each thing wrong: what the client sees, what the log says, and "
     "the next request is served",
     "vanishing-clients": "Clients that leave while queued, running or streaming",
-    "drain": "The end in the middle of traffic: what was accepted is answered",
+    "drain": "The end in the middle of traffic: accepted requests get their responses",
     "workers": "Worker processes that die, hang or are replaced",
-    "overload": "Three times more requests than can be served: as many are, the rest is told "
-    "quickly",
+    "overload": "Three times more requests than can be served: as many are, the rest is "
+    "refused quickly",
     "trust": "Headers and preambles that only a listed proxy may say",
     "secrets": "Credentials and forged lines: in no log, error, `repr` or metric",
     "fuzz": "The seeds of the fuzzer with their near relations, and clients that do anything in "
