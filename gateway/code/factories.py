@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from gateway.code.interface import detect_interface, is_factory
 from gateway.code.load_errors import LoadError, describe, factory_failure, invalid_handler
-from gateway.code.signatures import Handler, accepts, called, hands_on, shown, signature
+from gateway.signatures import Handler, accepts, called, hands_on, shown, signature
 
 
 class Call(NamedTuple):

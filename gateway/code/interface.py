@@ -12,7 +12,7 @@ import re
 from typing import Final, Literal
 
 from gateway.code.load_errors import LoadError, invalid_handler
-from gateway.code.signatures import (
+from gateway.signatures import (
     Handler,
     accepts,
     called,

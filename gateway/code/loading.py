@@ -34,7 +34,7 @@ from gateway.code.load_errors import (
     missing_handler,
     user_code_failure,
 )
-from gateway.code.signatures import Handler, accepts, called, shown, signature
+from gateway.signatures import Handler, accepts, called, shown, signature
 
 __all__ = ["LoadError", "load", "load_hook", "naming"]
 

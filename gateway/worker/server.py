@@ -93,6 +93,7 @@ class Server:
         self._admission = admission
         self._trial = trial
         self._is_alone = is_alone
+        self._listener: Listener | None = None
         self._liveness: Liveness | None = None
         self._look_at = 0.0
         self._counts = counts
@@ -128,7 +129,7 @@ class Server:
             after_in_child=partial(leave_to_parent, self._site.connections, identity)
         )
         self._application.start()
-        listener = self._listen(loop, sock)
+        self._listener = listener = self._listen(loop, sock)
         self._admission.arriving = listener.arriving
         self._liveness = Liveness(self._trial, listener, is_full=self._admission.is_full)
         self._sweep.add(listener.check)
@@ -206,6 +207,9 @@ class Server:
         """
         if not self._stop.is_set():
             self._takes_queue = takes_queue
+            if not takes_queue and self._listener is not None:
+                # Now: in the next turn of the loop it would accept connections to refuse them.
+                self._listener.close()
             self._stop.set()
             _tell(level, "%s: draining", reason)
 

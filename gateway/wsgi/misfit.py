@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Final
 
-from gateway.code.signatures import called, positional, signature
+from gateway.signatures import called, positional, signature
 
 _WSGI: Final = (
     "A WSGI handler is called with (environ, start_response), and calls start_response(status, "

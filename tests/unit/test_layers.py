@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "gateway"
 
 LAYERS = (
-    {"bounded_cache", "fc", "limits", "version"},
+    {"bounded_cache", "fc", "limits", "signatures", "version"},
     {"errors"},
     {"http.body", "text"},
     {"error_log", "http.message"},
