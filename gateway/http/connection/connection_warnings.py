@@ -1,4 +1,4 @@
-"""What an operator must know of connections and bodies: the kinds, and what is to be done."""
+"""Warnings about connections and bodies, each with its remedy."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,7 +7,7 @@ from gateway.error_log.loggers import logger
 from gateway.error_log.rate_limited import RateLimitedWarning
 
 _FOREIGN_INTERVAL: Final = 60.0
-"""Seconds between two lines on one other protocol: monitors and scanners come again and again."""
+"""Seconds between two lines about one foreign protocol: monitors and scanners keep coming."""
 
 _ADVICE: Final = {
     "TLS": "have a proxy in front end TLS, or let the clients use http://",
@@ -16,7 +16,7 @@ _ADVICE: Final = {
 
 
 class ConnectionWarnings:
-    """Those of one site; the sweep has them told."""
+    """The warnings of one worker's connections; the sweep logs them."""
 
     def __init__(self) -> None:
         log = logger("gateway.connection")
@@ -70,10 +70,10 @@ class ConnectionWarnings:
             "--proxy-protocol away",
         )
         self._foreign: dict[str, RateLimitedWarning] = {}
-        """Clients of other protocols, by protocol, of which `http.request_line` knows few."""
+        """Clients of foreign protocols, by protocol; `message.request_line` knows only a few."""
 
     def note_foreign(self, protocol: str, now: float) -> None:
-        """A client speaks `protocol`, and not HTTP.  The first one is told at once."""
+        """A client speaks `protocol`, not HTTP.  The first one is logged at once."""
         trouble = self._foreign.get(protocol)
         if trouble is None:
             trouble = self._foreign[protocol] = RateLimitedWarning(
@@ -101,11 +101,11 @@ class ConnectionWarnings:
         )
 
     def check(self, now: float) -> None:
-        """Called by the sweep; `now` is the loop's time."""
+        """Called by each sweep; `now` is the loop's time."""
         for trouble in self._all:
             trouble.check(now)
 
     def close(self, now: float) -> None:
-        """Tell what has not been told yet: the sweep ends."""
+        """Log what is not logged yet: the sweep ends."""
         for trouble in self._all:
             trouble.close(now)

@@ -44,8 +44,8 @@ def test_the_oldest_gives_up(size, shed, caplog):
 
 
 def backlog_of(site, limit):
-    site.backlog = PendingInput(limit, site.troubles.shed)
-    return site.backlog
+    site.pending_input = PendingInput(limit, site.troubles.shed)
+    return site.pending_input
 
 
 def test_an_open_head_is_counted_until_it_is_whole(wire, application, site):
