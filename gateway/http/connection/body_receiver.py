@@ -215,7 +215,8 @@ class BodyReceiver:
             looked_at, self._looked_at = self._looked_at, now
             came = body.received - self._looked_at_bytes
             self._looked_at_bytes = body.received
-            if body.holds_up and self._exchange.connection.site.application.is_short_of_threads:
+            application = self._exchange.connection.site.application
+            if body.stalls_thread and application.is_short_of_threads:
                 self._patience -= min(now - looked_at, _MAX_LOOK_SECONDS)
                 earned = came / _BYTES_PER_HOLD_SECOND
                 self._patience = min(_HOLD_SECONDS, self._patience + earned)

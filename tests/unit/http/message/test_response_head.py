@@ -35,7 +35,7 @@ def test_values_with_forbidden_characters(value):
 
 @pytest.mark.parametrize("value", [1, None, b"b", ["b"], 1.5])
 def test_values_that_are_no_text(value):
-    with pytest.raises(TypeError, match="X-A is no str"):
+    with pytest.raises(TypeError, match="X-A is not a str"):
         head(("X-A", value))
 
 
