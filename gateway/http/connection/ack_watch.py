@@ -10,11 +10,10 @@ from array import array
 from contextlib import suppress
 from fcntl import ioctl
 from termios import TIOCOUTQ
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from gateway.http.connection.exchange import Exchange
-    from gateway.http.connection.shared_state import SharedState
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.shared_state import SharedState
 
 _SILENCE_SECONDS: Final = 30.0
 """A client that has acknowledged nothing for this long counts as gone."""
@@ -37,7 +36,7 @@ class AckWatch:
 
     __slots__ = ("_deadline", "_exchanges", "_missing", "_site", "_socket")
 
-    def __init__(self, site: "SharedState", sock: socket.socket) -> None:
+    def __init__(self, site: SharedState, sock: socket.socket) -> None:
         """Take over `sock`, a duplicate of the connection's socket."""
         self._site = site
         self._exchanges: list[Exchange] = []
@@ -54,7 +53,7 @@ class AckWatch:
         """Whether the watch has ended, so that the next response needs another one."""
         return self._socket.fileno() < 0
 
-    def add(self, exchange: "Exchange", *, is_last: bool) -> None:
+    def add(self, exchange: Exchange, *, is_last: bool) -> None:
         """Watch the response of `exchange`, which the connection has.
 
         `is_last`: the kernel has all bytes of it, and no more will follow.
@@ -133,7 +132,7 @@ def _is_closed(sock: socket.socket) -> bool:
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
 
 
-def watch_acknowledgements(site: "SharedState", sock: socket.socket) -> AckWatch | None:
+def watch_acknowledgements(site: SharedState, sock: socket.socket) -> AckWatch | None:
     """A watch on the connection of `sock`, which stays the caller's.
 
     `None`: acknowledgements cannot be watched; responses count as taken.

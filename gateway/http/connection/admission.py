@@ -134,7 +134,7 @@ class TurnedAway(asyncio.Protocol):
         if stands_for_standard(transport):
             transport.abort()
             return
-        refusal = ConnectionLimit("the gateway has as many connections as it may have")
+        refusal = ConnectionLimit("the gateway has reached its maximum of connections")
         request_id = self._site.next_request_id()
         response, body = self._site.error_style.refusal(refusal, request_id)
         constant = self._site.constant_fields + request_id

@@ -10,8 +10,8 @@ _FOREIGN_INTERVAL: Final = 60.0
 """Seconds between two lines about one foreign protocol: monitors and scanners keep coming."""
 
 _ADVICE: Final = {
-    "TLS": "have a proxy in front end TLS, or let the clients use http://",
-    "the PROXY protocol": "if a proxy in front is to tell who connects, give --proxy-protocol",
+    "TLS": "let a proxy in front end TLS, or let the clients use http://",
+    "the PROXY protocol": "if a proxy in front sends it, give --proxy-protocol",
 }
 
 
@@ -23,51 +23,51 @@ class ConnectionWarnings:
         self.turned_away = RateLimitedWarning(
             log,
             "connections were turned away",
-            "each that there may be has a request under way",
+            "every other one had a request under way",
             "raise --max-connections, or the limit of open files",
         )
         self.made_room = RateLimitedWarning(
             log,
             "connections were closed",
-            "they had nothing under way, or brought it too slowly, and newcomers had no room",
+            "they were idle or uploaded too slowly, and new connections had no room",
             "raise --max-connections, or the limit of open files",
         )
         self.unread = RateLimitedWarning(
             log,
             "clients were cut off",
-            "answers that wait for clients had no more room",
+            "there was no memory left for responses that wait for clients",
             "raise --answer-memory, or lower --write-timeout",
         )
         self.starved = RateLimitedWarning(
             log,
-            "requests were answered 503",
+            "requests got 503",
             "there was no memory for their bodies within --body-timeout",
             "raise --body-memory, or lower --max-body",
         )
         self.slow_uploads = RateLimitedWarning(
             log,
             "uploads were cut off",
-            "they came too slowly while others waited for what they held",
-            "raise --body-memory or --threads, if these are no attack",
+            "they were slow while others waited for their memory or threads",
+            "raise --body-memory or --threads, unless this is an attack",
         )
         self.shed = RateLimitedWarning(
             log,
-            "connections were given up",
-            "requests that had not come whole took too much memory",
-            "if these are no attack, give more --workers",
+            "connections dropped requests",
+            "incomplete requests took too much memory",
+            "raise --workers, unless this is an attack",
         )
         self.without_descriptor = RateLimitedWarning(
             log,
             "connections were closed",
-            "the system had no descriptor for their answers",
+            "the system had no descriptor for their responses",
             "raise the limit of open files, or lower --max-connections",
         )
         self.without_preface = RateLimitedWarning(
             logger("gateway.proxy_protocol"),
             "connections were closed",
-            "they were not a trusted proxy's with a PROXY header",
-            "list the proxies in --trusted-proxies and have them send the header, or take "
-            "--proxy-protocol away",
+            "they did not come from a trusted proxy with a PROXY header",
+            "list the proxies in --trusted-proxies and let them send the header, or remove "
+            "--proxy-protocol",
         )
         self._foreign: dict[str, RateLimitedWarning] = {}
         """Clients of foreign protocols, by protocol; `message.request_line` knows only a few."""

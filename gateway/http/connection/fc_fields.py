@@ -6,15 +6,13 @@ the default costs nothing more.
 
 import re
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from gateway.fc.context import Service
+from gateway.http.connection.connection import Connection
 from gateway.http.connection.exchange import Exchange
 from gateway.http.message.head import RequestHead
 from gateway.http.message.response_head import ResponseHead
-
-if TYPE_CHECKING:
-    from gateway.http.connection.connection import Connection
 
 _FC_FIELD: Final = re.compile(rb"\r\nX-Fc-(?!Status:)[^\r]*", re.IGNORECASE)
 """A field line and the line end before it; `X-Fc-Status` is for Function Compute itself."""
@@ -31,7 +29,7 @@ class TellingExchange(Exchange):
     __slots__ = ("_begun_at", "_service")
 
     def __init__(
-        self, connection: "Connection", head: RequestHead | None, request_id: str, now: float
+        self, connection: Connection, head: RequestHead | None, request_id: str, now: float
     ) -> None:
         super().__init__(connection, head, request_id, now)
         self._begun_at = 0.0

@@ -1,14 +1,12 @@
 """Checks between a request's head and its body: who may call (gates), from which pages (CORS)."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from gateway.http.answers.error_style import Response
+from gateway.http.connection.exchange import Exchange
 from gateway.http.message.head import RequestHead
 from gateway.http.message.response_head import ResponseHead
-
-if TYPE_CHECKING:
-    from gateway.http.connection.exchange import Exchange
 
 
 class Deferral(Protocol):
@@ -21,7 +19,7 @@ class Deferral(Protocol):
 class Gate(Protocol):
     """Checks each request when its head is complete and nothing of its body is read."""
 
-    def check(self, exchange: "Exchange", *, may_defer: bool) -> Response | Deferral | None:
+    def check(self, exchange: Exchange, *, may_defer: bool) -> Response | Deferral | None:
         """`None` lets the request in; a response ends it.  A deferral: ask again after it.
 
         Called on the loop; must not block.  Unless `may_defer`, the gate must decide.

@@ -12,6 +12,7 @@ from gateway.http.body.blocks import BlockPool
 from gateway.http.body.body import BodyBudget
 from gateway.http.connection.connection_warnings import ConnectionWarnings
 from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.gate import CrossOrigin, Gate
 from gateway.http.connection.pending_input import PendingInput
 from gateway.http.connection.write_backlog import WriteBacklog
 from gateway.http.message.fields import FieldNames
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import asyncio
 
     from gateway.fc.metadata import InvocationMetadata
-    from gateway.http.connection.gate import CrossOrigin, Gate
     from gateway.http.message.head import RequestHead
     from gateway.http.message.origin import Ends, Origin
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Application(Protocol):
     """Responds to exchanges."""
 
-    def handle(self, exchange: "Exchange") -> None:
+    def handle(self, exchange: Exchange) -> None:
         """Respond to `exchange`, now or later.
 
         Called on the loop; must neither block nor raise.
@@ -184,15 +184,15 @@ class SharedState:
         budget: BodyBudget,
         next_request_id: Callable[[], str],
         error_style: ErrorStyle = FunctionCompute2(),
-        exchange_type: "type[Exchange]" = Exchange,
+        exchange_type: type[Exchange] = Exchange,
         metadata: "InvocationMetadata | None" = None,
         max_write_backlog: int = 256 * MIB,
         max_pending_input: int = 64 * MIB,
         server_header: str = "",
-        record: "Callable[[Exchange], None] | None" = None,
+        record: Callable[[Exchange], None] | None = None,
         proxies: "Proxies | None" = None,
-        gate: "Gate | None" = None,
-        cross_origin: "CrossOrigin | None" = None,
+        gate: Gate | None = None,
+        cross_origin: CrossOrigin | None = None,
         believes_platform: bool = False,
     ) -> None:
         """`record` is called once for every finished exchange, in any thread.

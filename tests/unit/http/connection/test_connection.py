@@ -1012,7 +1012,7 @@ def test_no_descriptor_for_the_duplicate(site, monkeypatch, caplog):
     assert site.connections == set()
     site.troubles.check(site.loop.now)
     assert [record.getMessage() for record in caplog.records] == [
-        "1 connections were closed: the system had no descriptor for their answers "
+        "1 connections were closed: the system had no descriptor for their responses "
         "(the last: Too many open files); raise the limit of open files, or lower "
         "--max-connections"
     ]
