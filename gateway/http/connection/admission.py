@@ -54,7 +54,7 @@ class Admission:
         """Trickling connections, each with its bytes per second, the slowest last."""
         self._is_fresh = False
         """Whether both lists were made since the last sweep: only the next one can find more."""
-        self._told: OrderedDict[Lingering, None] = OrderedDict()
+        self._reading: OrderedDict[Lingering, None] = OrderedDict()
         """Clients that are turned away and may still read the response, the oldest first."""
 
     def __call__(self) -> asyncio.Protocol:
@@ -62,17 +62,17 @@ class Admission:
         if self.room() > 0 or self._make_room():
             return self.admit()
         self._site.troubles.turned_away.note()
-        return TurnedAway(self._site, self._tell)
+        return TurnedAway(self._site, self._linger)
 
-    def _tell(self, transport: asyncio.Transport) -> None:
+    def _linger(self, transport: asyncio.Transport) -> None:
         """Let the client read the response while there is room for it."""
-        told = self._told
-        for lingering in [one for one in told if one not in self._site.connections]:
-            del told[lingering]
-        while len(told) >= max(1, self._max_turned_away):
-            told.popitem(last=False)[0].close()
+        reading = self._reading
+        for lingering in [one for one in reading if one not in self._site.connections]:
+            del reading[lingering]
+        while len(reading) >= max(1, self._max_turned_away):
+            reading.popitem(last=False)[0].close()
         # It is beyond the cap: closing it would not make room for another.
-        told[Lingering(self._site, transport, _LINGER_SECONDS, makes_room=False)] = None
+        reading[Lingering(self._site, transport, _LINGER_SECONDS, makes_room=False)] = None
 
     def room(self) -> int:
         """How many more connections there may be."""
@@ -124,10 +124,10 @@ class Admission:
 class TurnedAway(asyncio.Protocol):
     """A connection beyond the cap: it gets 503 without a look at its request."""
 
-    def __init__(self, site: SharedState, tell: Callable[[asyncio.Transport], None]) -> None:
-        """`tell` takes over the transport with the response written to it."""
+    def __init__(self, site: SharedState, linger: Callable[[asyncio.Transport], None]) -> None:
+        """`linger` takes over the transport with the response written to it."""
         self._site = site
-        self._tell = tell
+        self._linger = linger
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast("asyncio.Transport", transport)
@@ -140,4 +140,4 @@ class TurnedAway(asyncio.Protocol):
         constant = self._site.constant_fields + request_id
         head = self._site.exchange_type.seal(response.encode(None, len(body), False, constant))
         transport.write(head + body)
-        self._tell(transport)
+        self._linger(transport)

@@ -163,6 +163,16 @@ class Connection(asyncio.Protocol):
         """
         self.peer, self.local, self.is_announced = peer, local, True
 
+    @property
+    def _open_exchange(self) -> Exchange | None:
+        """The exchange that is not done yet; `None` between two requests.
+
+        A thread that ends its exchange wakes the loop only if something waits for that.  So the
+        loop cannot keep this as a state, and asks each time.
+        """
+        exchange = self._exchange
+        return None if exchange is None or exchange.is_done else exchange
+
     # Called by the loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -173,16 +183,6 @@ class Connection(asyncio.Protocol):
         self.site.connections.add(self)
         if stands_for_standard(transport):
             self.abort()
-
-    @property
-    def _open_exchange(self) -> Exchange | None:
-        """The exchange that is not done yet; `None` between two requests.
-
-        A thread ends its exchange without a word to the loop, unless the loop waits for that.  So
-        this is asked anew each time, not kept as a state.
-        """
-        exchange = self._exchange
-        return None if exchange is None or exchange.is_done else exchange
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange

@@ -16,7 +16,7 @@ _DRAIN_SECONDS: Final = 2.0
 class Lingering(asyncio.Protocol):
     """Half-closes, then reads and drops until the client has closed too (RFC 9112 §9.6).
 
-    A close with unread bytes would reset the connection, and the reset may overtake the answer.
+    A close with unread bytes would reset the connection, and the reset may overtake the response.
     The transport goes on sending unsent bytes for as long as the client takes some of them.
     """
 
