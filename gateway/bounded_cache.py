@@ -1,11 +1,11 @@
-"""What has been found out once and may be asked for again: bounded, and never stale for long.
+"""A bounded cache that empties itself when it is full.
 
-Clients and handlers can bring any number of different keys.  A memory that kept the first ones
-would be useless for the life of the process once somebody has filled it; one that forgets all when
-it is full has what is asked for often back at its next look.
+Clients and handlers can bring any number of different keys.  A cache that kept the first ones would
+be useless for the life of the process once a client has filled it.  A cache that forgets all of
+them gets the frequent ones back at their next use.
 
-To look is to look into a plain `dict`: nothing is noted of it.  Any thread may look and remember:
-each step is atomic, and a key that is lost between two of them is found out again.
+A lookup is a lookup in a plain `dict`, without bookkeeping.  Any thread may look up and remember:
+each step is atomic, and a key that disappears between two steps is computed again.
 """
 
 from typing import TypeVar
@@ -14,23 +14,23 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def remember(memory: dict[K, V], most: int, key: K, value: V) -> None:
-    """Keep `value` for some time at least; `most` entries are kept."""
-    if len(memory) >= most:
-        memory.clear()
-    memory[key] = value
+def remember(cache: dict[K, V], max_entries: int, key: K, value: V) -> None:
+    """Keep `value` for a while; `cache` never has more than `max_entries` entries."""
+    if len(cache) >= max_entries:
+        cache.clear()
+    cache[key] = value
 
 
 class BoundedCache(dict[K, V]):
-    """A memory that knows its own bound, where the last instruction does not count."""
+    """A cache that knows its own bound; slower by a call than a `dict` and `remember`."""
 
-    __slots__ = ("_most",)
+    __slots__ = ("_max_entries",)
 
-    def __init__(self, most: int) -> None:
-        """`most` entries are kept."""
+    def __init__(self, max_entries: int) -> None:
+        """The cache never has more than `max_entries` entries."""
         super().__init__()
-        self._most = most
+        self._max_entries = max_entries
 
     def remember(self, key: K, value: V) -> None:
-        """Keep `value`, for some time at least."""
-        remember(self, self._most, key, value)
+        """Keep `value` for a while."""
+        remember(self, self._max_entries, key, value)

@@ -1,8 +1,8 @@
-"""Everything the gateway answers by itself, and what a user of the command line can mend.
+"""The gateway's refusals of requests, and the mistakes that a command-line user can mend.
 
-A `Refusal` is raised where a rule is found broken and carries its own HTTP answer: the status,
-Function Compute's error code and a message for the client.  Whoever catches it needs no table.
-The subclasses are the table; `docs/errors.md` is generated from them.
+Code that finds a broken rule raises a `Refusal`.  A refusal carries its own HTTP response: status,
+Function Compute's error code and a message for the client, so the code that catches it needs no
+table.  The subclasses are the table; `docs/errors.md` is generated from them.
 """
 
 import json
@@ -12,23 +12,23 @@ from gateway.fc import names
 
 
 class UsageError(Exception):
-    """A mistake that the user of the command line can mend; the text is one line."""
+    """A mistake that the command-line user can mend; the text is one line."""
 
     @property
     def details(self) -> list[str]:
-        """Lines to be shown behind it."""
+        """Lines to show below the text."""
         return []
 
 
 class CodeError(UsageError):
-    """A mistake in the user's code: where that is watched, its next change is waited for."""
+    """A mistake in the user's code; a server that watches the code waits for its next change."""
 
 
 class Refusal(Exception):
-    """A request that the gateway answers itself, without the handler.
+    """A request to which the gateway itself responds, without the handler.
 
-    `closes` says that the connection cannot be used afterwards: either the bytes behind the
-    request are not understood, or its body has been left unread.
+    `closes`: the connection cannot be used afterwards, because the bytes behind the request cannot
+    be parsed, or its body has not been read.
 
     Source of the codes: FC's public error reference; the body is FC 2.0's
     `{"ErrorCode", "ErrorMessage"}`.
@@ -39,42 +39,42 @@ class Refusal(Exception):
     error_type: ClassVar[str] = names.FC_COMMON_ERROR
     closes: ClassVar[bool] = True
     retry_after: int | None = None
-    """Seconds, sent as `Retry-After` (RFC 9110 §10.2.3); of the class, or set by one refusal."""
+    """Seconds, sent as `Retry-After` (RFC 9110 §10.2.3); set by the class or by one refusal."""
     plain_status: ClassVar[int | None] = None
-    """The status where answers are not Function Compute's (`--error-style plain`), if another."""
+    """The status for `--error-style plain`, if it differs from Function Compute's."""
     plain_fields: tuple[tuple[str, str], ...] = ()
-    """Header fields that RFC 9110 wants with that status, such as `Allow`: of the class, or set by
-    one refusal for itself."""
+    """Header fields that RFC 9110 requires with that status, such as `Allow`; set by the class or
+    by one refusal."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
 
     def body(self) -> bytes:
-        """The answer's JSON body."""
+        """The JSON body of the response."""
         return json.dumps({"ErrorCode": self.code, "ErrorMessage": self.message}).encode()
 
     def headers(self) -> list[tuple[str, str]]:
-        """The answer's own header fields, without those that frame it."""
+        """The header fields of the response, without its framing."""
         fields = [("Content-Type", "application/json"), (names.ERROR_TYPE, self.error_type)]
         if self.retry_after is not None:
             fields.append(("Retry-After", str(self.retry_after)))
         if self.plain_status is None:
-            fields += self.plain_fields  # They belong to the status, which is the same here.
+            fields += self.plain_fields  # They belong to the status, which both styles share.
         return fields
 
 
 class MalformedRequest(Refusal):
-    """The bytes are not a request of RFC 9112, or one that two parsers could read differently."""
+    """The bytes are not a request of RFC 9112, or two parsers could read them differently."""
 
     def __init__(self, message: str, spoken: str = "") -> None:
-        """`spoken` names the protocol that they are of, where that can be told."""
+        """`spoken` names the protocol that the client speaks, if it is recognised."""
         super().__init__(message)
         self.spoken = spoken
 
 
 class HeadersTooLarge(Refusal):
-    """The names and values of the header fields are larger than FC allows, or too many."""
+    """The header fields are too many, or their names and values are larger than FC allows."""
 
     plain_status = 431
 
@@ -92,7 +92,7 @@ class BodyTooLarge(Refusal):
 
 
 class PathNotSupported(Refusal):
-    """An operation of FC's API on a function that the gateway does not have."""
+    """The gateway does not have this operation of FC's API on functions."""
 
     plain_status = 404
     code = names.PATH_NOT_SUPPORTED
@@ -107,28 +107,28 @@ class RequestTimeout(Refusal):
 
 
 class ExpectationFailed(Refusal):
-    """`Expect` asks for something other than `100-continue` (RFC 9110 §10.1.1)."""
+    """`Expect` has a value other than `100-continue` (RFC 9110 §10.1.1)."""
 
     status = 417
     code = "ExpectationFailed"
 
 
 class NotImplementedByGateway(Refusal):
-    """A method or a transfer coding that the gateway does not speak (RFC 9112 §6.1)."""
+    """The gateway does not support this method or transfer coding (RFC 9112 §6.1)."""
 
     status = 501
     code = "NotImplemented"
 
 
 class VersionNotSupported(Refusal):
-    """An HTTP version other than 1.0 and 1.1 (RFC 9110 §15.6.6)."""
+    """The HTTP version is neither 1.0 nor 1.1 (RFC 9110 §15.6.6)."""
 
     status = 505
     code = "HTTPVersionNotSupported"
 
 
 class QueueFull(Refusal):
-    """Every thread is busy, and the queue in front of them is full, or the wait in it too long."""
+    """Every thread is busy, and the queue is full or the expected wait in it too long."""
 
     status = 429
     plain_status = 503
@@ -137,13 +137,13 @@ class QueueFull(Refusal):
     retry_after = 1
 
     def __init__(self, message: str, retry_after: int = 1) -> None:
-        """`retry_after`, in seconds, is how long who waits now will have waited."""
+        """`retry_after`, in seconds, is the expected wait of the requests in the queue."""
         super().__init__(message)
         self.retry_after = retry_after
 
 
 class QueueTimeout(Refusal):
-    """The request waited longer for a thread than it may; its handler was not run."""
+    """The request waited too long for a thread; its handler did not run."""
 
     status = 503
     code = names.RESOURCE_THROTTLED
@@ -152,7 +152,7 @@ class QueueTimeout(Refusal):
 
 
 class ConnectionLimit(Refusal):
-    """The gateway has as many connections as it may, and none of them can make room."""
+    """The gateway has its maximum of connections, and cannot close any of them."""
 
     status = 503
     code = names.RESOURCE_THROTTLED
@@ -160,7 +160,7 @@ class ConnectionLimit(Refusal):
 
 
 class BudgetTimeout(Refusal):
-    """The memory for request bodies was full for as long as a body may wait for it."""
+    """The memory for request bodies stayed full for longer than a body may wait."""
 
     status = 503
     code = names.RESOURCE_THROTTLED
@@ -185,7 +185,7 @@ class GatewayFault(Refusal):
 
 
 class MethodNotAllowed(Refusal):
-    """The method is not among those that the trigger allows."""
+    """The trigger does not allow this method."""
 
     status = 403
     plain_status = 405
@@ -193,17 +193,17 @@ class MethodNotAllowed(Refusal):
     closes = False
 
     def __init__(self, message: str, methods: tuple[str, ...] = ()) -> None:
-        """`methods` are those that it allows."""
+        """`methods` are the allowed ones."""
         super().__init__(message)
         self.plain_fields = (("Allow", ", ".join(methods)),)
 
 
 _SIGN: Final = (("WWW-Authenticate", "FC"),)
-"""A 401 names a scheme (RFC 9110 §15.5.2); of this one Function Compute's documents tell."""
+"""A 401 names a scheme (RFC 9110 §15.5.2); Function Compute's documentation defines this one."""
 
 
 class CredentialMissing(Refusal):
-    """The request is to be signed, and has no `Authorization` or no date."""
+    """The request must be signed, but has no `Authorization` or no date."""
 
     plain_status = 401
     plain_fields = _SIGN
@@ -212,7 +212,7 @@ class CredentialMissing(Refusal):
 
 
 class UnknownAccessKey(Refusal):
-    """The request is signed with a key that is not among those that may sign, or is no longer."""
+    """The request is signed with a key that the gateway does not know, or no longer accepts."""
 
     status = 403
     plain_status = 401
@@ -222,7 +222,7 @@ class UnknownAccessKey(Refusal):
 
 
 class SignatureNotMatch(Refusal):
-    """The signature is not that of this request and this key, or is none."""
+    """The signature does not match this request and key, or is malformed."""
 
     status = 403
     plain_status = 401
@@ -232,7 +232,7 @@ class SignatureNotMatch(Refusal):
 
 
 class StaleSignature(Refusal):
-    """The signature is right, but the date that it covers is too far from the gateway's clock."""
+    """The signature matches, but its date is too far from the gateway's clock."""
 
     status = 403
     plain_status = 401
@@ -242,7 +242,7 @@ class StaleSignature(Refusal):
 
 
 class SignedUrlExpired(Refusal):
-    """The signature is right, but the signed URL has expired."""
+    """The signature matches, but the signed URL has expired."""
 
     status = 403
     code = "RequestExpired"
@@ -259,7 +259,7 @@ class TokenMissing(Refusal):
 
 
 class TokenInvalid(Refusal):
-    """The JSON Web Token is none, or none of the keys has signed it."""
+    """The JSON Web Token is malformed, or none of the keys has signed it."""
 
     status = 401
     code = "JWTInvalid"
@@ -268,7 +268,7 @@ class TokenInvalid(Refusal):
 
 
 class TokenExpired(Refusal):
-    """The JSON Web Token was valid until some time ago."""
+    """The JSON Web Token has expired."""
 
     status = 401
     code = "JWTExpired"
@@ -277,7 +277,7 @@ class TokenExpired(Refusal):
 
 
 class TokenNotMeant(Refusal):
-    """The JSON Web Token is signed, but not for here: its audience, its issuer or its beginning."""
+    """The JSON Web Token is signed, but its audience, issuer or start time does not fit."""
 
     status = 401
     code = "JWTClaimInvalid"
@@ -286,7 +286,7 @@ class TokenNotMeant(Refusal):
 
 
 class KeysUnavailable(Refusal):
-    """The keys that sign JSON Web Tokens could not be fetched yet."""
+    """The keys for JSON Web Tokens could not be fetched yet."""
 
     status = 503
     code = "JWKSUnavailable"
@@ -295,7 +295,7 @@ class KeysUnavailable(Refusal):
 
 
 class VerifierBusy(Refusal):
-    """So many JSON Web Tokens wait to be verified that one more would wait for too long."""
+    """Too many JSON Web Tokens wait for verification; one more would wait too long."""
 
     status = 503
     code = names.RESOURCE_THROTTLED
@@ -304,4 +304,4 @@ class VerifierBusy(Refusal):
 
 
 class ClientDisconnected(ConnectionError):
-    """The client is gone (or takes nothing any more); writing its answer has no use."""
+    """The client is gone, or takes nothing any more; nobody reads the response."""

@@ -1,4 +1,4 @@
-"""Every size limit, with its source beside it.  All are inclusive: a value at the limit passes."""
+"""All size limits, with their sources.  They are inclusive: a value at the limit passes."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ class Limits:
     """Sum of the lengths of all header names and values of a request."""
 
     max_path_bytes: int = 4 * KIB
-    """Path and query, as they arrive, percent-encoded."""
+    """Path and query as they arrive, percent-encoded."""
 
     max_body: int = 32 * MIB
     """Body of a synchronous invocation."""
@@ -30,14 +30,15 @@ class Limits:
     """Sum of the lengths of all header names and values that a handler sets."""
 
     body_buffer: int = 32 * MIB
-    """A body up to here is complete before its handler starts; a larger one is streamed."""
+    """A body up to this size is complete before its handler starts; a larger one is streamed."""
 
     max_header_fields: int = 512
-    """Header fields of a request, and of a trailer section.  The gateway's own: FC names none.
-    Each field costs the loop a microsecond, however small it is."""
+    """Header fields of a request, and fields of a trailer section.  The gateway's own limit: FC
+    has none.  Each field costs the loop a microsecond, however small it is."""
 
     small_head: int = field(init=False)
-    """Raw bytes of a head up to which it breaks no limit on path, header bytes or fields."""
+    """A head of up to this many raw bytes cannot break the limits on path, header bytes and
+    fields."""
 
     def __post_init__(self) -> None:
         least_line = len("A:\r\n")
@@ -46,10 +47,10 @@ class Limits:
 
     @property
     def max_head(self) -> int:
-        """Raw bytes of a request head, beyond which it cannot be within the other limits.
+        """A head of more raw bytes than this must break one of the other limits.
 
-        A field line takes at most four bytes more than FC counts (colon, space, CRLF), and counts
-        at least one.  A KiB is for the rest of the request line and for padding.
+        A field line has at most four bytes more than FC counts (colon, space, CRLF), and counts
+        at least one.  One KiB is for the rest of the request line and for padding.
         """
         fields = min(self.max_header_fields, self.max_header_bytes)
         return self.max_path_bytes + self.max_header_bytes + 4 * fields + KIB

@@ -36,7 +36,7 @@ _HTTP_INVOKE: Final = b"/http-invoke"
 
 def told_fields(head: RequestHead) -> Fields:
     """What the platform tells in a request; of a field that is there twice, the last."""
-    return {name.lower: value for name, value in head.withheld or () if name.role == roles.TOLD}
+    return {name.lower: value for name, value in head.withheld or () if name.role == roles.PLATFORM}
 
 
 def told_request_id(fields: Fields) -> str | None:

@@ -60,7 +60,7 @@ class ProfiledConnection(Connection):
         self.read_at = self.parsed_at = self.complete_at = 0.0
 
     def data_received(self, data: bytes) -> None:
-        if not self._parser.is_open and self._reception is None:
+        if not self._parser.is_open and self._receiver is None:
             self.read_at = monotonic()
         super().data_received(data)
 

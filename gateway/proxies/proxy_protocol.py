@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, cast
 
 from gateway.http.connection.connection import Connection
 from gateway.http.connection.endpoints import descriptor_of, peer_of, stands_for_standard
-from gateway.http.connection.shared_state import FIRST_REQUEST, SharedState
+from gateway.http.connection.shared_state import FIRST_REQUEST_SECONDS, SharedState
 from gateway.proxies.networks import Networks, unmap
 
 Peer = tuple[str, int]
@@ -248,7 +248,7 @@ class PrefacedConnection(asyncio.Protocol):
 
     def drain(self) -> bool:
         """Close, unless it is new: nothing is under way."""
-        if self._site.loop.time() < self.waits_since + FIRST_REQUEST:
+        if self._site.loop.time() < self.waits_since + FIRST_REQUEST_SECONDS:
             return True
         self.cut()
         return False

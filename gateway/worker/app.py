@@ -330,7 +330,7 @@ async def _serve(
         metadata=instance.metadata,
         timeouts=timeouts,
         budget=_budget(config),
-        max_unsent=config.answer_memory,
+        max_write_backlog=config.answer_memory,
         next_request_id=request_ids(config),
         server_header=config.server_header,
         proxies=proxies(config),

@@ -30,7 +30,8 @@ _DRAIN_POLL: Final = 0.02
 
 _DRAIN_GRACE: Final = 0.25
 """Seconds in which connections without a request are left open: one may be on its way.  Those that
-never had one have `site.FIRST_REQUEST`, those that have just been answered `site.NEXT_REQUEST`."""
+never had one have `FIRST_REQUEST_SECONDS`, those whose response was just sent
+`NEXT_REQUEST_SECONDS`."""
 
 _HANDSHAKE: Final = 0.05
 """Seconds that the listener stays open at least: a client sees its connection open before the last

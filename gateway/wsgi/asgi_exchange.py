@@ -165,7 +165,7 @@ def _checked_lines(scope: "HTTPScope", limits: Limits) -> list[tuple[bytes, byte
     for name, value in scope["headers"]:
         size += len(name) + len(value)
         if name == b"content-length" and not (value.isdigit() and len(value) < 19):
-            raise MalformedRequest("Content-Length is no number")
+            raise MalformedRequest("Content-Length is not a number")
         if name and name != b"transfer-encoding":
             lines.append((bytes(name), bytes(value)))
     if size > limits.max_header_bytes:

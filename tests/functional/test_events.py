@@ -216,7 +216,7 @@ def test_statuses_without_content(client: WireClient, name: str, status: int) ->
     ("name", "words"),
     [
         ("bad-status", "statusCode is no number from 200 to 999"),
-        ("bad-name", "no token"),
+        ("bad-name", "not a token"),
         ("split", "X-A has a forbidden character"),
         ("beyond-latin", "X-A has a forbidden character"),
         ("hop-by-hop", "hop-by-hop"),

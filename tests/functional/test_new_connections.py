@@ -127,7 +127,7 @@ def test_a_depth_of_recursion_that_nothing_can_be_served_with(
         client.request(f"/recursion/{limit}")
         with suppress(OSError, AssertionError):
             client.read_response()
-    wait_until(lambda: "the limit of recursion" in gateway.errors, "it is told")
+    wait_until(lambda: "the recursion limit" in gateway.errors, "it is told")
     assert all(pid_of_new(gateway) for _ in range(10))
     assert {*gateway.worker_pids} == before
     tally(faults=1, served=10)

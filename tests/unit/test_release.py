@@ -116,7 +116,7 @@ def test_everything_is_given_back(
 ) -> None:
     # pytest keeps what is logged, with the frames of its tracebacks.
     monkeypatch.setattr(logging.getLogger("gateway.function"), "disabled", True)
-    monkeypatch.setattr(connection, "_LATE_LINGER", 0.2)
+    monkeypatch.setattr(connection, "_LATE_LINGER_SECONDS", 0.2)
     kinds = (Connection, Exchange, Lingering)
 
     async def main() -> None:
@@ -142,7 +142,7 @@ def test_everything_is_given_back(
         counted.site.budget.settle()
         assert counted.site.budget.used == 0
         assert not counted.site.budget.has_waiting
-        assert counted.site.unsent.total == 0
+        assert counted.site.write_backlog.total == 0
         assert len(counted.records) == len({*counted.records})
         assert asyncio.all_tasks() == {asyncio.current_task()}
         counted.sweep.stop()

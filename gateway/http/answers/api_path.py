@@ -1,8 +1,8 @@
-"""The operations of Function Compute's API on a function that is served.
+"""Requests for operations of Function Compute's API on the function.
 
-On FC they are at the very hosts where the default URLs of functions are, and none of them reaches
-a function as a request.  So they never reach a handler here: what the gateway has of them it does,
-and the rest is refused as FC refuses paths that it does not have ("Error codes").
+On FC, these operations share hosts with the default URLs of functions, and never reach a function
+as requests.  So they never reach a handler here.  The gateway performs the operations that it has,
+and refuses the others as FC refuses unknown paths ("Error codes").
 """
 
 from collections.abc import Callable
@@ -16,33 +16,33 @@ from gateway.fc.invocation_url import parse_invocation_url
 _OPERATIONS: Final = frozenset(
     (names.INVOCATIONS, names.STATEFUL_ASYNC_INVOCATIONS, names.ASYNC_TASKS)
 )
-_LONGEST_SHOWN: Final = 200
-"""Characters of a path in the answer."""
+_MAX_SHOWN_CHARACTERS: Final = 200
+"""Characters of the path in the response."""
 
 Unserved = Callable[[str, str], PathNotSupported | None]
-"""Of method and target of a request: why it is refused, if it is for FC's API."""
+"""Takes method and target of a request; returns the refusal if the request is for FC's API."""
 
 
 def unserved(method: str, target: str) -> PathNotSupported | None:
-    """The refusal of a request for an operation; `None`: it is for the handler.
+    """The refusal of a request for an operation; `None`: the request is for the handler.
 
     `target` is path and query as they arrived: percent-encoded, latin-1.
     """
     if not is_operation(target):
         return None
     path = target.partition("?")[0]
-    return PathNotSupported(f"'{method}' against '{path[:_LONGEST_SHOWN]}' is not supported")
+    return PathNotSupported(f"'{method}' against '{path[:_MAX_SHOWN_CHARACTERS]}' is not supported")
 
 
 def unserved_but_invocations(method: str, target: str) -> PathNotSupported | None:
-    """The same where InvokeFunction is served."""
+    """As `unserved`, for a gateway that serves InvokeFunction."""
     if parse_invocation_url(method, target) is not None:
         return None
     return unserved(method, target)
 
 
 def is_operation(target: str) -> bool:
-    """Whether `target` is that of an operation on a function, whatever the method and the names."""
+    """Whether `target` is an operation on a function, whatever the method and the names in it."""
     if not target.startswith(names.API_PREFIXES):
         return False
     match [unquote(part) for part in target.partition("?")[0].split("/")]:

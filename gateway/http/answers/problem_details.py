@@ -1,9 +1,8 @@
-"""The gateway's own answers in plain HTTP: the statuses of RFC 9110, problem details of RFC 9457.
+"""The gateway's own responses in plain HTTP: statuses of RFC 9110, problem details of RFC 9457.
 
-For those who serve away from Function Compute, whose clients know neither its codes nor that its
-limits are all answered 400.  A problem's `code` tells problems of one status apart: it is the name
-of the refusal's class, or one of those below.  Its `instance` is the request id, where that is a
-UUID.
+For use away from Function Compute: plain clients know neither its codes nor that a broken limit is
+always 400 there.  The `code` of a problem distinguishes problems with one status: it is the name of
+the refusal's class, or one of those below.  `instance` is the request id, if that is a UUID.
 """
 
 import json
@@ -25,7 +24,7 @@ HANDLER_TIMEOUT: Final = "HandlerTimeout"
 HANDLER_LOST: Final = "HandlerLost"
 
 _MOST_HEADS: Final = 64
-"""BoundedCache, of refusals that set fields of their own."""
+"""Cached response heads: a refusal may set fields of its own."""
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -34,9 +33,9 @@ class ProblemDetails:
     """`--error-style plain`."""
 
     def __init__(self, *, shows_stack: bool = False) -> None:
-        """`shows_stack`: whether the client is shown what a handler raised, and where.
+        """`shows_stack`: whether clients see what a failed handler raised, and where.
 
-        Otherwise nothing of it is told, not even its text, which may hold anything.
+        Otherwise they see nothing of it, not even its text, which may contain secrets.
         """
         self._shows_stack = shows_stack
         self._texts = _Beginnings()
@@ -46,7 +45,7 @@ class ProblemDetails:
         self._heads = BoundedCache(_MOST_HEADS)
 
     def refusal(self, refusal: Refusal, request_id: str) -> Response:
-        """Its plain status, and what belongs to that."""
+        """The refusal's plain status, and the header fields of that status."""
         key = (type(refusal), refusal.retry_after, refusal.plain_fields)
         head = self._heads.get(key)
         if head is None:
@@ -58,8 +57,8 @@ class ProblemDetails:
         """500."""
         if not self._shows_stack:
             return _FAILED, _end(_FAILED_BEGINNING, request_id)
-        told = fc_errors.exception_content(error, has_stack=True)
-        beginning = _beginning(500, HANDLER_FAILED, told.pop("errorMessage"), **told)
+        shown = fc_errors.exception_content(error, has_stack=True)
+        beginning = _beginning(500, HANDLER_FAILED, shown.pop("errorMessage"), **shown)
         return _FAILED, _end(beginning, request_id)
 
     def timeout(self, seconds: float, request_id: str) -> Response:
@@ -74,12 +73,12 @@ class ProblemDetails:
 
 
 def plain_status(kind: type[Refusal]) -> int:
-    """The status of a refusal away from Function Compute."""
+    """The status of a kind of refusal in plain HTTP."""
     return kind.status if kind.plain_status is None else kind.plain_status
 
 
 class _Beginnings(RefusalTexts):
-    """Up to where the request is named."""
+    """Problems up to the `instance`."""
 
     def compose(self, refusal: Refusal) -> bytes:
         kind = type(refusal)
@@ -87,9 +86,9 @@ class _Beginnings(RefusalTexts):
 
 
 def _beginning(status: int, code: str, detail: str, **more: Any) -> bytes:
-    """A problem, but for its instance and its end.
+    """A problem without its instance and its end.
 
-    RFC 9457 §4.2.1: a problem of the type `about:blank` has the title of its status.
+    RFC 9457 §4.2.1: a problem of type `about:blank` has the phrase of its status as title.
     """
     content = {
         "type": "about:blank",
@@ -113,7 +112,7 @@ def _head(status: int, fields: list[tuple[str, str]]) -> ResponseHead:
 
 
 def _fields(refusal: Refusal) -> list[tuple[str, str]]:
-    """What it says in its header besides the form of its body, and what RFC 9110 wants more."""
+    """The refusal's header fields, without media type and FC's fields, with those of RFC 9110."""
     own = [
         (name, value)
         for name, value in refusal.headers()

@@ -1,10 +1,10 @@
-"""Memory for large request bodies, used again instead of given back.
+"""Memory for large request bodies, reused instead of returned to the system.
 
-Theory of operation: the kernel clears each page that it hands out, which costs more than to fill
-it from a socket.  So the blocks of a body that nobody can read any more wait for the next one,
-the last returned first, because the processor still has it in its cache.  They are mappings of
-their own: fresh ones take no memory before bytes arrive, and what is not needed for a while goes
-back to the system at once, which `malloc` does not promise.
+Theory of operation: the kernel clears each page that it hands out, which costs more than filling
+it from a socket.  So the blocks of a body that nobody can read any more wait for the next body, the
+last returned first, because the processor still has it in its cache.  Each block is a memory
+mapping: a fresh one takes no memory before bytes arrive, and an unused one goes back to the system
+at once, which `malloc` does not promise.
 """
 
 from collections import deque
@@ -15,25 +15,25 @@ BLOCK: Final = 256 * 1024
 """Bytes of a block."""
 
 _MAX_TRIMMED: Final = 256
-"""Blocks that go back to the system at a time; a block takes it some microseconds."""
+"""Blocks that go back to the system at a time; each takes some microseconds."""
 
 
 class BlockPool:
-    """The blocks of a worker that are not in use.  All but `give_back` belong to the loop."""
+    """A worker's free blocks.  All methods except `give_back` belong to the loop."""
 
     __slots__ = ("_free", "_least")
 
     def __init__(self) -> None:
         self._free: deque[memoryview] = deque()
         self._least = 0
-        """The fewest free blocks since the last `trim`: so many were not needed."""
+        """The fewest free blocks since the last `trim`: this many were not needed."""
 
     def __len__(self) -> int:
-        """Blocks that are free."""
+        """The number of free blocks."""
         return len(self._free)
 
     def take(self) -> memoryview:
-        """A block, with anything in it."""
+        """A free block; its content is undefined."""
         if not self._free:
             return memoryview(mmap(-1, BLOCK, flags=MAP_PRIVATE | MAP_ANONYMOUS))
         block = self._free.pop()
@@ -41,21 +41,21 @@ class BlockPool:
         return block
 
     def give_back(self, blocks: list[memoryview]) -> None:
-        """Return blocks that nobody refers to any more; safe in any thread."""
+        """Return blocks that nobody refers to any more; from any thread."""
         self._free.extend(blocks)
 
     def trim(self) -> None:
-        """Give the system what nobody needed since the last call; the sweep calls it."""
+        """Return to the system what nobody needed since the last call; the sweep calls this."""
         for _ in range(min(self._least, _MAX_TRIMMED)):
             self._free.popleft()
         self._least = len(self._free)
 
 
 class Blocks:
-    """The bytes of one body: some that were there before, and blocks behind them.
+    """The bytes of one body: a first piece, and blocks behind it.
 
-    The blocks return when the last reference to this object goes, and only then: whoever can
-    still read a body must not find another's in its place.  So no view of them is given away.
+    The blocks return to the pool with the last reference to this object, and only then: a reader of
+    this body must never see another one.  So no method returns a view of them to a reader.
     """
 
     __slots__ = ("_blocks", "_head", "_pool", "size")
@@ -89,7 +89,7 @@ class Blocks:
             view = view[size:]
 
     def read_into(self, position: int, buffer: memoryview) -> int:
-        """Copy what is at `position` and behind it; how many bytes that were."""
+        """Copy bytes from `position` on into `buffer`.  Returns their number."""
         end = min(self.size, position + len(buffer))
         done = 0
         while position < end:
@@ -101,7 +101,7 @@ class Blocks:
         return done
 
     def read_from(self, position: int) -> bytes:
-        """A copy of all from `position` on."""
+        """A copy of all bytes from `position` on."""
         pieces = []
         while position < self.size:
             pieces.append(self._piece(position, self.size))
@@ -109,7 +109,7 @@ class Blocks:
         return b"".join(pieces)
 
     def _piece(self, position: int, end: int) -> memoryview:
-        """The longest stretch between `position` and `end` that lies together."""
+        """The longest contiguous piece that begins at `position`, up to `end`."""
         head = len(self._head)
         if position < head:
             return memoryview(self._head)[position:end]

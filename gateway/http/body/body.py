@@ -1,4 +1,4 @@
-"""What is kept of request bodies: of one request, and of all of a process together."""
+"""Request bodies in memory: one body, and the budget of all bodies of a process."""
 
 from collections import deque
 from collections.abc import Callable
@@ -9,18 +9,17 @@ from gateway.http.body.blocks import BlockPool, Blocks
 from gateway.http.body.body_file import BodyFile
 
 _SMALL: Final = 128 * 1024
-"""Bytes up to which a body in pieces is put together in a `BytesIO`."""
+"""Up to this many bytes, a body in pieces is assembled in a `BytesIO`."""
 
-_LEAST_READ: Final = 16 * 1024
-"""Bytes that are read at once even if the budget has room for fewer."""
+_MIN_READ: Final = 16 * 1024
+"""Bytes of one read, even if the budget has room for fewer."""
 
 
 class BodyBuffer:
-    """A whole body in memory, as Function Compute hands it to a handler: a file in memory.
+    """A whole body in memory, which the handler reads as a file, as on Function Compute.
 
-    A body that came in one segment is shared with its `BytesIO` instead of copied; a small one
-    grows in the `BytesIO` that the handler will read, a large one in blocks.  So it is in memory
-    once.
+    The body is in memory once.  A body that came in one segment is shared with its `BytesIO`, not
+    copied; a small one grows in the `BytesIO` that the handler will read, a large one in blocks.
     """
 
     __slots__ = ("_blocks", "_first", "_pool", "_stream", "size")
@@ -47,11 +46,11 @@ class BodyBuffer:
         self.size += len(piece)
 
     def room(self, limit: int) -> memoryview:
-        """Where the next bytes belong, up to `limit` of them, for who writes them there."""
+        """Where the next bytes belong, up to `limit` of them; the caller writes them there."""
         return self._open_blocks().room(limit)
 
     def filled(self, size: int) -> None:
-        """So many bytes were written to what `room` gave."""
+        """Take `size` bytes that the caller has written to `room`."""
         self._open_blocks().size += size
         self.size += size
 
@@ -73,15 +72,15 @@ class BodyBuffer:
         return self.size
 
     def take_all(self) -> bytes:
-        """Everything, for one who goes on in another way."""
+        """All bytes, for a caller that does not use this buffer any more."""
         if self._blocks is not None:
-            # Not to be in memory twice for longer than this takes.
+            # Free the blocks at once, so that the body is not in memory twice.
             self._first = self._blocks.read_from(0)
             self._blocks = None
         return self._first if self._stream is None else self._stream.getvalue()
 
     def open(self) -> IO[bytes]:
-        """The body, to be read from its beginning."""
+        """The body as a file, at its beginning."""
         if self._blocks is not None:
             return BodyFile(self._blocks)
         if self._stream is None:
@@ -90,37 +89,39 @@ class BodyBuffer:
         return self._stream
 
 
-_SHORT: Final = 2.0
-"""Seconds that somebody waits for memory, or a quarter of what it may wait, before somebody else is
-cut off for it."""
+_MAX_SHORTAGE_SECONDS: Final = 2.0
+"""A slow upload is cut off after others have waited for memory this long, or for a quarter of the
+body timeout if that is shorter."""
 
-_SLOW: Final = 4.0
-"""Of the time for a body: who brings what it holds more slowly than that may be cut off."""
+_SLOW_FACTOR: Final = 4.0
+"""An upload is slow if its bytes so far would take longer than the body timeout times this, at its
+present pace."""
 
 
 class Upload(Protocol):
-    """Whose body it is, as far as it can be cut off."""
+    """A body that is arriving and can be cut off."""
 
     is_cut: bool
-    """Set: it is to end."""
+    """Set by the budget: the upload must end."""
 
     @property
     def pace(self) -> float | None:
-        """Bytes per second lately; `None`: it is not known yet."""
+        """Recent bytes per second; `None`: not known yet."""
 
 
 class BodyBudget:
     """How many bytes of bodies a process keeps in memory, shared by all its connections.
 
-    Over the limit connections stop reading and wait for their turn.  The body that began first may
-    go on, so that waiting cannot become a deadlock: up to `overdraft` bytes over the limit, and
-    without end while no complete body is held, whose handler would give it back.  So what is held
-    stays within the limit, the overdraft, and a segment for each connection.
+    Over the limit, connections stop reading and wait for their turn.  The oldest body may go on, so
+    that waiting cannot become a deadlock: up to `overdraft` bytes over the limit, and without end
+    while no complete body is held, whose handler would return it.  So the bytes held stay within
+    the limit, the overdraft, and a segment per connection.
 
-    While others wait, who holds much and brings little is cut off: the one first that would need
-    the longest at its pace for what it holds.  While nobody waits, everybody may be slow.
+    While others wait, an upload that holds many bytes and sends few is cut off: first the one that
+    would take the longest, at its pace, for the bytes that it holds.  While nobody waits, every
+    upload may be slow.
 
-    All methods belong to the loop's thread but `give_back`, which may be called from any.
+    All methods belong to the loop's thread, except `give_back`, which any thread may call.
     """
 
     __slots__ = (
@@ -142,18 +143,19 @@ class BodyBudget:
         self.used = 0
         """Bytes taken and not given back."""
         self._arriving = 0
-        """Those of them whose bodies are not complete."""
+        """The part of `used` that belongs to incomplete bodies."""
         self._open: dict[Upload, int] = {}
+        """Incomplete bodies and their bytes, the oldest first."""
         self._streamed: dict[Upload, int] = {}
-        """Bodies that are read while they arrive, and how much is counted for them meanwhile."""
+        """Bodies that are read while they arrive, and the bytes counted for them."""
         self._waiting: dict[Upload, Callable[[], None]] = {}
         self._short_since: float | None = None
-        """Since when somebody waits, as far as the sweep has seen."""
+        """The time of the first sweep that has seen a waiting upload; `None`: nobody waits."""
         self._returned: deque[int] = deque()
 
     @property
     def has_waiting(self) -> bool:
-        """Whether somebody should call `settle` soon after giving bytes back."""
+        """Whether uploads wait, so that `settle` should follow soon after `give_back`."""
         return bool(self._waiting)
 
     def enter(self, owner: Upload) -> None:
@@ -161,9 +163,9 @@ class BodyBudget:
         self._open[owner] = 0
 
     def take(self, owner: Upload, size: int, resume: Callable[[], None]) -> bool:
-        """Count `size` bytes that arrived; whether the owner may read more at once.
+        """Count `size` bytes that arrived.  Returns whether the owner may read on at once.
 
-        If not, `resume` is called when it may.
+        If not, the budget calls `resume` when it may.
         """
         self._collect()
         self.used += size
@@ -175,11 +177,11 @@ class BodyBudget:
         return False
 
     def room(self, owner: Upload, size: int) -> int:
-        """How many of `size` bytes the owner should read at once, not to go far over the limit."""
+        """How many of `size` bytes the owner should read next, to stay close to the limit."""
         free = self._limit - self.used
         if free >= size or self._may_overdraw(owner):
             return size
-        return min(size, max(free, _LEAST_READ))
+        return min(size, max(free, _MIN_READ))
 
     def _may_overdraw(self, owner: Upload) -> bool:
         is_oldest = next(iter(self._open), None) is owner
@@ -187,18 +189,18 @@ class BodyBudget:
         return is_oldest and (not is_held or self.used <= self._limit + self._overdraft)
 
     def hold(self, size: int) -> None:
-        """Count the bytes of a body that has come at once."""
+        """Count the bytes of a body that arrived complete."""
         self._collect()
         self.used += size
 
     def stream(self, owner: Upload) -> None:
-        """The owner's body is handed on while it arrives; its bytes stay counted."""
+        """The owner's body is streamed from now on; its bytes stay counted."""
         held = self._open.get(owner, 0)
         self.leave(owner)
         self._streamed[owner] = held
 
     def leave(self, owner: Upload) -> None:
-        """The owner's body is complete, or will not be; its bytes stay counted."""
+        """The owner's body is complete, or never will be; its bytes stay counted."""
         self._streamed.pop(owner, None)
         self._arriving -= self._open.pop(owner, 0)
         self._waiting.pop(owner, None)
@@ -206,19 +208,19 @@ class BodyBudget:
             self.settle()
 
     def give_back(self, size: int) -> None:
-        """Return the bytes of a body that nobody needs any more; safe in any thread."""
+        """Return the bytes of a body that nobody needs any more; from any thread."""
         self._returned.append(size)
 
     def cut_slowest(self, now: float, body_timeout: float) -> None:
-        """Have one upload end that others wait for, if it is slow; called by the sweep.
+        """End the slowest upload if others have waited for memory; called by each sweep.
 
-        `now` is in seconds; for `body_timeout` seconds somebody may wait.
+        `now` and `body_timeout` are in seconds.
         """
         if not self._waiting:
             self._short_since = None
         elif self._short_since is None:
             self._short_since = now
-        elif now - self._short_since >= min(_SHORT, body_timeout / 4):
+        elif now - self._short_since >= min(_MAX_SHORTAGE_SECONDS, body_timeout / 4):
             seconds, slowest = max(
                 (
                     (held / max(owner.pace, 1.0), owner)
@@ -228,12 +230,12 @@ class BodyBudget:
                 key=lambda pair: pair[0],
                 default=(0.0, None),
             )
-            if slowest is not None and seconds > body_timeout * _SLOW:
+            if slowest is not None and seconds > body_timeout * _SLOW_FACTOR:
                 slowest.is_cut = True
                 self._short_since = now
 
     def settle(self) -> None:
-        """Let those read on for whom there is room again."""
+        """Resume waiting uploads for which there is room again."""
         self._collect()
         oldest = next(iter(self._open), None)
         if oldest is not None and oldest in self._waiting and self._may_overdraw(oldest):

@@ -1,4 +1,4 @@
-"""A large body as a file: `wsgi.input` where the body lies in blocks."""
+"""A large body as a file: `wsgi.input` for bodies in blocks."""
 
 import io
 from typing import Final
@@ -9,9 +9,9 @@ _SEEK_BASES: Final = {io.SEEK_SET, io.SEEK_CUR, io.SEEK_END}
 
 
 class BodyFile(io.BufferedReader):
-    """A complete body, to be read from its beginning, as often as the handler likes.
+    """A complete body; the handler may seek and read it as often as it likes.
 
-    `io.BufferedReader` makes lines; reads of more than its buffer go past it, in one copy.
+    `io.BufferedReader` splits lines; reads larger than its buffer bypass it, with a single copy.
     """
 
     def __init__(self, blocks: Blocks) -> None:
@@ -19,12 +19,12 @@ class BodyFile(io.BufferedReader):
         self._blocks = blocks
 
     def getvalue(self) -> bytes:
-        """The whole body, as `BytesIO` has it, which smaller bodies are read from."""
+        """The whole body; `BytesIO`, the file of smaller bodies, has this method too."""
         return self._blocks.read_from(0)
 
 
 class _BlocksReader(io.RawIOBase):
-    """Reading without a buffer, for `io.BufferedReader`."""
+    """Unbuffered reading, for `io.BufferedReader`."""
 
     def __init__(self, blocks: Blocks) -> None:
         self._blocks = blocks
@@ -52,7 +52,7 @@ class _BlocksReader(io.RawIOBase):
         if whence == io.SEEK_SET and offset < 0:
             raise ValueError(f"negative seek value {offset}")
         base = (0, self._position, self._blocks.size)[whence]
-        self._position = max(0, base + offset)  # As `BytesIO` has it.
+        self._position = max(0, base + offset)  # `BytesIO` clamps to 0 too.
         return self._position
 
     def tell(self) -> int:

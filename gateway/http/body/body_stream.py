@@ -1,12 +1,12 @@
-"""A request body that is read while it arrives: the way of bodies beyond `body_buffer`.
+"""A request body that is read while it arrives: bodies larger than `body_buffer`.
 
-Theory of operation: the loop appends, one pool thread reads.  The reader waits for bytes; the
-loop is told to stop reading from the client when the bound is reached, and to go on when half of
-it is free again.  Never more than the bound and one segment is in memory.
+Theory of operation: the loop appends, one pool thread reads and waits for bytes.  The loop stops
+reading from the client when the bound is reached, and goes on when half of it is free again.  Never
+more than the bound and one segment is in memory.
 
-A thread that waits for its client's bytes for more than a moment says so: another takes its place,
-as where a client does not read.  Where none can, the time that it waits is counted, and bounded by
-`http.reception` when others wait for a thread.
+A thread that waits for its client's bytes for more than a moment calls `relieve`, so that another
+thread takes its place.  If none can, `BodyReceiver` counts the time, and bounds it while requests
+wait for a thread.
 """
 
 import io
@@ -16,12 +16,12 @@ from typing import IO, Final
 
 from gateway.errors import Refusal
 
-_MOMENT: Final = 0.01
-"""Seconds that a thread waits for bytes without telling."""
+_RELIEF_SECONDS: Final = 0.01
+"""A thread that has waited this long for bytes asks for relief."""
 
 
 class BodyStream:
-    """The loop's side; `open` gives the reader's."""
+    """The loop's side of the stream; `open` returns the reader's side."""
 
     def __init__(
         self,
@@ -30,25 +30,26 @@ class BodyStream:
         on_room: Callable[[], None],
         relieve: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`head_start` is what has arrived; the others are called by the reader's thread.
+        """`head_start` are the bytes so far.  The reader's thread calls the two functions:
 
-        `relieve`: it waits for the client; whether another can take its place.
+        `on_room` when half of `bound` is free again, `relieve` when it waits for the client.
+        `relieve` returns whether another thread can take its place.
         """
         self.size = len(head_start)
-        """Bytes that count against the process's body budget, for as long as it is read."""
+        """Bytes that count against the process's body budget until the body is released."""
         self.length: int | None = None
         """Bytes of the whole body, once it has ended."""
         self.on_change: Callable[[], None] | None = None
-        """Called on the loop when there is something to take, for readers on the loop."""
+        """Called on the loop when bytes or the end have arrived, for readers on the loop."""
         self._bound = bound
         self._on_room = on_room
         self._relieve = relieve
-        self.holds_up = False
+        self.stalls_thread = False
         """Whether a thread waits for bytes now, and no other could take its place."""
         self._condition = Condition()
         self._pieces = bytearray(head_start)
         self.received = len(head_start)
-        """Bytes that have arrived, those read included."""
+        """Bytes that have arrived, including those already read."""
         self._fault: Exception | None = None
 
     @property
@@ -72,35 +73,35 @@ class BodyStream:
         self._tell()
 
     def fail(self, fault: Exception) -> None:
-        """The rest will not come; the reader gets `fault` instead."""
+        """The rest will not come; the next read beyond the arrived bytes raises `fault`."""
         with self._condition:
             self._fault = fault
             self._condition.notify()
         self._tell()
 
     def take(self, size: int) -> bytes | None:
-        """Up to `size` bytes; empty at the end of the body; `None` when none have come yet.
+        """Up to `size` bytes; empty at the end of the body; `None` if none have arrived yet.
 
         Raises:
-            Exception: the fault that the rest of the body had.
+            Exception: the fault given to `fail`.
         """
         with self._condition:
             return self._take(size)
 
     def wait_and_take(self, size: int) -> bytes:
-        """As `take`, in a pool thread: waits for bytes.  The loop's deadlines bound the wait."""
-        taken = self._take_within(size, _MOMENT)
+        """Wait for bytes, in a pool thread, then `take`.  The loop's deadlines bound the wait."""
+        taken = self._take_within(size, _RELIEF_SECONDS)
         if taken is None:
-            self.holds_up = not self._relieve()  # Without the lock, which the loop wants.
+            self.stalls_thread = not self._relieve()  # Without the lock, which the loop wants.
             try:
                 taken = self._take_within(size, None)
             finally:
-                self.holds_up = False
+                self.stalls_thread = False
             assert taken is not None
         return taken
 
     def _take_within(self, size: int, seconds: float | None) -> bytes | None:
-        """As `take`, waiting for so long; `None`: for as long as it takes."""
+        """Wait for bytes for `seconds` (`None`: without limit), then `take`."""
         with self._condition:
             self._condition.wait_for(self._has_some, seconds)
             return self._take(size)
@@ -131,7 +132,7 @@ class BodyStream:
 
 
 class _Reader(io.RawIOBase):
-    """The reader's side, for `io.BufferedReader` to make a file of."""
+    """The reader's side, wrapped by `io.BufferedReader`."""
 
     def __init__(self, stream: BodyStream) -> None:
         self._stream = stream

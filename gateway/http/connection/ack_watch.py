@@ -1,8 +1,8 @@
-"""Whether a client that has ended its side of the connection still took its answer.
+"""Whether a client that has ended its side of the connection still took its response.
 
-To the end of what a client sends, it may have closed (it has left: a browser's stop, a proxy's
-timeout, a process that was killed) or half-closed (it reads on).  Both look the same, until
-something is sent: who has left resets the connection, who reads acknowledges.
+Such a client has either closed (it has left: a browser's stop, a proxy's timeout, a killed process)
+or half-closed (it still reads).  Both look alike until the gateway sends something: a client that
+has left resets the connection, one that reads acknowledges.
 """
 
 import socket
@@ -10,35 +10,34 @@ from array import array
 from contextlib import suppress
 from fcntl import ioctl
 from termios import TIOCOUTQ
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from gateway.http.connection.exchange import Exchange
-    from gateway.http.connection.shared_state import SharedState
+from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.shared_state import SharedState
 
-_PATIENCE: Final = 30.0
-"""Seconds without an acknowledgement, after which the client counts as gone."""
+_SILENCE_SECONDS: Final = 30.0
+"""A client that has acknowledged nothing for this long counts as gone."""
 
 _TCP_CLOSE: Final = 7
-"""Of the states in `TCP_INFO` (tcp(7))."""
+"""The state CLOSE in `TCP_INFO` (tcp(7))."""
 
 _DRAIN_SECONDS: Final = 2.0
-"""The same, when the worker ends."""
+"""The same for an ending worker."""
 
 
 class AckWatch:
-    """Holds the records of a connection's exchanges back until all that was answered has been
-    acknowledged, or never will be.
+    """Delays the records of a connection's exchanges until the client has acknowledged all
+    responses, or never will.
 
-    One to a connection, however many answers it is sent: else who sends many requests at once, and
-    reads no answer, would take a descriptor for each.  Stands among the site's connections
-    meanwhile: the sweep asks again, and the end of the worker waits for it.
+    A connection has one watch: otherwise a client that pipelines and reads nothing would use a
+    descriptor per response.  The watch is one of the site's connections, so that the sweep asks
+    again and the worker's end waits for it.
     """
 
     __slots__ = ("_deadline", "_exchanges", "_missing", "_site", "_socket")
 
-    def __init__(self, site: "SharedState", sock: socket.socket) -> None:
-        """Take over `sock`, a duplicate of the connection's."""
+    def __init__(self, site: SharedState, sock: socket.socket) -> None:
+        """Take over `sock`, a duplicate of the connection's socket."""
         self._site = site
         self._exchanges: list[Exchange] = []
         self._socket = sock
@@ -51,23 +50,23 @@ class AckWatch:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, so that the next answer needs another."""
+        """Whether the watch has ended, so that the next response needs another one."""
         return self._socket.fileno() < 0
 
-    def add(self, exchange: "Exchange", *, is_last: bool) -> None:
-        """Have the record of `exchange` made in the end; its answer was handed to the connection.
+    def add(self, exchange: Exchange, *, is_last: bool) -> None:
+        """Watch the response of `exchange`, which the connection has.
 
-        `is_last`: all of it is in the system's hands, and nothing else will be.
+        `is_last`: the kernel has all bytes of it, and no more will follow.
         """
         self._exchanges.append(exchange)
         if is_last:
-            with suppress(OSError):  # It is gone, as will be found.
-                # The duplicate keeps the connection open; who reads on is to see the end.
+            with suppress(OSError):  # The client is gone; `check_deadline` notices.
+                # The duplicate keeps the connection open, but the client must see the end.
                 self._socket.shutdown(socket.SHUT_WR)
         self.check_deadline(self._site.loop.time())
 
     def check_deadline(self, now: float) -> None:
-        """Called by the sweep, every now and then; `now` is the loop's time."""
+        """Called by each sweep; `now` is the loop's time."""
         missing = unacknowledged(self._socket)
         if not missing:
             self._end(is_taken=True)
@@ -75,36 +74,36 @@ class AckWatch:
             self._end(is_taken=False)
         elif missing != self._missing:
             self._missing = missing
-            self._deadline = now + _PATIENCE
+            self._deadline = now + _SILENCE_SECONDS
         elif now > self._deadline:
             self._end(is_taken=False)
 
     @property
     def descriptor(self) -> int:
-        """Of its socket; -1: it is closed."""
+        """File descriptor of the socket, -1 once closed."""
         return self._socket.fileno()
 
     @property
     def waits_since(self) -> float:
-        """Since when, by the loop's time, the client has acknowledged nothing."""
-        return self._deadline - _PATIENCE
+        """The loop's time since which the client has acknowledged nothing."""
+        return self._deadline - _SILENCE_SECONDS
 
     @property
     def pace(self) -> None:
-        """It brings nothing that is awaited."""
+        """`None`: there is no upload."""
 
     def make_room(self) -> bool:
-        """Wait no longer: the client counts as gone."""
+        """Stop waiting: the client counts as gone."""
         self.cut()
         return True
 
     def drain(self) -> bool:
-        """The worker ends, and waits a little."""
+        """The worker ends: wait only a little longer."""
         self._deadline = min(self._deadline, self._site.loop.time() + _DRAIN_SECONDS)
         return False
 
     def cut(self) -> None:
-        """The worker waits no longer."""
+        """Stop waiting: the client counts as gone."""
         self._end(is_taken=False)
 
     def _end(self, *, is_taken: bool) -> None:
@@ -116,25 +115,30 @@ class AckWatch:
 
 
 def unacknowledged(sock: socket.socket) -> int:
-    """Bytes that the other side has not confirmed (tcp(7), `SIOCOUTQ`)."""
+    """Bytes that the peer has not acknowledged (tcp(7), `SIOCOUTQ`)."""
     count = array("i", [0])
     try:
         ioctl(sock, TIOCOUTQ, count)
-    except OSError:  # Not Linux: what was sent counts as taken.
+    except OSError:  # Not Linux: sent bytes count as taken.
         return 0
     return count[0]
 
 
 def _is_closed(sock: socket.socket) -> bool:
-    """Whether the other side has reset it.  (The error itself is told once, to whom asks first.)"""
+    """Whether the peer has reset the connection.
+
+    The socket's error would not do: only the first call that asks gets it.
+    """
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
 
 
-def begin_delivery(site: "SharedState", sock: socket.socket) -> AckWatch | None:
-    """Of the answers on a connection, of whose socket `sock` is a descriptor; `None`: it cannot be
-    known whether they are taken."""
+def watch_acknowledgements(site: SharedState, sock: socket.socket) -> AckWatch | None:
+    """A watch on the connection of `sock`, which stays the caller's.
+
+    `None`: acknowledgements cannot be watched; responses count as taken.
+    """
     try:
-        # Of the other side of a Unix socket the send itself has told.
+        # On a Unix socket, the send itself fails if the peer has closed.
         return None if sock.family == socket.AF_UNIX else AckWatch(site, sock.dup())
     except OSError:  # No descriptor is left.
         return None

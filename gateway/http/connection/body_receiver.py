@@ -15,24 +15,23 @@ from gateway.http.connection.upload_pace import UploadPace
 from gateway.http.message.framing import Chunked, FixedLength, Framing
 from gateway.http.message.head import CHUNKED, RequestHead, body_too_large
 
-_FEW: Final = 128 * 1024
-"""Bytes that must have come before blocks are taken for more: who sends slowly gets none."""
+_MIN_BYTES_FOR_BLOCKS: Final = 128 * 1024
+"""Bytes that must have come before a body gets blocks: slow clients get none."""
 
+_HOLD_SECONDS: Final = 5.0
+"""A client may keep a thread waiting this long for bytes while requests wait for a thread."""
 
-_HOLD: Final = 5.0
-"""Seconds that a client may keep a thread waiting for bytes while others wait for the thread."""
+_BYTES_PER_HOLD_SECOND: Final = 64 * 1024
+"""Bytes that add a second to that time."""
 
-_BUYS: Final = 64 * 1024
-"""Bytes that add a second to them."""
-
-_LONGEST_LOOK: Final = 1.0
-"""Seconds between two looks that count: a process that stood still is no client's fault."""
+_MAX_LOOK_SECONDS: Final = 1.0
+"""The most that one sweep takes from that time: a process that stood still is no client's fault."""
 
 
 class BodyReceiver:
     """Takes the bytes behind a head until the body is complete.
 
-    The handler may start when `is_ready`: the body is complete, or has filled its bound and is
+    The handler may start when `is_ready`: the body is complete, or has filled its buffer and is
     streamed from then on.
     """
 
@@ -62,27 +61,27 @@ class BodyReceiver:
         self._body: BodyBuffer | BodyStream = body
         exchange.body = body
         limits = site.limits
-        # A body that may not outgrow the buffer is never streamed, not even when it fills it.
-        # Nor an asynchronous one: the answer ends the connection's part before the body would.
+        # Two kinds of bodies are never streamed: those that cannot outgrow the buffer, and
+        # asynchronous ones, because their 202 would end the exchange before the body ends.
         is_whole = head.is_async or head.body_limit(limits) <= limits.body_buffer
         self._bound = sys.maxsize if is_whole else limits.body_buffer
         self._framing = _framing(head, body, exchange)
         self._deadline = site.loop.time() - flow.time_paused + site.timeouts.body
-        """By a clock that stands while the gateway does not read."""
+        """By a clock that stops while the gateway does not read."""
         self._last = self._deadline - site.timeouts.body + site.timeouts.body_total
         """The latest time for the last byte, by the same clock."""
         self._paid = 0
-        """Bytes that have moved the deadline."""
+        """Bytes that have already extended the deadline."""
         self.is_ready = False
         self.is_direct = False
-        """Whether the next bytes are best read straight to where `room` says."""
+        """Whether the transport should read the next bytes straight into `room`."""
         self._progress: UploadPace | None = None
-        """From the first sweep on: most bodies are complete before."""
-        self._patience = _HOLD
+        """Set by the first sweep: most bodies are complete before it."""
+        self._patience = _HOLD_SECONDS
         self._looked_at = 0.0
         self._looked_at_bytes = 0
         self.is_cut = False
-        """Whether others wait for the memory that it holds, and it is to end for that."""
+        """Set by the budget: other bodies need the memory, so this one must end."""
         site.budget.enter(self)
 
     @property
@@ -91,7 +90,7 @@ class BodyReceiver:
         return self._framing.is_complete
 
     def feed(self, data: bytes) -> bytes:
-        """Take the body's bytes; those behind its end, if it has ended.
+        """Take bytes of the body.  Returns the bytes behind its end, if it has ended.
 
         Raises:
             Refusal: the body breaks a rule or a limit.
@@ -108,7 +107,7 @@ class BodyReceiver:
         before = body.size
         try:
             rest = self._framing.feed(data)
-        finally:  # Also what came before a fault is kept, and given back with the rest.
+        finally:  # Bytes before a fault count too: `release` returns them with the rest.
             may_read = self._count(body.size - before)
         self._go_on(body, may_read=may_read)
         return rest
@@ -122,7 +121,7 @@ class BodyReceiver:
         return body.room(budget.room(self, min(framing.missing, self._bound - body.size, BLOCK)))
 
     def filled(self, size: int) -> None:
-        """As `feed`, for `size` bytes that were written to `room`."""
+        """Take `size` bytes that were written to `room`."""
         body, framing = self._body, self._framing
         assert isinstance(body, BodyBuffer)
         assert isinstance(framing, FixedLength)
@@ -131,7 +130,7 @@ class BodyReceiver:
         self._go_on(body, may_read=self._count(size))
 
     def _count(self, size: int) -> bool:
-        """Account for bytes that are kept; whether more may be read."""
+        """Count bytes against the budget.  Returns whether more may be read."""
         budget = self._exchange.connection.site.budget
         return budget.take(self, size, self._resume_for_budget)
 
@@ -146,13 +145,14 @@ class BodyReceiver:
         else:
             if not may_read:
                 self._flow.pause(reasons.BUDGET)
-            if not self.is_direct and body.size >= _FEW and isinstance(framing, FixedLength):
+            is_large = body.size >= _MIN_BYTES_FOR_BLOCKS
+            if not self.is_direct and is_large and isinstance(framing, FixedLength):
                 self.is_direct = framing.missing >= BLOCK
 
     def _stream(self, body: BodyBuffer) -> None:
-        """Let the handler read while the rest arrives: the body has filled its bound."""
+        """Let the handler read while the rest arrives: the body has filled its buffer."""
         connection = self._exchange.connection
-        # For the thread that reads; it names no reception, which refers to the stream.
+        # Called in the reading thread.  Must not refer to `self`, which refers to the stream.
         on_room = partial(connection.call_soon, self._flow.resume, reasons.HANDLER)
         relieve = connection.site.application.relieve
         stream = BodyStream(body.take_all(), self._bound, on_room, relieve)
@@ -173,10 +173,10 @@ class BodyReceiver:
             self._body.fail(fault)
 
     def overdue(self, now: float) -> Refusal | None:
-        """What the client gets when its time is up; each byte that came has bought it some.
+        """The refusal for a client whose time is up, otherwise `None`.
 
-        But never more than `body` seconds ahead: a client could buy hours at once, and hold for
-        as long the memory that others wait for.
+        Each byte extends the deadline, up to `timeouts.body` seconds ahead.  Without that bound, a
+        fast beginning could earn hours in which the client holds memory that others wait for.
         """
         site = self._exchange.connection.site
         timeouts = site.timeouts
@@ -184,7 +184,7 @@ class BodyReceiver:
             site.troubles.slow_uploads.note()
             return RequestTimeout("the request body came too slowly while others waited for it")
         if self._flow.reasons:
-            # The gateway itself does not read.  For the budget it waits no longer than for bytes.
+            # The gateway itself does not read.  It waits for memory as long as for bytes.
             is_starved = self._flow.reasons & reasons.BUDGET
             if is_starved and now > self._flow.paused_at + timeouts.body:
                 site.troubles.starved.note()
@@ -201,11 +201,11 @@ class BodyReceiver:
 
     @property
     def pace(self) -> float | None:
-        """Bytes per second that have come lately; `None`: it is too new."""
+        """Recent bytes per second; `None`: the body is too new to say."""
         return None if self._progress is None else self._progress.pace
 
     def _is_too_slow_for_others(self, now: float) -> bool:
-        """Whether it holds memory, or a thread, for which others wait."""
+        """Whether the body holds memory, or a thread, that others have waited for too long."""
         flow, body = self._flow, self._body
         clock = (flow.paused_at if flow.reasons else now) - flow.time_paused
         if self._progress is None:
@@ -215,9 +215,11 @@ class BodyReceiver:
             looked_at, self._looked_at = self._looked_at, now
             came = body.received - self._looked_at_bytes
             self._looked_at_bytes = body.received
-            if body.holds_up and self._exchange.connection.site.application.is_short_of_threads:
-                self._patience -= min(now - looked_at, _LONGEST_LOOK)
-                self._patience = min(_HOLD, self._patience + came / _BUYS)
+            application = self._exchange.connection.site.application
+            if body.stalls_thread and application.is_short_of_threads:
+                self._patience -= min(now - looked_at, _MAX_LOOK_SECONDS)
+                earned = came / _BYTES_PER_HOLD_SECOND
+                self._patience = min(_HOLD_SECONDS, self._patience + earned)
         return self.is_cut or self._patience < 0
 
 

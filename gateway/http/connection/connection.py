@@ -1,18 +1,18 @@
-"""One client's connection: bytes in, exchanges out, answers back, in order.
+"""One client's connection: bytes in, exchanges out, responses back, in order.
 
-Theory of operation.  The connection has at most one exchange at a time; the bytes of pipelined
-requests wait, unparsed and bounded, until it is answered.  So answers cannot overtake one another
-and a refusal is always the last thing a connection says.
+Theory of operation.  The connection has at most one exchange at a time.  The bytes of pipelined
+requests wait, unparsed and bounded, until that exchange is done.  So responses cannot overtake one
+another, and a refusal is always the last thing that a connection sends.
 
-    idle ──head──► body ──complete──► dispatched ──answered──► idle
-      │              │                     └─ connection not to be kept ──► closing
-      └──refusal─────┴──────► lingering ──client done, or time up──► closed
+    idle ──head──► [gate] ──► body ──complete──► dispatched ──done──► idle
+      │               │         │                    └─ not persistent ──► closing
+      └────refusal────┴─────────┴──► lingering ──client closed, or time up──► closed
 
-The loop reads and parses; a pool thread that answers writes by itself (`http.socket_writer`), and
-what both need to know of each other goes through the exchange's tokens (`http.exchange`).
+The loop reads and parses.  A pool thread that responds writes to the socket by itself
+(`socket_writer`); the two sides coordinate through the exchange's tokens (`exchange`).
 
-Where the site has a gate, it stands between head and body: nothing of a body is read before it has
-let the request in, and while it waits for something it holds up this connection alone.
+A gate, if there is one, decides between head and body: the connection reads nothing of a body
+before the gate has let the request in.  A gate that has to wait delays this connection only.
 """
 
 import asyncio
@@ -32,8 +32,7 @@ from gateway.errors import (
 )
 from gateway.http.body.body import BodyBuffer
 from gateway.http.connection import read_backpressure as flow
-from gateway.http.connection.ack_watch import AckWatch, begin_delivery
-from gateway.http.connection.blockage import Blockage
+from gateway.http.connection.ack_watch import AckWatch, watch_acknowledgements
 from gateway.http.connection.body_receiver import BodyReceiver
 from gateway.http.connection.endpoints import (
     descriptor_of,
@@ -43,52 +42,56 @@ from gateway.http.connection.endpoints import (
 )
 from gateway.http.connection.exchange import Exchange
 from gateway.http.connection.gate import Gate
-from gateway.http.connection.inflow import Inflow
 from gateway.http.connection.lingering import Lingering
-from gateway.http.connection.read_backpressure import ReadBackpressure
-from gateway.http.connection.shared_state import FIRST_REQUEST, NEXT_REQUEST, SharedState
+from gateway.http.connection.read_backpressure import DirectBodyReader, ReadBackpressure
+from gateway.http.connection.shared_state import (
+    FIRST_REQUEST_SECONDS,
+    NEXT_REQUEST_SECONDS,
+    SharedState,
+)
 from gateway.http.connection.socket_writer import SocketWriter
+from gateway.http.connection.write_backlog import BlockedWrite
 from gateway.http.message.head import RequestHead
 from gateway.http.message.parser import HeadParser
 from gateway.http.message.response import CONTINUE
 
 _MAX_PENDING: Final = 64 * 1024
-"""Unparsed bytes behind a running request, beyond which reading pauses."""
+"""Unparsed bytes behind a running request.  Beyond them, reading pauses."""
 
-_LITTLE: Final = 1024
-"""Bytes of a head that waits for its body, up to which they are not worth being counted."""
+_UNCOUNTED_HEAD: Final = 1024
+"""Bytes of a head that waits for its body.  A smaller one is not worth counting."""
 
-_LATE_LINGER: Final = 2.0
-"""Seconds for a client that has had its time to read that it is over."""
+_LATE_LINGER_SECONDS: Final = 2.0
+"""A client that was too slow to send its request has this long to read the refusal."""
 
 _LARGE_REST: Final = 256 * 1024
-"""Bytes of an answer, from which on a thread waits until the loop has them."""
+"""Bytes of a response.  A thread that hands over at least as many waits until the loop has them."""
 
-_LONGEST_TURN: Final = 1.0
-"""Seconds that it waits at most: the loop may have ended."""
+_HAND_OVER_SECONDS: Final = 1.0
+"""The longest such wait: the loop may have ended."""
 
-# What the deadline is for.
+# What the connection waits for, beside the exchange.
 _NOTHING: Final = 0
 _REQUEST: Final = 1
 _HEAD: Final = 2
 _OVER: Final = 3
-"""A refusal was the last that is said: nothing is understood any more."""
+"""A refusal has been sent; further input is discarded."""
 _GATE: Final = 4
-"""The gate is yet to say whether the request goes on."""
+"""The gate has not decided yet whether the request goes on."""
 _WAITS: Final = ("nothing", "request", "head", "over", "gate")
 
 
 class Connection(asyncio.Protocol):
     """The protocol of one connection.
 
-    Its methods belong to the loop's thread, but for those under "From any thread".
+    Only the loop's thread may call its methods, except those under "From any thread".
     """
 
     __slots__ = (
         "_accepted_at",
-        "_blockage",
+        "_ack_watch",
+        "_blocked_write",
         "_deadline",
-        "_delivery",
         "_exchange",
         "_flow",
         "_is_counted",
@@ -96,7 +99,7 @@ class Connection(asyncio.Protocol):
         "_is_ready",
         "_parser",
         "_pending",
-        "_reception",
+        "_receiver",
         "_since",
         "_transport",
         "_wait",
@@ -113,20 +116,20 @@ class Connection(asyncio.Protocol):
 
     # For the life of the connection, from its first request on.
     environ: dict[str, Any] | None
-    """What the application keeps for all requests of this connection."""
+    """The part of `environ` that the application reuses for all requests of this connection."""
     site: SharedState
     is_lost: bool
     """Whether the transport is gone."""
     is_cut: bool
-    """Whether the gateway has closed it in the middle of an answer."""
+    """Whether the gateway has closed the connection in the middle of a response."""
     saw_eof: bool
-    """Whether the client has ended its side: it has left, or it still reads."""
+    """Whether the client has ended its side.  It may have left, or may still read."""
     peer: tuple[str, int] | None
-    """The client's address and port; `None` on a unix socket, and before the first request."""
+    """The client's address and port; `None` on a Unix socket, and before the first request."""
     local: tuple[str, int] | None
-    """The address and port that it came to; `None` on a unix socket."""
+    """The address and port that the client connected to; `None` on a Unix socket."""
     is_announced: bool
-    """Whether `announce` has said who these are."""
+    """Whether a proxy has named `peer` and `local` (`announce`)."""
 
     def __init__(self, site: SharedState) -> None:
         self.site = site
@@ -136,26 +139,39 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = HeadParser(site.names, site.limits)
         self._exchange: Exchange | None = None
-        self._reception: BodyReceiver | None = None
+        self._receiver: BodyReceiver | None = None
         self._pending = b""
         self._wait = _NOTHING
         self._deadline = self._since = 0.0
-        self._blockage: Blockage | None = None
-        self._delivery: AckWatch | None = None
+        self._blocked_write: BlockedWrite | None = None
+        self._ack_watch: AckWatch | None = None
         self._is_counted = False
-        """Whether the site's backlog knows of something here."""
+        """Whether `site.pending_input` counts bytes of this connection."""
         self._is_direct = False
-        """Whether an `Inflow` is the transport's protocol."""
+        """Whether a `DirectBodyReader` is the transport's protocol."""
         self._is_ready = False
-        """Whether a request has come: addresses and writer are set."""
+        """Whether the first request has come: `peer`, `local` and `writer` are set."""
 
     def __repr__(self) -> str:
         state = "lost" if self.is_lost else _WAITS[self._wait]
         return f"<Connection {self.peer} {state} {self._exchange!r} pending={len(self._pending)}>"
 
     def announce(self, peer: tuple[str, int] | None, local: tuple[str, int] | None) -> None:
-        """Take the two ends from a proxy in front, before `connection_made`; `None`: not known."""
+        """Set the two ends that a proxy in front names, before `connection_made`.
+
+        `None`: not known.
+        """
         self.peer, self.local, self.is_announced = peer, local, True
+
+    @property
+    def _open_exchange(self) -> Exchange | None:
+        """The exchange that is not done yet; `None` between two requests.
+
+        A thread that ends its exchange wakes the loop only if something waits for that.  So the
+        loop cannot keep this as a state, and asks each time.
+        """
+        exchange = self._exchange
+        return None if exchange is None or exchange.is_done else exchange
 
     # Called by the loop.
 
@@ -172,21 +188,21 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if self._wait == _OVER:
             return
-        if exchange is None or exchange.is_done:
+        if exchange is None or exchange.is_done:  # `_open_exchange`, without the cost of a call.
             self._pending += data
             self.resume()
-        elif self._reception is not None:
-            self._feed_body(exchange, self._reception, data)
+        elif self._receiver is not None:
+            self._feed_body(exchange, self._receiver, data)
         else:
             self._stash(exchange, data)
 
     def eof_received(self) -> bool:
-        """The client sends nothing more, but may read: what it has asked for is answered."""
+        """The client sends no more, but may still read: its requests get their responses."""
         self.saw_eof = True
-        exchange = self._exchange
-        if exchange is None or exchange.is_done:
+        exchange = self._open_exchange
+        if exchange is None:
             self.resume()
-        elif self._reception is not None:
+        elif self._receiver is not None:
             self._refuse(MalformedRequest("the request body ended early"))
         else:
             self._stash(exchange, b"")
@@ -194,18 +210,21 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         assert self._transport is not None
-        self._blockage = Blockage(self.site, self, self._transport)
+        site = self.site
+        self._blocked_write = BlockedWrite(
+            site.write_backlog, self, self._transport, site.loop, site.timeouts.write
+        )
 
     def resume_writing(self) -> None:
-        assert self._blockage is not None
-        self._blockage.end(None)
-        self._blockage = None
-        exchange = self._exchange
-        if exchange is None or exchange.is_done or exchange.is_dispatched:
+        assert self._blocked_write is not None
+        self._blocked_write.end(None)
+        self._blocked_write = None
+        exchange = self._open_exchange
+        if exchange is None or exchange.is_dispatched:
             self.resume()
         elif self._wait == _GATE:
             return
-        elif self._reception is None or self._reception.is_ready:
+        elif self._receiver is None or self._receiver.is_ready:
             self._dispatch(exchange)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -217,24 +236,27 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None or not self._disconnect(exchange):
             self._forget()
-        if self._blockage is not None:
-            self._blockage.end(ClientDisconnected("the client has left"))
-            self._blockage = None
+        if self._blocked_write is not None:
+            self._blocked_write.end(ClientDisconnected("the client has left"))
+            self._blocked_write = None
         self._transport = None
         self._pending = b""
 
     def _forget(self) -> None:
-        """Nobody writes any more.  Without the exchange, which refers back, nothing is a cycle."""
+        """Let go of exchange and writer once nobody writes any more.
+
+        The exchange refers back to the connection: without it, there is no reference cycle.
+        """
         self._exchange = None
         if self._is_ready:
             self.writer.close()
 
     def _disconnect(self, exchange: Exchange) -> bool:
-        """Tell who works on the exchange; whether a thread still writes."""
+        """Notify all who work on the exchange.  Returns whether a thread still writes."""
         was_done = exchange.is_done
         is_writing = exchange.disconnect()
-        if self._reception is not None:
-            self._end_reception(ClientDisconnected("the client has left"))
+        if self._receiver is not None:
+            self._stop_receiving(ClientDisconnected("the client has left"))
         if not was_done and not exchange.is_dispatched:
             exchange.release()
         if not was_done and exchange.on_disconnect is not None:
@@ -244,7 +266,7 @@ class Connection(asyncio.Protocol):
     # Reading.
 
     def resume(self) -> None:
-        """Go on with what has arrived, if the exchange before is done."""
+        """Process the input that waits, if the previous exchange is done."""
         exchange = self._exchange
         if self._transport is None:
             if exchange is not None and exchange.is_done:
@@ -259,7 +281,7 @@ class Connection(asyncio.Protocol):
             if not exchange.keep_alive:
                 self._finish(exchange)
                 return
-        if self._blockage is not None:
+        if self._blocked_write is not None:
             self._bound_pending()
             return
         if self._pending:
@@ -289,22 +311,22 @@ class Connection(asyncio.Protocol):
             self._count(self._parser.size)
 
     def _count(self, size: int) -> None:
-        """Have the site know how much is kept here of requests that cannot run yet."""
+        """Report how many bytes this connection keeps of requests that cannot run yet."""
         self._is_counted = True
-        self.site.backlog.hold(self, size)
+        self.site.pending_input.hold(self, size)
 
     def _discount(self) -> None:
         self._is_counted = False
-        self.site.backlog.release(self)
+        self.site.pending_input.release(self)
 
     def shed(self) -> None:
-        """Give up what is kept here of requests that cannot run yet: others need the memory.
+        """Drop the requests here that cannot run yet: other connections need the memory.
 
-        One that runs is answered; what was sent behind it is not read (RFC 9112 §9.6).
+        A request that runs gets its response; the input behind it is not read (RFC 9112 §9.6).
         """
         self._is_counted = False
-        exchange = self._exchange
-        if exchange is None or exchange.is_done or not exchange.is_dispatched:
+        exchange = self._open_exchange
+        if exchange is None or not exchange.is_dispatched:
             self._refuse(BudgetTimeout("there is no memory for the request"))
         else:
             exchange.keep_alive = False
@@ -312,15 +334,16 @@ class Connection(asyncio.Protocol):
             self._flow.pause(flow.PIPELINE)
 
     def _get_ready(self) -> bool:
-        """Have what a request needs of its connection; whether that could be had.
+        """Set up what a request needs of its connection.  Returns whether that worked.
 
-        Not before the first one: a quarter of a refusal's time would go for what it never uses.
+        Called at the first request only: a refusal needs none of it, and would spend a quarter of
+        its time on it.
         """
         assert self._transport is not None
         sock = self._transport.get_extra_info("socket")
         try:
             duplicate = duplicate_of(sock)
-        except OSError as error:  # This connection ends, others go on.
+        except OSError as error:  # This connection ends; others go on.
             self.site.troubles.without_descriptor.note(last=error.strerror or repr(error))
             self.abort()
             return False
@@ -335,7 +358,7 @@ class Connection(asyncio.Protocol):
         return True
 
     def _begin(self, head: RequestHead, rest: bytes) -> None:
-        """Begin with the request of which `rest` follows the head."""
+        """Begin a request; `rest` are the bytes behind its head."""
         site = self.site
         self._wait = _NOTHING
         if self._is_counted:
@@ -353,7 +376,7 @@ class Connection(asyncio.Protocol):
             site.application.handle(exchange)
 
     def _take_in(self, exchange: Exchange, head: RequestHead, rest: bytes) -> None:
-        """Take from `rest` what there is of the body, and go on when that is enough."""
+        """Take the body's bytes from `rest`, and dispatch the request if it is complete."""
         site = self.site
         length = head.content_length
         if length:
@@ -378,14 +401,14 @@ class Connection(asyncio.Protocol):
         *,
         may_defer: bool = True,
     ) -> bool:
-        """Whether the request goes on; else it has been answered, or waits for the gate.
+        """Whether the request goes on.  If not, it has its response, or waits for the gate.
 
-        While it waits, what arrives is stashed like all behind a request that is not answered.
+        Input that arrives while it waits is stashed, as behind any request that is not done.
         """
         try:
             verdict = gate.check(exchange, may_defer=may_defer)
         except Refusal as refusal:
-            if head.content_length:  # The body stays unread, and with it whatever is behind it.
+            if head.content_length:  # The body stays unread, and so does everything behind it.
                 exchange.keep_alive = False
                 self._refuse(refusal)
             else:
@@ -396,7 +419,7 @@ class Connection(asyncio.Protocol):
             return True
         self._stash(exchange, rest)
         if exchange.is_done:
-            return False  # There was no memory for it.
+            return False  # There was no memory for `rest`.
         if isinstance(verdict, tuple):
             if head.content_length:
                 exchange.keep_alive = False
@@ -416,55 +439,55 @@ class Connection(asyncio.Protocol):
             self._take_in(exchange, head, rest)
 
     def _receive(self, exchange: Exchange, head: RequestHead, rest: bytes) -> None:
-        """Begin with a body of which `rest` is there."""
-        reception = self._reception = BodyReceiver(exchange, head, self._flow)
-        if len(self._parser.last_raw) > _LITTLE:
+        """Begin to receive a body; `rest` are the bytes of it that are there."""
+        receiver = self._receiver = BodyReceiver(exchange, head, self._flow)
+        if len(self._parser.last_raw) > _UNCOUNTED_HEAD:
             self._count(self._parser.size)
             if exchange.is_done:
-                return  # There was no memory for it.
+                return  # There was no memory for the head.
         if rest or self.saw_eof:
-            self._feed_body(exchange, reception, rest)
+            self._feed_body(exchange, receiver, rest)
         elif head.expects_continue:
             self.write(CONTINUE)
 
-    def _feed_body(self, exchange: Exchange, reception: BodyReceiver, data: bytes) -> None:
+    def _feed_body(self, exchange: Exchange, receiver: BodyReceiver, data: bytes) -> None:
         try:
-            rest = reception.feed(data)
+            rest = receiver.feed(data)
         except Refusal as refusal:
             self._refuse(refusal)
             return
-        self._take_up(exchange, reception, rest)
+        self._after_body_bytes(exchange, receiver, rest)
 
     def body_room(self) -> memoryview:
-        """Where the next bytes of the body belong; asked by the `Inflow`."""
-        assert self._reception is not None
-        return self._reception.room()
+        """Where the next bytes of the body belong; for the `DirectBodyReader`."""
+        assert self._receiver is not None
+        return self._receiver.room()
 
     def body_received(self, size: int) -> None:
-        """So many bytes are there now."""
-        exchange, reception = self._exchange, self._reception
+        """`size` bytes of the body have been written to `body_room`."""
+        exchange, receiver = self._exchange, self._receiver
         assert exchange is not None
-        assert reception is not None
-        reception.filled(size)
-        self._take_up(exchange, reception, b"")
+        assert receiver is not None
+        receiver.filled(size)
+        self._after_body_bytes(exchange, receiver, b"")
 
-    def _take_up(self, exchange: Exchange, reception: BodyReceiver, rest: bytes) -> None:
-        """See whether the body has come so far that something follows from it."""
-        if reception.is_complete:
-            self._reception = None
+    def _after_body_bytes(self, exchange: Exchange, receiver: BodyReceiver, rest: bytes) -> None:
+        """Act on the body's progress; `rest` are the bytes behind its end."""
+        if receiver.is_complete:
+            self._receiver = None
         elif self.saw_eof:
             self._refuse(MalformedRequest("the request body ended early"))
             return
-        if reception.is_direct != self._is_direct:
-            self._is_direct = reception.is_direct
-            self._flow.hand_to(Inflow(self) if reception.is_direct else self)
+        if receiver.is_direct != self._is_direct:
+            self._is_direct = receiver.is_direct
+            self._flow.hand_to(DirectBodyReader(self) if receiver.is_direct else self)
         if rest:
             self._stash(exchange, rest)
-        if reception.is_ready and not (exchange.is_dispatched or exchange.is_done):
+        if receiver.is_ready and not (exchange.is_dispatched or exchange.is_done):
             self._dispatch(exchange)
 
     def _stash(self, exchange: Exchange, data: bytes) -> None:
-        """Keep what came behind a request that is not answered yet."""
+        """Keep the bytes that came behind a request that is not done yet."""
         self._pending += data
         if exchange.wait_for_end():
             self.resume()
@@ -478,8 +501,8 @@ class Connection(asyncio.Protocol):
             self._count(len(self._pending))
 
     def _dispatch(self, exchange: Exchange) -> None:
-        if self._blockage is not None:
-            return  # `100 Continue` is still on its way; `resume_writing` comes back here.
+        if self._blocked_write is not None:
+            return  # `100 Continue` is not sent yet; `resume_writing` comes back here.
         if self._is_counted and not self._pending:
             self._discount()
         exchange.is_dispatched = True
@@ -488,13 +511,13 @@ class Connection(asyncio.Protocol):
     # Ending.
 
     def _refuse(self, refusal: Refusal, fed: bytes = b"") -> None:
-        """Answer with `refusal` whatever is under way, and close; `fed` is what was not parsed."""
+        """Respond with `refusal` and close; `fed` are bytes that the parser has refused."""
         exchange = self._exchange
         has_body = True
         if exchange is None:
             site = self.site
             head = self._parser.refused
-            # RFC 9110 §9.3.2: whatever is wrong with a HEAD, its answer has no content.
+            # RFC 9110 §9.3.2: whatever is wrong with a HEAD request, its response has no content.
             has_body = head is not None or not self._parser.is_head_request(fed)
             if isinstance(refusal, MalformedRequest) and refusal.spoken:
                 site.troubles.note_foreign(refusal.spoken, site.loop.time())
@@ -503,31 +526,31 @@ class Connection(asyncio.Protocol):
                 self.peer = peer_of(self._transport.get_extra_info("socket"))
             exchange = site.exchange_type(self, head, site.next_request_id(), site.loop.time())
             self._exchange = exchange
-        self._end_reception(refusal)
+        self._stop_receiving(refusal)
         self._wait = _OVER
         if exchange.refuse(refusal, has_body=has_body):
             is_late = isinstance(refusal, RequestTimeout)
-            self._linger(_LATE_LINGER if is_late else self.site.timeouts.linger)
+            self._linger(_LATE_LINGER_SECONDS if is_late else self.site.timeouts.linger)
         else:
             self.cut()
         if not exchange.is_dispatched:
             exchange.release()
 
     def _finish(self, exchange: Exchange) -> None:
-        """Close behind the last answer, so that the client can read it.
+        """Close behind the last response, so that the client can read it.
 
-        One that wanted to go on may be saying more at this moment.
+        A client that wanted to keep the connection may be sending more at this moment.
         """
         may_go_on = exchange.head is not None and exchange.head.keep_alive
-        if may_go_on or self._reception is not None or self._pending:
+        if may_go_on or self._receiver is not None or self._pending:
             self._linger(self.site.timeouts.linger)
         else:
             self._close()
 
     def _linger(self, seconds: float) -> None:
-        """Close, but not before the client had `seconds` to read what it has been told."""
+        """Close once the client has had `seconds` to read the response."""
         transport = self._transport
-        self._end_reception(ClientDisconnected("the connection is closed"))
+        self._stop_receiving(ClientDisconnected("the connection is closed"))
         if self._flow.reasons:
             self._flow.resume(self._flow.reasons)
         if transport is None or transport.is_closing():
@@ -535,13 +558,13 @@ class Connection(asyncio.Protocol):
         if self.saw_eof:
             transport.close()
         else:
-            self.connection_lost(None)  # First, or what is not sent yet would count twice.
+            self.connection_lost(None)  # First, or unsent bytes would count twice.
             Lingering(self.site, transport, seconds)
 
-    def _end_reception(self, fault: Exception) -> None:
-        reception, self._reception = self._reception, None
-        if reception is not None:
-            reception.fail(fault)
+    def _stop_receiving(self, fault: Exception) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.fail(fault)
             if self._is_direct:
                 self._is_direct = False
                 self._flow.hand_to(self)
@@ -551,57 +574,56 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Close at once and drop what has not been sent."""
+        """Close at once and drop unsent bytes."""
         if self._transport is not None:
             self._transport.abort()
 
     def cut(self) -> None:
-        """Close at once, also under the hands of a thread that is writing."""
+        """Close at once, even while a thread is writing."""
         self.is_cut = True
         if self._is_ready and not self.is_lost:
             self.writer.shut_down()
         self.abort()
 
     def drain(self) -> bool:
-        """Close if nothing is under way; what is, closes behind its answer.
+        """Close if no request is under way; otherwise, close behind its response.
 
-        A new connection is given time: its first request may be on its way.
+        Returns whether the connection is new: its first request may be on its way.
         """
-        exchange = self._exchange
-        is_new = exchange is None and not self._is_ready
-        if is_new and self.site.loop.time() < self._accepted_at + FIRST_REQUEST:
+        is_new = self._exchange is None and not self._is_ready
+        if is_new and self.site.loop.time() < self._accepted_at + FIRST_REQUEST_SECONDS:
             return True
-        if exchange is None or exchange.is_done:
+        if self._open_exchange is None:
             self.resume()
             self._close_idle()
         return False
 
     def _close_idle(self) -> None:
-        """Close if nothing has been under way for a while."""
-        has_more = self._pending or self._parser.is_open or self._blockage is not None
+        """Close if no request has been under way for a while."""
+        has_more = self._pending or self._parser.is_open or self._blocked_write is not None
         if self._exchange is not None or has_more or self._wait == _OVER:
             return
         now = self.site.loop.time()
         if self._is_ready and self._wait != _REQUEST:
             self._check_request(now)
-        elif not self._is_ready or now > self._since + NEXT_REQUEST:
+        elif not self._is_ready or now > self._since + NEXT_REQUEST_SECONDS:
             self.make_room()
 
     def confirm_delivery(self, exchange: Exchange) -> None:
-        """Have the record of `exchange` made once it is known whether its answer was taken."""
+        """Make the record of `exchange` once it is known whether the client took the response."""
         transport = self._transport
         if transport is None:
             exchange.confirm(is_taken=False)
             return
-        delivery = self._delivery
-        if delivery is None or delivery.is_over:
+        watch = self._ack_watch
+        if watch is None or watch.is_over:
             sock = self.writer.duplicate if self._is_ready else transport.get_extra_info("socket")
-            delivery = self._delivery = begin_delivery(self.site, sock)
-        if delivery is None:
+            watch = self._ack_watch = watch_acknowledgements(self.site, sock)
+        if watch is None:
             exchange.confirm(is_taken=True)
         else:
             is_last = not (exchange.keep_alive or transport.get_write_buffer_size())
-            delivery.add(exchange, is_last=is_last)
+            watch.add(exchange, is_last=is_last)
 
     # Deadlines.
 
@@ -612,41 +634,41 @@ class Connection(asyncio.Protocol):
 
     @property
     def descriptor(self) -> int:
-        """Of its socket; -1: it is closed."""
+        """File descriptor of the socket, -1 once closed."""
         return descriptor_of(self._transport)
 
     @property
     def waits_since(self) -> float:
-        """Since when, by the loop's time, it waits for a request; 0 when it has one."""
+        """The loop's time since which the connection waits for a request; 0 while it has one."""
         return self._since if self._wait in (_REQUEST, _HEAD) else 0.0
 
     @property
     def pace(self) -> float | None:
-        """Bytes per second that it has brought lately of a body that the handler waits for."""
-        reception, exchange = self._reception, self._exchange
-        if reception is None or exchange is None or exchange.is_dispatched:
+        """Recent bytes per second of a body that its handler waits for; `None`: there is none."""
+        receiver, exchange = self._receiver, self._exchange
+        if receiver is None or exchange is None or exchange.is_dispatched:
             return None
-        return reception.pace
+        return receiver.pace
 
     def make_room(self) -> bool:
-        """Close, unless a request has come in this moment; whether it does."""
-        if self._reception is not None:
+        """Close, unless a request has just arrived.  Returns whether it closes."""
+        if self._receiver is not None:
             return self._give_up_body()
         if self._is_ready:
-            with suppress(OSError):  # Nothing has come, or it is over.
+            with suppress(OSError):  # Nothing has come, or the connection is over.
                 if self.writer.duplicate.recv(1, socket.MSG_PEEK):
                     return False
         self._close()
         return True
 
     def _give_up_body(self) -> bool:
-        """Say why, and close: what has not been read would make a reset of that."""
-        with suppress(OSError):
+        """Refuse the body under way and close."""
+        with suppress(OSError):  # A close with unread bytes would reset the connection.
             self.writer.duplicate.recv(_MAX_PENDING)
         exchange = self._exchange
         assert exchange is not None
         refusal = RequestTimeout("the request body came too slowly while others had no connection")
-        self._end_reception(refusal)
+        self._stop_receiving(refusal)
         self._wait = _OVER
         exchange.refuse(refusal)
         exchange.release()
@@ -654,17 +676,17 @@ class Connection(asyncio.Protocol):
         return True
 
     def check_deadline(self, now: float) -> None:
-        """Called by the sweep, every now and then; `now` is the loop's time."""
+        """Called by each sweep; `now` is the loop's time."""
         wait = self._wait
-        if self._blockage is not None:
-            self._blockage.check_deadline(now)
+        if self._blocked_write is not None:
+            self._blocked_write.check_deadline(now)
         elif wait == _NOTHING:
             self._check_request(now)
         elif now > self._deadline:
             if wait == _HEAD:
                 self._refuse(RequestTimeout("the request head did not arrive in time"))
             elif wait == _REQUEST:
-                # A process that was frozen may find its deadline and a request at once.
+                # A process that was frozen may find an expired deadline and a request at once.
                 self.make_room()
 
     def _check_request(self, now: float) -> None:
@@ -672,12 +694,12 @@ class Connection(asyncio.Protocol):
         if exchange is None or exchange.is_done:
             timeouts = self.site.timeouts
             self._start_wait(_REQUEST, timeouts.keep_alive or timeouts.head)
-            # While it is idle, a connection keeps as little as it can.
+            # An idle connection keeps as little memory as it can.
             self._parser.forget()
             if exchange is not None and exchange.keep_alive:
                 self._exchange = None
-        elif self._reception is not None:
-            refusal = self._reception.overdue(now)
+        elif self._receiver is not None:
+            refusal = self._receiver.overdue(now)
             if refusal is not None:
                 self._refuse(refusal)
 
@@ -689,50 +711,50 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def write_last(self, exchange: Exchange, data: bytes | memoryview) -> None:
-        """Write the last bytes of an exchange: the loop's own, or what a thread could not send."""
+        """Write the last bytes of a response: the loop's own, or those that a thread left over."""
         if data and self._transport is not None:
             self._transport.write(data)
-            if self._blockage is not None and isinstance(data, memoryview):
-                self._blockage.hold(memoryview(data.obj).nbytes)
+            if self._blocked_write is not None and isinstance(data, memoryview):
+                self._blocked_write.hold(memoryview(data.obj).nbytes)
         exchange.note_end()
         exchange.is_done = True
-        # Not at once: refusals of many pipelined requests must not become a deep recursion.
+        # `call_soon`: refusals of many pipelined requests must not become a deep recursion.
         self.site.loop.call_soon(self.resume)
 
     async def drained(self) -> None:
         """Wait until the client has taken what was written.
 
         Raises:
-            ClientDisconnected: it will not.
+            ClientDisconnected: it never will.
         """
         if self.is_lost:
             raise ClientDisconnected("the client has left")
-        if self._blockage is not None:
-            await self._blockage.over()
+        if self._blocked_write is not None:
+            await self._blocked_write.over()
 
     # From any thread.
 
     def may_persist(self) -> bool:
-        """Whether the connection may be kept behind the answer that is now begun."""
+        """Whether the connection may persist behind the response that begins now."""
         site = self.site
-        if self._reception is not None:
+        if self._receiver is not None:
             return False
         if (site.is_draining or self.saw_eof) and not self._pending:
             return False
         return site.timeouts.keep_alive > 0
 
     def release_body(self, size: int) -> None:
-        """Give bytes of the body budget back."""
+        """Return bytes to the body budget."""
         budget = self.site.budget
         budget.give_back(size)
         if budget.has_waiting:
             self.call_soon(budget.settle)
 
     def hand_over(self, exchange: Exchange, rest: bytes | memoryview) -> None:
-        """Leave to the loop what a thread could not send of the last bytes of an exchange.
+        """Let the loop send `rest`, the last bytes of a response that a thread could not send.
 
-        Of a large rest it waits until the loop has it: else threads could make answers that nobody
-        reads faster than the loop counts them.
+        The thread waits until the loop has a large rest.  Otherwise threads could produce responses
+        that nobody reads faster than the loop counts them.
         """
         if len(rest) < _LARGE_REST:
             self.call_soon(self.write_last, exchange, rest)
@@ -745,9 +767,9 @@ class Connection(asyncio.Protocol):
             is_taken.release()
 
         self.call_soon(take)
-        is_taken.acquire(timeout=_LONGEST_TURN)
+        is_taken.acquire(timeout=_HAND_OVER_SECONDS)
 
     def call_soon(self, callback: Callable[..., None], *arguments: object) -> None:
-        """Have the loop call `callback`, unless the worker has ended."""
-        with suppress(RuntimeError):  # The loop is closed: nobody is left to be told.
+        """Let the loop call `callback`, unless the worker has ended."""
+        with suppress(RuntimeError):  # The loop is closed.
             self.site.loop.call_soon_threadsafe(callback, *arguments)

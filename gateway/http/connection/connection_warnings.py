@@ -1,4 +1,4 @@
-"""What an operator must know of connections and bodies: the kinds, and what is to be done."""
+"""Warnings about connections and bodies, each with its remedy."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,73 +7,73 @@ from gateway.error_log.loggers import logger
 from gateway.error_log.rate_limited import RateLimitedWarning
 
 _FOREIGN_INTERVAL: Final = 60.0
-"""Seconds between two lines on one other protocol: monitors and scanners come again and again."""
+"""Seconds between two lines about one foreign protocol: monitors and scanners keep coming."""
 
 _ADVICE: Final = {
-    "TLS": "have a proxy in front end TLS, or let the clients use http://",
-    "the PROXY protocol": "if a proxy in front is to tell who connects, give --proxy-protocol",
+    "TLS": "let a proxy in front end TLS, or let the clients use http://",
+    "the PROXY protocol": "if a proxy in front sends it, give --proxy-protocol",
 }
 
 
 class ConnectionWarnings:
-    """Those of one site; the sweep has them told."""
+    """The warnings of one worker's connections; the sweep logs them."""
 
     def __init__(self) -> None:
         log = logger("gateway.connection")
         self.turned_away = RateLimitedWarning(
             log,
             "connections were turned away",
-            "each that there may be has a request under way",
+            "every other one had a request under way",
             "raise --max-connections, or the limit of open files",
         )
         self.made_room = RateLimitedWarning(
             log,
             "connections were closed",
-            "they had nothing under way, or brought it too slowly, and newcomers had no room",
+            "they were idle or uploaded too slowly, and new connections had no room",
             "raise --max-connections, or the limit of open files",
         )
         self.unread = RateLimitedWarning(
             log,
             "clients were cut off",
-            "answers that wait for clients had no more room",
+            "there was no memory left for responses that wait for clients",
             "raise --answer-memory, or lower --write-timeout",
         )
         self.starved = RateLimitedWarning(
             log,
-            "requests were answered 503",
+            "requests got 503",
             "there was no memory for their bodies within --body-timeout",
             "raise --body-memory, or lower --max-body",
         )
         self.slow_uploads = RateLimitedWarning(
             log,
             "uploads were cut off",
-            "they came too slowly while others waited for what they held",
-            "raise --body-memory or --threads, if these are no attack",
+            "they were slow while others waited for their memory or threads",
+            "raise --body-memory or --threads, unless this is an attack",
         )
         self.shed = RateLimitedWarning(
             log,
-            "connections were given up",
-            "requests that had not come whole took too much memory",
-            "if these are no attack, give more --workers",
+            "connections dropped requests",
+            "incomplete requests took too much memory",
+            "raise --workers, unless this is an attack",
         )
         self.without_descriptor = RateLimitedWarning(
             log,
             "connections were closed",
-            "the system had no descriptor for their answers",
+            "the system had no descriptor for their responses",
             "raise the limit of open files, or lower --max-connections",
         )
         self.without_preface = RateLimitedWarning(
             logger("gateway.proxy_protocol"),
             "connections were closed",
-            "they were not a trusted proxy's with a PROXY header",
-            "list the proxies in --trusted-proxies and have them send the header, or take "
-            "--proxy-protocol away",
+            "they did not come from a trusted proxy with a PROXY header",
+            "list the proxies in --trusted-proxies and let them send the header, or remove "
+            "--proxy-protocol",
         )
         self._foreign: dict[str, RateLimitedWarning] = {}
-        """Clients of other protocols, by protocol, of which `http.request_line` knows few."""
+        """Clients of foreign protocols, by protocol; `message.request_line` knows only a few."""
 
     def note_foreign(self, protocol: str, now: float) -> None:
-        """A client speaks `protocol`, and not HTTP.  The first one is told at once."""
+        """A client speaks `protocol`, not HTTP.  The first one is logged at once."""
         trouble = self._foreign.get(protocol)
         if trouble is None:
             trouble = self._foreign[protocol] = RateLimitedWarning(
@@ -101,11 +101,11 @@ class ConnectionWarnings:
         )
 
     def check(self, now: float) -> None:
-        """Called by the sweep; `now` is the loop's time."""
+        """Called by each sweep; `now` is the loop's time."""
         for trouble in self._all:
             trouble.check(now)
 
     def close(self, now: float) -> None:
-        """Tell what has not been told yet: the sweep ends."""
+        """Log what is not logged yet: the sweep ends."""
         for trouble in self._all:
             trouble.close(now)

@@ -1,4 +1,4 @@
-"""The sweep: one timer that looks at all deadlines, instead of one timer for each."""
+"""The sweep: one timer that checks all deadlines, instead of one timer per deadline."""
 
 import asyncio
 import sys
@@ -10,22 +10,22 @@ from gateway.error_log.loggers import logger
 from gateway.http.connection.shared_state import SharedState, Timeouts
 from gateway.threads.timers import call_later
 
-_LONGEST: Final = 0.25
-_SHORTEST: Final = 0.02
+_MAX_INTERVAL_SECONDS: Final = 0.25
+_MIN_INTERVAL_SECONDS: Final = 0.02
 
-_LEAST_DEPTH: Final = 100
-"""A limit of recursion under which requests cannot be served.  Handlers set it for all threads."""
-_DEPTH: Final = 1000
-"""The interpreter's own."""
+_MIN_RECURSION_LIMIT: Final = 100
+"""Below this limit requests cannot be served.  A handler that sets it sets it for all threads."""
+_DEFAULT_RECURSION_LIMIT: Final = 1000
+"""The interpreter's default."""
 
 log = logger("gateway.server")
 
 
 def sweep_interval(timeouts: Timeouts, *others: float) -> float:
-    """Seconds between two sweeps: a deadline is noticed a quarter of itself too late at most."""
+    """Seconds between two sweeps: a timeout is noticed late by a quarter of itself at most."""
     times = [timeouts.head, timeouts.body, timeouts.write, timeouts.keep_alive, *others]
-    shortest = min([seconds for seconds in times if seconds > 0], default=_LONGEST)
-    return max(_SHORTEST, min(_LONGEST, shortest / 4))
+    shortest = min([seconds for seconds in times if seconds > 0], default=_MAX_INTERVAL_SECONDS)
+    return max(_MIN_INTERVAL_SECONDS, min(_MAX_INTERVAL_SECONDS, shortest / 4))
 
 
 class DeadlineSweep:
@@ -41,45 +41,45 @@ class DeadlineSweep:
         self._handle: asyncio.Handle | None = None
 
     def add(self, check: Callable[[float], None]) -> None:
-        """Have one more check made."""
+        """Make one more check in each sweep."""
         self._checks.append(check)
 
     def start(self) -> None:
-        """Sweep from now on."""
+        """Start sweeping."""
         self._handle = call_later(self._site.loop, self._interval, self._sweep)
 
     def stop(self) -> None:
-        """Sweep no more, and tell what only the next sweep would have told."""
+        """Stop sweeping, and log what the next sweep would have logged."""
         if self._handle is not None:
             self._handle.cancel()
         self._site.troubles.close(self._site.loop.time())
 
     def _sweep(self) -> None:
-        # Nothing is called here that could be spared: a handler may have left no more depth.
+        # As few calls as possible: a handler may have set a very low recursion limit.
         site = self._site
-        # First: a check that fails must not be the end of all deadlines.
+        # First: a check that fails must not end all later sweeps.
         try:
             self._handle = site.loop.call_later(self._interval, self._sweep)
         except MemoryError:
             self.start()
-        if sys.getrecursionlimit() < _LEAST_DEPTH:
-            sys.setrecursionlimit(_DEPTH)
-            self._tell_depth()
+        if sys.getrecursionlimit() < _MIN_RECURSION_LIMIT:
+            sys.setrecursionlimit(_DEFAULT_RECURSION_LIMIT)
+            self._log_recursion_limit()
         now = site.loop.time()
         checks = [connection.check_deadline for connection in site.connections]
         for check in (*checks, self._settle, *self._checks):
-            # What one raises must not keep the others from being made.
+            # A check that raises must not prevent the others.
             try:
                 check(now)
             except Exception as error:  # Memory may run out anywhere.
                 self._report(error)
 
-    def _tell_depth(self) -> None:
+    def _log_recursion_limit(self) -> None:
         with suppress(Exception):
             log.error(
-                "a handler has set the limit of recursion below %d: it is %d again",
-                _LEAST_DEPTH,
-                _DEPTH,
+                "a handler has set the recursion limit below %d; the gateway has reset it to %d",
+                _MIN_RECURSION_LIMIT,
+                _DEFAULT_RECURSION_LIMIT,
             )
 
     def _settle(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""What an asynchronous invocation answers to: nobody.  Its client has its 202 already."""
+"""The exchange of an asynchronous invocation, whose client has 202 already."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 log = logger("gateway.function")
 
 ACCEPTED: Final = ResponseHead.of(status_of(202), ())
-"""Of what the client gets in place of the answer."""
+"""Head of the response that the client gets at once."""
 
 
 class Request(Protocol):
-    """What is left of the exchange that brought the request."""
+    """The part of the original exchange that outlives its response."""
 
     request_id: str
 
@@ -28,23 +28,23 @@ class Request(Protocol):
 
 
 class DetachedExchange:
-    """Stands in for the exchange whose request is run; the answer is dropped.
+    """Stands in for an `Exchange` while its request runs, and drops the response.
 
-    Has the methods of `http.exchange` for a pool thread and those for the loop.  Kept in memory
-    only: what is queued or running when the process ends is lost.
+    It has the methods of `Exchange` for a pool thread and those for the loop.  It is kept in memory
+    only: an invocation that is queued or running when the process ends is lost.
     """
 
     def __init__(self, request: Request) -> None:
         self._request = request
         self.request_id = request.request_id
         self.extra_fields = self.error = ""
-        self.is_done = self.is_authenticated = False  # Nobody reads its log.
+        self.is_done = self.is_authenticated = False  # No client gets the tail of its log.
         self.on_over: Callable[[], None] | None = None
-        """Called when it has run or is given up, perhaps twice; in any thread."""
+        """Called when the invocation is over or given up, perhaps twice; in any thread."""
 
     @property
     def head(self) -> RequestHead | None:
-        """The request."""
+        """The request's head."""
         return self._request.head
 
     def _note(self, status: Status) -> None:
@@ -52,22 +52,22 @@ class DetachedExchange:
             log.error("%s: asynchronous invocation failed: %s", self.request_id, status.line)
 
     def release(self) -> None:
-        """The request's body is no longer needed."""
+        """Let go of the request's body."""
         self._request.release()
-        self._tell_over()
+        self._notify_over()
         self.on_over = None  # It may refer back.
 
-    def _tell_over(self) -> None:
+    def _notify_over(self) -> None:
         if self.on_over is not None:
             self.on_over()
 
     def begin_invocation(self, service: "Service") -> None:
-        """Its answer, which would tell of it, is dropped."""
+        """Ignored: only the response, which is dropped, would describe the invocation."""
 
     # From a pool thread.
 
     def has_left(self) -> bool:
-        """It is run for its own sake."""
+        """Never: the invocation does not depend on its client."""
         return False
 
     def respond(self, response: ResponseHead, body: bytes, length: int) -> None:  # noqa: ARG002
@@ -121,4 +121,4 @@ class DetachedExchange:
     def expire(self, response: ResponseHead, body: bytes) -> None:
         """The handler is past its time."""
         self.respond_soon(response, body)
-        self._tell_over()
+        self._notify_over()

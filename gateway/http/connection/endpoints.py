@@ -12,8 +12,8 @@ def duplicate_of(sock: socket.socket) -> socket.socket:
     """Another descriptor of the same socket.
 
     Raises:
-        OSError: none is left; or a handler has closed a standard stream, and what is printed would
-            go to the client.
+        OSError: no descriptor is left; or a handler has closed a standard stream, so that printed
+            text would go to the client.
     """
     duplicate = sock.dup()
     if is_standard(sock.fileno()) or is_standard(duplicate.fileno()):
@@ -24,15 +24,15 @@ def duplicate_of(sock: socket.socket) -> socket.socket:
 
 
 def descriptor_of(transport: asyncio.BaseTransport | None) -> int:
-    """Of its socket; -1 without one."""
+    """File descriptor of the transport's socket, -1 without one."""
     return -1 if transport is None else cast("int", transport.get_extra_info("socket").fileno())
 
 
 def stands_for_standard(transport: asyncio.BaseTransport) -> bool:
-    """Whether its socket has the number of a standard stream that a handler has closed.
+    """Whether the socket has the number of a standard stream that a handler has closed.
 
-    What is printed would go to the client.  So the number is taken from the transport, which is
-    then good for nothing but `abort`.
+    Printed text would go to the client.  So this takes the number from the transport; the only
+    thing to do with the transport then is to abort it.
     """
     descriptor = descriptor_of(transport)
     if not is_standard(descriptor):
@@ -42,7 +42,10 @@ def stands_for_standard(transport: asyncio.BaseTransport) -> bool:
 
 
 def peer_of(sock: socket.socket) -> tuple[str, int] | None:
-    """The client's address and port, empty where it has reset the connection; `None`: a path."""
+    """The client's address and port; `None` on a Unix socket.
+
+    Empty address and port 0 if the client has reset the connection.
+    """
     if sock.family == socket.AF_UNIX:
         return None
     try:

@@ -1,17 +1,17 @@
 """One request and its response on a connection.
 
-Theory of operation: exactly one party answers an exchange: the pool thread that runs the handler,
-or the loop (a refusal, a timeout, a lost client, an ASGI application).  Two tokens settle between
-the threads what would otherwise need a lock; each is a list of one item, and to `pop` it is to
-have it.  (`list.pop` is atomic in CPython, with the interpreter lock and in the free-threaded
-build, and costs a tenth of a lock.)
+Theory of operation: exactly one party responds to an exchange: the pool thread that runs the
+handler, or the loop (a refusal, a timeout, a lost client, an ASGI application).  Two tokens replace
+a lock between them.  Each token is a list with one item; the party that pops the item has the
+token.  (`list.pop` is atomic in CPython, with the interpreter lock and in the free-threaded build,
+and costs a tenth of a lock.)
 
-1. `_claim`: who has it, answers.  The loop takes it when the client is lost or the time is up, so
-   a thread that comes later finds it gone, gets `ClientDisconnected` and touches nothing.
-2. `_turn`: who takes it came first, and leaves the rest to the other.  The thread sets `is_done`,
-   then reaches for it; the loop reaches for it when it has something that waits for the end.
-   If the loop was first, the thread wakes it; if the thread was, the loop finds `is_done` set.
-   So no wake-up is lost, and none is made that nobody needs.
+1. `_claim`: its holder responds.  The loop takes it when the client is lost or the time is up.  A
+   thread that comes later finds it gone, gets `ClientDisconnected` and touches nothing.
+2. `_turn`: the second party to reach for it does the rest.  The thread sets `is_done` and then
+   reaches for the token; the loop reaches for it when something waits for the end.  If the loop
+   was first, the thread wakes it; if the thread was first, the loop finds `is_done` set.  So no
+   wake-up is lost, and none is made that nobody needs.
 """
 
 from collections.abc import Callable
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
 
 class Exchange:
-    """A request that has been understood, and the means to answer it.
+    """A request, and the means to respond to it.
 
-    `head` is `None` only in the record of a request that was not understood, and may be incomplete
-    in that of one that was refused.
+    `head` is `None` only for a request that the parser could not read, and may be incomplete for
+    a refused one.
     """
 
     __slots__ = (
@@ -75,15 +75,15 @@ class Exchange:
     body: BodyBuffer | BodyStream | None
     """The body; `None` without one."""
     error: str
-    """The code of the refusal that it was answered with, for its record; else empty."""
+    """The code of the refusal that was sent, for the record; otherwise empty."""
     extra_fields: str
-    """Ready-made field lines of the response besides the constant ones, each behind a line end."""
+    """More field lines of the response, each with a line end in front."""
     is_authenticated: bool
-    """Whether a gate has found out who calls."""
+    """Whether a gate has authenticated the caller."""
     is_done: bool
     """Whether the response is complete, or never will be."""
     on_disconnect: Callable[[], None] | None
-    """Called on the loop when the client leaves before it is answered."""
+    """Called on the loop when the client leaves before its response is complete."""
 
     def __init__(
         self, connection: "Connection", head: RequestHead | None, request_id: str, now: float
@@ -106,38 +106,38 @@ class Exchange:
         return f"<Exchange {self.request_id} {self.head!r} {state} {self.status}>"
 
     def begin_invocation(self, service: "Service") -> None:
-        """The application is called now, as a function of `service`; in any thread."""
+        """The application is about to be called, as a function of `service`; in any thread."""
 
     @staticmethod
     def seal(head: bytes) -> bytes:
-        """What is sent in place of a response head."""
+        """The response head as it is sent: here, unchanged."""
         return head
 
     # From a pool thread.
 
     def has_left(self) -> bool:
-        """Whether the client has ended its side, and is found not to read any more either.
+        """Whether the client has ended its side and does not read any more either.
 
-        It asks with the claim, and keeps it where that is so: the caller abandons the exchange.
+        If so, the caller holds the claim and must abandon the exchange.
         """
         connection = self.connection
         if not connection.saw_eof or self.head is None or self.head.is_http_1_0:
             return False
         if not self.claim():
-            return True  # It is answered already, or its client lost.
-        # RFC 9110 §15.2: a client of HTTP/1.1 understands it, expected or not.
+            return True  # The exchange has its response, or its client is lost.
+        # RFC 9110 §15.2: an HTTP/1.1 client can parse an interim response that it did not expect.
         self._is_in_thread = connection.writer.is_reset_by(CONTINUE)
         if not self._is_in_thread:
             self._claim.append(True)
         return self._is_in_thread
 
     def respond(self, response: ResponseHead, body: bytes, length: int) -> None:
-        """Answer completely, from a pool thread.
+        """Send the whole response, from a pool thread.
 
-        `length` is the body's in bytes, which differs from `len(body)` for HEAD only.
+        `length` is the body's length in bytes; it differs from `len(body)` for HEAD only.
 
         Raises:
-            ClientDisconnected: somebody else answered, or nobody is there to read.
+            ClientDisconnected: the loop has responded, or the client is gone.
         """
         self._claim_in_thread()
         head = self._encode_head(response, length)
@@ -147,9 +147,12 @@ class Exchange:
         self._send_last(head, body)
 
     def start(self, response: ResponseHead, length: int | None) -> None:
-        """Begin an answer in parts, from a pool thread; the head leaves with the first part.
+        """Begin a response in parts, from a pool thread; the head leaves with the first part.
 
-        `length` is the body's in bytes where it is known.  Raises as `respond` does.
+        `length` is the body's length in bytes, `None` if unknown.
+
+        Raises:
+            ClientDisconnected: the loop has responded, or the client is gone.
         """
         self._claim_in_thread()
         self._begin(response, length)
@@ -158,7 +161,7 @@ class Exchange:
         """Send the next part, from a pool thread; waits while the client takes nothing.
 
         Bytes beyond the announced length are dropped.  The part that completes the length ends
-        the exchange: what the handler does afterwards no longer holds the connection.
+        the exchange: the handler may go on without holding the connection.
 
         Raises:
             ClientDisconnected: the client is gone, or took nothing for the write timeout.
@@ -174,7 +177,10 @@ class Exchange:
             self.connection.writer.send(framed)
 
     def finish(self) -> bool:
-        """End an answer in parts, from a pool thread; whether it had its announced length."""
+        """End a response in parts, from a pool thread.
+
+        Returns whether the body had its announced length.
+        """
         if self._is_in_thread and not self.is_done:
             self._send_last(self._take_rest(), b"")
         return not self._missing
@@ -183,7 +189,7 @@ class Exchange:
         connection = self.connection
         rest = connection.writer.send_last(head, body)
         if rest:
-            self._is_in_thread = False  # The end is the loop's now, whatever the thread still does.
+            self._is_in_thread = False  # From here on, only the loop may end the exchange.
             connection.hand_over(self, rest)
         else:
             self._end_in_thread()
@@ -200,7 +206,7 @@ class Exchange:
         self.connection.call_soon(self.connection.resume)
 
     def abandon(self) -> None:
-        """Give up, from the pool thread that has claimed, or that nobody came before."""
+        """Give up, from a pool thread; has no effect if the loop has the claim."""
         if not self.is_done and (self._is_in_thread or self.claim()):
             self.keep_alive = False
             self._is_given_up = True
@@ -210,7 +216,10 @@ class Exchange:
             self.connection.call_soon(self._end_abandoned)
 
     def _end_abandoned(self) -> None:
-        """End it on the loop, which else might find it done, and close in order what is cut."""
+        """End the exchange on the loop.
+
+        If the thread set `is_done`, the loop might see it before the abort, and close in order.
+        """
         if not self.is_done:
             self.connection.abort()
             self._end_in_thread()
@@ -219,11 +228,11 @@ class Exchange:
         try:
             self._claim.pop()
         except IndexError:
-            raise ClientDisconnected("it was answered, or its client has left") from None
+            raise ClientDisconnected("the request is over, or its client has left") from None
         self._is_in_thread = True
 
     def release(self) -> None:
-        """Whoever ran the request needs its body no more; from any thread, once."""
+        """Let go of the request's body; from any thread, once."""
         body = self.body
         if body is not None:
             self.body = None  # An idle connection keeps its last exchange until the next request.
@@ -232,9 +241,9 @@ class Exchange:
     # From the loop.
 
     def respond_soon(self, response: ResponseHead, body: bytes, *, has_body: bool = True) -> bool:
-        """Answer completely, from the loop; False when somebody else has claimed the answer.
+        """Send the whole response, from the loop; False if a thread has the claim.
 
-        Without `has_body` the body is not sent: `head`, which would tell, does not know it.
+        `has_body` is false for a HEAD request that has no `head` to say so: its body is not sent.
         """
         if not self.claim():
             return False
@@ -246,7 +255,7 @@ class Exchange:
         return True
 
     def refuse(self, refusal: Refusal, *, has_body: bool = True) -> bool:
-        """Answer with a refusal, from the loop; False when somebody else has claimed."""
+        """Respond with a refusal, from the loop; False if a thread has the claim."""
         if refusal.closes:
             self.keep_alive = False
         if self._claim:
@@ -255,15 +264,15 @@ class Exchange:
         return self.respond_soon(*style.refusal(refusal, self.request_id), has_body=has_body)
 
     def expire(self, response: ResponseHead, body: bytes) -> None:
-        """Answer in place of a thread that takes too long, from the loop.
+        """Respond in place of a thread that takes too long, from the loop.
 
-        Where the thread has begun to answer, the connection is closed under its hands.
+        If the thread has begun to respond, close the connection instead.
         """
         if not self.respond_soon(response, body) and not self.is_done:
             self.connection.cut()
 
     def start_soon(self, response: ResponseHead, length: int | None) -> bool:
-        """Begin an answer in parts, from the loop; False when somebody else has claimed."""
+        """Begin a response in parts, from the loop; False if a thread has the claim."""
         if not self.claim():
             return False
         self._begin(response, length)
@@ -276,13 +285,19 @@ class Exchange:
             self.connection.write(framed)
 
     def finish_soon(self) -> bool:
-        """End an answer in parts, from the loop; whether it had its announced length."""
+        """End a response in parts, from the loop.
+
+        Returns whether the body had its announced length.
+        """
         if not self.is_done:
             self.connection.write_last(self, self._take_rest())
         return not self._missing
 
     def abandon_soon(self) -> None:
-        """Give up, from the loop that has claimed, or that nobody came before: cut visibly."""
+        """Give up, from the loop: abort the connection, so that the client sees the cut.
+
+        The loop must have the claim, or nobody.
+        """
         if not self.is_done:
             self.claim()
             self.keep_alive = False
@@ -292,7 +307,10 @@ class Exchange:
             self.connection.write_last(self, b"")
 
     def disconnect(self) -> bool:
-        """The client is gone; whether a thread still writes, and will tell when it is done."""
+        """The client is gone.
+
+        Returns whether a thread still writes; that thread wakes the loop when it is done.
+        """
         if self.is_done:
             return False
         if self.claim():
@@ -302,7 +320,10 @@ class Exchange:
         return not self.wait_for_end()
 
     def wait_for_end(self) -> bool:
-        """Ask to be woken at the end; whether it has come already, so that nobody will."""
+        """Ask to be woken when the exchange is done.
+
+        Returns whether it is done already, so that no wake-up will come.
+        """
         try:
             self._turn.pop()
         except IndexError:
@@ -312,7 +333,7 @@ class Exchange:
     # Either.
 
     def claim(self) -> bool:
-        """Take the right to answer; False when it is taken."""
+        """Take the right to respond; False if another party has it."""
         try:
             self._claim.pop()
         except IndexError:
@@ -320,7 +341,7 @@ class Exchange:
         return True
 
     def note_end(self) -> None:
-        """Make the record, or have it made; called once, when the exchange is over."""
+        """Make the record, now or once the client has the response; called once, at the end."""
         connection = self.connection
         if connection.is_lost:
             self._note_loss()
@@ -334,28 +355,28 @@ class Exchange:
                 record(self)
 
     def confirm(self, *, is_taken: bool) -> None:
-        """Make the record that `note_end` has held back; `is_taken`: the client has the answer."""
+        """Make the record that `note_end` delayed; `is_taken`: the client has the response."""
         if not is_taken:
             self._note_loss()
-        self.connection.site.record(self)  # type: ignore[misc]  # Or nothing was held back.
+        self.connection.site.record(self)  # type: ignore[misc]  # `note_end` found one.
 
     def _note_loss(self) -> None:
-        """The client has left, unless it was the gateway that cut it off."""
+        """The client has left, unless the gateway itself cut the connection."""
         if not self.connection.is_cut:
             self.status = CLIENT_CLOSED_REQUEST
 
     def _spoil(self) -> None:
-        """Have an HTTP/1.0 client notice too that its answer has no end: by a mere close it has."""
+        """Let an HTTP/1.0 client notice a cut response: a mere close would be a proper end."""
         if self.head is not None and self.head.is_http_1_0:
             self.connection.writer.reset_on_close()
 
     def _begin(self, response: ResponseHead, length: int | None) -> None:
-        """Make ready for an answer in parts."""
+        """Prepare a response in parts."""
         self._head_bytes = self._encode_head(response, length)
         self._missing = length if self._form == LENGTH and length else 0
 
     def _encode_head(self, response: ResponseHead, length: int | None) -> bytes:
-        """The response head; sets how the body behind it is framed."""
+        """The response head; also decides how the body is framed."""
         request = self.head
         connection = self.connection
         self.status = response.status.code
@@ -369,7 +390,7 @@ class Exchange:
         return response.encode(request, length, self.keep_alive, constant)
 
     def _frame(self, data: bytes) -> bytes:
-        """`data` as the wire wants it, behind the head if that has not been sent."""
+        """`data` framed for the wire, with the head in front if that is not sent yet."""
         form = self._form
         if form == LENGTH:
             if len(data) > self._missing:
@@ -386,11 +407,11 @@ class Exchange:
         return data
 
     def _take_rest(self) -> bytes:
-        """What is left to send when the handler has no more."""
+        """The bytes left to send when the handler has no more."""
         rest = self._head_bytes
         self._head_bytes = b""
         if self._form == CHUNKED:
             rest += LAST_CHUNK
         if self._missing:
-            self.keep_alive = False  # The client must see that it is cut short.
+            self.keep_alive = False  # The client must see that the body is cut short.
         return rest

@@ -1,44 +1,42 @@
-"""Which `X-Fc-*` fields answers have: the exchanges of `--fc-headers full` and `none`.
+"""The `X-Fc-*` fields of responses: the exchanges of `--fc-headers full` and `none`.
 
-`minimal` is what every `Exchange` sends.  The other two are types of their own, so that it costs
-the usual one nothing.
+A plain `Exchange` sends the fields of `minimal`.  The other two settings have subclasses, so that
+the default costs nothing more.
 """
 
 import re
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from gateway.fc.context import Service
+from gateway.http.connection.connection import Connection
 from gateway.http.connection.exchange import Exchange
 from gateway.http.message.head import RequestHead
 from gateway.http.message.response_head import ResponseHead
 
-if TYPE_CHECKING:
-    from gateway.http.connection.connection import Connection
-
 _FC_FIELD: Final = re.compile(rb"\r\nX-Fc-(?!Status:)[^\r]*", re.IGNORECASE)
-"""A field line and the line end before it; `X-Fc-Status` is said to Function Compute itself."""
+"""A field line and the line end before it; `X-Fc-Status` is for Function Compute itself."""
 
 
 def is_for_clients(name: bytes) -> bool:
-    """Whether a field of an answer, its name in lower case, tells clients of Function Compute."""
+    """Whether a response field, its name in lower case, tells clients about Function Compute."""
     return name.startswith(b"x-fc-") and name != b"x-fc-status"
 
 
 class TellingExchange(Exchange):
-    """One whose answer tells of its invocation, once that has begun."""
+    """An exchange whose response describes the invocation, once that has begun."""
 
     __slots__ = ("_begun_at", "_service")
 
     def __init__(
-        self, connection: "Connection", head: RequestHead | None, request_id: str, now: float
+        self, connection: Connection, head: RequestHead | None, request_id: str, now: float
     ) -> None:
         super().__init__(connection, head, request_id, now)
         self._begun_at = 0.0
         self._service: Service | None = None
 
     def begin_invocation(self, service: Service) -> None:
-        """Take the time."""
+        """Note time and service."""
         self._begun_at = monotonic()
         self._service = service
 
@@ -51,13 +49,13 @@ class TellingExchange(Exchange):
 
 
 class SilentExchange(Exchange):
-    """One whose answer has no `X-Fc-*` field."""
+    """An exchange whose response has no `X-Fc-*` fields for clients."""
 
     __slots__ = ()
 
     @staticmethod
     def seal(head: bytes) -> bytes:
-        """Without them, whoever has set them."""
+        """The response head without these fields, whether gateway or handler set them."""
         return _FC_FIELD.sub(b"", head)
 
     def _encode_head(self, response: ResponseHead, length: int | None) -> bytes:

@@ -1,38 +1,36 @@
-"""What may stand between a request's head and its body: who is let in, and other origins' pages."""
+"""Checks between a request's head and its body: who may call (gates), from which pages (CORS)."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from gateway.http.answers.error_style import Response
+from gateway.http.connection.exchange import Exchange
 from gateway.http.message.head import RequestHead
 from gateway.http.message.response_head import ResponseHead
 
-if TYPE_CHECKING:
-    from gateway.http.connection.exchange import Exchange
-
 
 class Deferral(Protocol):
-    """Something that has to come before a gate can tell, in bounded time."""
+    """Something that a gate has to wait for, in bounded time, before it can decide."""
 
     def when_over(self, callback: Callable[[], None]) -> None:
-        """Have the loop call `callback`, once, when it has come, or will not."""
+        """Let the loop call `callback`, once, when the wait is over, successful or not."""
 
 
 class Gate(Protocol):
-    """Looks at each request when its head is complete and nothing of its body is read."""
+    """Checks each request when its head is complete and nothing of its body is read."""
 
-    def check(self, exchange: "Exchange", *, may_defer: bool) -> Response | Deferral | None:
-        """`None`: it goes on.  Else its answer, or what the gate, asked again, can tell after.
+    def check(self, exchange: Exchange, *, may_defer: bool) -> Response | Deferral | None:
+        """`None` lets the request in; a response ends it.  A deferral: ask again after it.
 
-        Called on the loop; must not block.  Where not `may_defer` it decides.
+        Called on the loop; must not block.  Unless `may_defer`, the gate must decide.
 
         Raises:
-            Refusal: it goes no further.
+            Refusal: the request must not go on.
         """
 
 
 class CrossOrigin(Protocol):
-    """Adds to answers what lets pages of other origins read them (CORS)."""
+    """Adds the fields to responses that let pages of other origins read them (CORS)."""
 
     def lines(self, request: RequestHead, response: ResponseHead) -> str:
-        """Field lines for `response` to `request`, each behind a line end; from any thread."""
+        """Field lines for `response`, each with a line end in front; from any thread."""

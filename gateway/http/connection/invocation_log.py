@@ -1,4 +1,4 @@
-"""What those who run invocations know of the function log."""
+"""The function log as the code that runs invocations sees it."""
 
 from types import TracebackType
 from typing import Final, Literal, Protocol
@@ -7,23 +7,23 @@ from gateway.fc import names
 from gateway.http.message.head import RequestHead
 
 INVOKE: Final = "Invoke"
-"""What an invocation is called in the log, beside the phases of hooks."""
+"""The phase of an invocation in the log; hooks have phases of their own."""
 
 FAILED: Final = "Unhandled function error"
-"""In the end mark of an invocation whose code let an exception escape; Function Compute's words."""
+"""End mark of an invocation whose code let an exception escape; Function Compute's words."""
 
 STOPPED: Final = "Invocation stopped"
-"""In that of one that was told to end, because the gateway ends."""
+"""End mark of an invocation that the gateway stopped because it ends itself."""
 
 CANCELED: Final = "Invocation canceled by client"
-"""In the end mark of an invocation whose client took no answer."""
+"""End mark of an invocation whose client did not take the response."""
 
 
 class InvocationLog(Protocol):
     """A context manager around the function's code, in its thread or task."""
 
     wants_tail: bool
-    """Whether the answer is to show the log, and waits for its end."""
+    """Whether the response contains the log, and so waits for its end."""
 
     def __enter__(self) -> object: ...
     def __exit__(
@@ -33,16 +33,16 @@ class InvocationLog(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
     def fail(self, error: str = FAILED) -> None:
-        """Have the end mark tell of a fault; the first one that is told counts."""
+        """Put a fault into the end mark; the first one counts."""
 
     def end(self, error: str | None = None) -> None:
-        """Write the end, unless it is there; from any thread."""
+        """Write the end mark, unless it is written; from any thread."""
 
     def tell(self, level: int, message: str, error: BaseException | None) -> bool:
-        """Take a message of the gateway on the invocation; whether it is in its log then."""
+        """Take the gateway's message about the invocation.  Returns whether the log has it."""
 
     def take_tail(self) -> str:
-        """The tail as it is now, in base64; "" when nobody wants it, or it has been taken."""
+        """The tail so far, in base64; "" if no client wants it, or it has been taken."""
 
 
 Readers = Literal["nobody", "authenticated", "everybody"]
@@ -53,11 +53,11 @@ class FunctionLog(Protocol):
     """Listens to what is printed and logged."""
 
     is_on: bool
-    """Whether every invocation is attended, and not only those whose client asks for a tail."""
+    """Whether every invocation is logged, not only those whose client asks for a tail."""
     tail_readers: Readers
 
     def attend(self, phase: str, request_id: str, wants_tail: bool = False) -> InvocationLog:
-        """What to run an invocation in."""
+        """The context in which to run one invocation."""
 
 
 class Asking(Protocol):
@@ -70,10 +70,10 @@ class Asking(Protocol):
 
 
 def wants_tail(exchange: Asking, log: FunctionLog) -> bool:
-    """Whether the answer of `exchange` is to show the log: its client asks, and may read it.
+    """Whether the response of `exchange` contains the log: its client asks for it and may read it.
 
-    On Function Compute whoever asks has been authenticated.  So the caller of this very request
-    has to be, unless the operator has opened the log to everybody.
+    On Function Compute, every client that can ask is authenticated.  So here the caller of this
+    request must be, unless the operator has opened the log to everybody.
     """
     head = exchange.head
     if head is None or not head.awaits_log:
@@ -83,13 +83,13 @@ def wants_tail(exchange: Asking, log: FunctionLog) -> bool:
 
 
 class Responding(Protocol):
-    """An exchange that is not answered yet."""
+    """An exchange without a response yet."""
 
     extra_fields: str
 
 
 def add_tail(exchange: Responding, attendance: InvocationLog) -> None:
-    """Have the answer of `exchange` show the log as it is now, if its client wants that."""
+    """Add the log so far to the response of `exchange`, if its client wants it."""
     tail = attendance.take_tail()
     if tail:
         exchange.extra_fields += f"\r\n{names.LOG_RESULT}: {tail}"

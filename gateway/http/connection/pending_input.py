@@ -1,7 +1,7 @@
-"""What is held of requests that cannot run yet, without their bodies: bounded over them all.
+"""Bytes of requests that cannot run yet, without their bodies: bounded over all connections.
 
-Open heads, heads whose bodies are still on their way, and bytes behind a request that runs are
-each bounded for one connection.  Very many connections could fill the memory all the same.
+Open heads, heads that wait for their bodies, and bytes behind a running request are each bounded
+per connection.  Very many connections could fill the memory all the same.
 """
 
 from typing import Protocol
@@ -10,26 +10,26 @@ from gateway.error_log.rate_limited import RateLimitedWarning
 
 
 class Holder(Protocol):
-    """A connection, as far as this is concerned."""
+    """A connection that holds such bytes."""
 
     def shed(self) -> None:
-        """Give up what is held; called on the loop."""
+        """Drop the requests that cannot run yet; called on the loop."""
 
 
 class PendingInput:
-    """Who holds how much of it."""
+    """How many bytes each connection holds."""
 
-    __slots__ = ("_held", "_limit", "_trouble", "total")
+    __slots__ = ("_held", "_limit", "_warning", "total")
 
-    def __init__(self, limit: int, trouble: RateLimitedWarning) -> None:
-        """`limit`, in bytes: beyond it, who has held some for the longest time gives up.
+    def __init__(self, limit: int, warning: RateLimitedWarning) -> None:
+        """Beyond `limit` bytes, the connection that has held some for longest drops them.
 
-        `trouble` counts those who do.
+        `warning` counts the connections that drop requests.
         """
         self._limit = limit
         self._held: dict[Holder, int] = {}
-        """In the order in which they began."""
-        self._trouble = trouble
+        """In the order in which the connections began to hold bytes."""
+        self._warning = warning
         self.total = 0
         """Bytes that are held."""
 
@@ -37,15 +37,15 @@ class PendingInput:
         return f"<PendingInput {len(self._held)} connections {self.total}/{self._limit}>"
 
     def hold(self, holder: Holder, size: int) -> None:
-        """`holder` holds `size` bytes now, whatever it held before."""
+        """`holder` now holds `size` bytes in all."""
         self.total += size - self._held.get(holder, 0)
         self._held[holder] = size
         while self.total > self._limit:
             oldest = next(iter(self._held))
             self.release(oldest)
-            self._trouble.note()
+            self._warning.note()
             oldest.shed()
 
     def release(self, holder: Holder) -> None:
-        """It holds nothing any more, if it did."""
+        """`holder` holds nothing any more, if it did."""
         self.total -= self._held.pop(holder, 0)

@@ -12,8 +12,9 @@ from gateway.http.body.blocks import BlockPool
 from gateway.http.body.body import BodyBudget
 from gateway.http.connection.connection_warnings import ConnectionWarnings
 from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.gate import CrossOrigin, Gate
 from gateway.http.connection.pending_input import PendingInput
-from gateway.http.connection.unsent import UnsentResponses
+from gateway.http.connection.write_backlog import WriteBacklog
 from gateway.http.message.fields import FieldNames
 from gateway.limits import MIB, Limits
 
@@ -21,26 +22,28 @@ if TYPE_CHECKING:
     import asyncio
 
     from gateway.fc.metadata import InvocationMetadata
-    from gateway.http.connection.gate import CrossOrigin, Gate
     from gateway.http.message.head import RequestHead
     from gateway.http.message.origin import Ends, Origin
 
 
 class Application(Protocol):
-    """What answers exchanges."""
+    """Responds to exchanges."""
 
-    def handle(self, exchange: "Exchange") -> None:
-        """Answer `exchange`, now or later.  Called on the loop; must neither block nor raise."""
+    def handle(self, exchange: Exchange) -> None:
+        """Respond to `exchange`, now or later.
+
+        Called on the loop; must neither block nor raise.
+        """
 
     def relieve(self) -> bool:
-        """The calling thread, which answers an exchange, is held up by its slow client.
+        """A slow client stalls the calling thread.
 
-        Whether nobody else is held up by that.
+        Returns whether the application goes on without that thread.
         """
 
     @property
     def is_short_of_threads(self) -> bool:
-        """Whether requests wait for a thread; a client that holds one up holds up them."""
+        """Whether requests wait for a thread, so that a client that stalls a thread delays them."""
 
 
 class ServedApplication(Application, Protocol):
@@ -55,57 +58,62 @@ class ServedApplication(Application, Protocol):
         """Whether its process should be replaced."""
 
     def start(self) -> None:
-        """Be ready for exchanges."""
+        """Get ready for exchanges."""
 
     def check_deadlines(self, now: float) -> None:
-        """Give up what is past its time; `now` is the loop's, in seconds."""
+        """Give up requests past their deadlines; `now` is the loop's time, in seconds."""
 
     def stop(self) -> None:
         """No more exchanges will come."""
 
 
 class Proxies(Protocol):
-    """Reads what trusted proxies say of a request."""
+    """Reads what trusted proxies say about a request."""
 
     def origin(self, head: "RequestHead", ends: "Ends") -> "Origin":
         """Where the request comes from."""
 
 
-FIRST_REQUEST: Final = 1.0
-"""Seconds that a new connection has for its first request, also where the worker ends: a client
-that has just connected has something to say, and may be far away or slow to run."""
+FIRST_REQUEST_SECONDS: Final = 1.0
+"""An ending worker gives a new connection this long for its first request: a client that has just
+connected is about to send one, and may be far away or slow."""
 
-
-NEXT_REQUEST: Final = 0.25
-"""Seconds that a connection has for one more request, where the worker ends just behind an answer
-that did not say so."""
+NEXT_REQUEST_SECONDS: Final = 0.25
+"""An ending worker gives a connection this long for one more request, if its last response did not
+announce the close."""
 
 
 class Client(Protocol):
-    """Who is connected, in whatever state: what the sweep, the cap on connections and the end of
-    the worker need of it."""
+    """A connected client, in any state, as the sweep, the cap on connections and the worker's end
+    see it."""
 
     @property
     def descriptor(self) -> int:
-        """Of its socket; -1: it is closed."""
+        """File descriptor of the socket, -1 once closed."""
 
     @property
     def waits_since(self) -> float:
-        """Since when, by the loop's time, it has nothing under way; 0: it has."""
+        """The loop's time since which nothing is under way; 0 while something is."""
 
     @property
     def pace(self) -> float | None:
-        """How many bytes per second it has brought lately of what it has under way; `None`: it
-        brings nothing that is awaited, or has just begun."""
+        """Recent bytes per second of the upload under way; `None`: there is none, or it has just
+        begun."""
 
     def make_room(self) -> bool:
-        """Close for a newcomer, unless something has come in this moment; whether it does."""
+        """Close for a new connection, unless a request has just arrived.
+
+        Returns whether it closes.
+        """
 
     def check_deadline(self, now: float) -> None:
-        """End what is past its time; `now` is the loop's, in seconds."""
+        """End what is past its deadline; `now` is the loop's time, in seconds."""
 
     def drain(self) -> bool:
-        """The worker ends: close if nothing is under way; whether a first request is waited for."""
+        """The worker ends: close if nothing is under way.
+
+        Returns whether the client should get time for its first request.
+        """
 
     def cut(self) -> None:
         """Close at once."""
@@ -122,29 +130,28 @@ class Timeouts:
     """From the first byte of a head to its last."""
 
     body: float = 30.0
-    """From the head to the last byte of the body; each `body_min_rate` bytes add a second."""
+    """From the head to the last byte of the body; every `body_min_rate` bytes add a second."""
 
     body_min_rate: int = 500
-    """Bytes per second; 0: the body's time does not grow with what has arrived."""
+    """Bytes per second; 0: bytes that arrive do not extend the time."""
 
     body_total: float = 900.0
-    """From the head to the last byte of the body, however fast it comes."""
+    """From the head to the last byte of the body, however fast it arrives."""
 
     write: float = 30.0
-    """In which the client takes no byte of its answer."""
+    """The longest time in which the client takes no byte of its response."""
 
     linger: float = 30.0
-    """After an early refusal, for the client to finish sending and read its answer."""
+    """After an early refusal, for the client to finish sending and read the response."""
 
 
 class SharedState:
-    """The surroundings of connections: application, limits, budget; who is connected."""
+    """Application, settings and budgets of a worker's connections, and the open connections."""
 
     __slots__ = (
         "_second",
         "_server_field",
         "application",
-        "backlog",
         "blocks",
         "budget",
         "connections",
@@ -159,11 +166,12 @@ class SharedState:
         "metadata",
         "names",
         "next_request_id",
+        "pending_input",
         "proxies",
         "record",
         "timeouts",
         "troubles",
-        "unsent",
+        "write_backlog",
     )
 
     def __init__(
@@ -176,29 +184,29 @@ class SharedState:
         budget: BodyBudget,
         next_request_id: Callable[[], str],
         error_style: ErrorStyle = FunctionCompute2(),
-        exchange_type: "type[Exchange]" = Exchange,
+        exchange_type: type[Exchange] = Exchange,
         metadata: "InvocationMetadata | None" = None,
-        max_unsent: int = 256 * MIB,
-        max_backlog: int = 64 * MIB,
+        max_write_backlog: int = 256 * MIB,
+        max_pending_input: int = 64 * MIB,
         server_header: str = "",
-        record: "Callable[[Exchange], None] | None" = None,
+        record: Callable[[Exchange], None] | None = None,
         proxies: "Proxies | None" = None,
-        gate: "Gate | None" = None,
-        cross_origin: "CrossOrigin | None" = None,
+        gate: Gate | None = None,
+        cross_origin: CrossOrigin | None = None,
         believes_platform: bool = False,
     ) -> None:
-        """`record` is called once for every exchange when it is over, in any thread.
+        """`record` is called once for every finished exchange, in any thread.
 
-        `error_style` makes the answers to what is refused.
-        `exchange_type` is what requests become (`http.fc_fields` has others), `metadata` what
-        those of them tell that tell of their invocations.
-        `max_unsent`, in bytes, is for answers that wait for their clients, `max_backlog` for
-        requests that have not come whole, without their bodies.
-        `proxies`: whose words on the client are believed; `None`: nobody's.
-        `gate` lets requests in, `None`: all of them; `cross_origin` adds to answers.
-        `believes_platform`: whether only Function Compute can connect, whose words all `X-Fc-*`
-        fields are then, the controls of clients too.  The application sees them, as behind
-        Function Compute itself.
+        `error_style` composes the responses to refused requests.
+        `exchange_type` is the class of exchanges (see `fc_fields`); `metadata` makes the fields
+        that describe an invocation in the response of a `TellingExchange`.
+        `max_write_backlog` bounds the bytes of responses that wait for their clients,
+        `max_pending_input` those of incomplete requests, without their bodies.
+        `proxies` reads what trusted proxies say about the client; `None`: no proxy is trusted.
+        `gate` lets requests in, `None`: all of them.  `cross_origin` adds fields to responses.
+        `believes_platform`: only Function Compute can connect.  All `X-Fc-*` fields are then its
+        own, those with which clients control an invocation included, and the application sees them,
+        as on Function Compute.
         """
         self.loop = loop
         self.application = application
@@ -216,20 +224,20 @@ class SharedState:
         self.names = FieldNames(is_withheld, is_platform if believes_platform else None)
         self.blocks = BlockPool()
         self.troubles = ConnectionWarnings()
-        self.unsent = UnsentResponses(max_unsent, self.troubles.unread)
-        self.backlog = PendingInput(max_backlog, self.troubles.shed)
+        self.write_backlog = WriteBacklog(max_write_backlog, self.troubles.unread)
+        self.pending_input = PendingInput(max_pending_input, self.troubles.shed)
         self.connections: set[Client] = set()
         self.is_draining = False
         self._server_field = f"Server: {server_header}\r\n" if server_header else ""
         self._second = -1
         self.constant_fields = ""
-        """Field lines that every response has, up to the value of its request id."""
+        """Field lines of every response, up to the value of its request id."""
         self.refresh_date()
 
     def refresh_date(self) -> None:
-        """Take the time for `Date` (RFC 9110 §6.6.1: an origin sends one); the sweep calls it.
+        """Set `Date` to the present (RFC 9110 §6.6.1: an origin server sends it).
 
-        A clock look for each response would cost a hundredth of a small one.
+        The sweep calls this.  A look at the clock per response would cost 1 % of a small one.
         """
         second = int(time())
         if second != self._second:
@@ -239,13 +247,15 @@ class SharedState:
 
 
 def is_withheld(name: bytes) -> bool:
-    """Whether a client may not tell the application this: what FC itself says in headers."""
+    """Whether the application must not see this field from a client: only FC itself may set it."""
     return name.startswith(_PLATFORM_PREFIX) and name.decode("latin-1") not in names.CLIENT_CONTROLS
 
 
 def is_platform(name: bytes) -> bool:
-    """Whether Function Compute itself says this, where it is in front: also where clients may use
-    the name, for what such a field asks is its business then."""
+    """Whether Function Compute, where it is in front, sets this field.
+
+    It also handles the fields with which clients control an invocation.
+    """
     return name.startswith(_PLATFORM_PREFIX)
 
 

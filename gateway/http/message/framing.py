@@ -1,8 +1,8 @@
 """Where a request body ends (RFC 9112 §6): counted by length, or chunk by chunk.
 
-Both framings take the bytes behind a head and hand the body's own to a sink, as views of the
-segment, without a copy.  `httptools` could parse chunks, but does not tell at which byte a
-message ended; without that, what was pipelined behind it would already have been parsed.
+Both framings take the bytes behind a head and pass the body's bytes to a sink, as views of the
+segment, without a copy.  `httptools` can parse chunks, but does not say at which byte a message
+ends, so it would already have parsed the pipelined bytes behind the message.
 """
 
 from collections.abc import Callable
@@ -12,17 +12,16 @@ from gateway.errors import MalformedRequest, Refusal
 from gateway.http.message import grammar
 
 _MAX_CHUNK_LINE: Final = 256
-"""Bytes of a chunk's size and extensions; nobody sends more in good faith."""
+"""Bytes of a chunk's size and extensions; no honest client sends more."""
 
 _MAX_EXTENSIONS: Final = 16 * 1024
-"""Bytes of line overhead that all chunks of a body may have beyond one line end each."""
+"""Bytes of all chunk extensions of a body, leading zeros of sizes not included."""
 
-
-_LEAST_EXTENSION: Final = 32
-"""Bytes that an extension counts at least: each costs the loop some µs, however short it is."""
+_MIN_EXTENSION: Final = 32
+"""A shorter extension counts as this many bytes: each costs the loop some µs, however short."""
 
 _MAX_TRAILER_LINE: Final = 8 * 1024
-"""Bytes of one field line in a trailer section: what is open is put together again each time."""
+"""Bytes of one field line of a trailer section: every segment joins the open line anew."""
 
 _SMALL_CHUNK: Final = 4 * 1024
 """Bytes up to which it is cheaper to copy a chunk than to hand it on alone."""
@@ -30,36 +29,38 @@ _SMALL_CHUNK: Final = 4 * 1024
 _FORBIDDEN: Final = frozenset(
     name.encode()
     for name in (
-        # Framing and the connection (RFC 9112 §6.3, RFC 9110 §7.6.1).
+        # Framing and connection (RFC 9112 §6.3, RFC 9110 §7.6.1).
         *("content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection"),
         *("te", "trailer", "upgrade", "expect", "max-forwards"),
-        # Whom the request is for, and whom it is from.
+        # Routing and origin.
         *("host", "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port"),
         *("x-forwarded-proto", "x-real-ip"),
-        # Who may call.
+        # Credentials.
         *("authorization", "proxy-authorization", "cookie"),
-        # What the content is.
+        # Content.
         *("content-encoding", "content-range", "content-type"),
     )
 )
-"""Field names that RFC 9110 §6.5.1 keeps out of trailers.  A server behind, or in front, that
-merged them into the header would read another request; all others are dropped in silence."""
+"""Field names that RFC 9110 §6.5.1 forbids in trailers.  A server in front or behind that merged
+them into the header would read a different request.  All other trailers are dropped silently."""
 
-# What the next line of a chunked body is.
+# The next line of a chunked body.
 _SIZE: Final = 0
 _DATA_END: Final = 1
 _TRAILER: Final = 2
 
 
 class Framing(Protocol):
-    """How the bytes of a body are told from those behind it."""
+    """Separates the bytes of a body from those behind it."""
 
     is_complete: bool
     sink: Callable[[bytes | memoryview], None]
-    """Takes the body's bytes; may be exchanged between two feeds."""
+    """Takes the body's bytes; may be replaced between two feeds."""
 
     def feed(self, data: bytes) -> bytes:
-        """Hand the body's bytes in `data` to the sink; the bytes behind its end, if it ended.
+        """Pass the body's bytes in `data` to the sink.
+
+        Returns the bytes behind the body's end, if it has ended.
 
         Raises:
             Refusal: the body breaks a rule or a limit.  Nothing may be fed afterwards.
@@ -67,13 +68,13 @@ class Framing(Protocol):
 
 
 class FixedLength:
-    """A body of as many bytes as Content-Length said."""
+    """A body of the length that Content-Length gives."""
 
     __slots__ = ("is_complete", "missing", "sink")
 
     def __init__(self, length: int, sink: Callable[[bytes | memoryview], None]) -> None:
         self.missing = length
-        """Bytes that have not come yet."""
+        """Bytes that have not arrived yet."""
         self.sink = sink
         self.is_complete = length == 0
 
@@ -90,7 +91,7 @@ class FixedLength:
         return b""
 
     def pass_by(self, size: int) -> None:
-        """Count bytes of the body, up to `missing`, that went to their place without the sink."""
+        """Count `size` bytes of the body, up to `missing`, that bypassed the sink."""
         self.missing -= size
         self.is_complete = self.missing == 0
 
@@ -98,11 +99,12 @@ class FixedLength:
 class Chunked:
     """A body in the chunked transfer coding (RFC 9112 §7.1).
 
-    Chunk extensions are checked and ignored; trailers are checked and dropped, never merged into
-    the headers, and refused where they would say in them how to read the request (RFC 9110 §6.5.1).
-     `max_body` counts the body, `max_trailers` the raw trailer
-    section, both in bytes, and `max_trailer_fields` its lines, all inclusive; `too_large` makes the
-    refusal for the first.
+    Chunk extensions are checked and ignored.  Trailers are checked and dropped, never merged into
+    the header; those that RFC 9110 §6.5.1 forbids are refused.
+
+    `max_body` limits the body and `max_trailers` the raw trailer section, both in bytes;
+    `max_trailer_fields` limits the lines of that section.  All are inclusive.  `too_large` makes
+    the refusal of a body beyond `max_body`.
     """
 
     __slots__ = (
@@ -159,10 +161,10 @@ class Chunked:
         return data[position:]
 
     def _take_small_chunks(self, data: bytes, position: int) -> int:
-        """Take the chunks that are whole and plain; where the first other one begins.
+        """Take all small, complete chunks without extensions.
 
-        A client may send one for each byte, and 40,000 of them in a segment would hold up the
-        loop for a seventh of a second, line by line.
+        Returns the index of the first other chunk.  A client may send a chunk per byte: line by
+        line, 40,000 of them in a segment would block the loop for a seventh of a second.
         """
         match_size = grammar.PLAIN_CHUNK_LINE.match
         room = self._room
@@ -182,9 +184,9 @@ class Chunked:
         return position
 
     def _take_line(self, data: bytes, position: int) -> int:
-        """Parse the line that begins at `position`, or before; where the next part begins.
+        """Parse the line that begins at `position` or in an earlier segment.
 
-        -1 when the line is still open.
+        Returns the index behind the line, -1 while the line is open.
         """
         end = data.find(b"\n", position)
         line = self._line + data[position : end + 1 if end >= 0 else len(data)]
@@ -199,7 +201,7 @@ class Chunked:
         return end + 1
 
     def _check_open(self, line: bytes) -> None:
-        """Refuse what no end of the line could make right."""
+        """Refuse an open line that no further bytes could make valid."""
         if self._part == _DATA_END:
             if not b"\r\n".startswith(line):
                 raise MalformedRequest("a chunk is longer than its size says")
@@ -225,7 +227,7 @@ class Chunked:
             if self._max_trailers < 0 or self._max_trailer_fields < 0 or match is None:
                 raise MalformedRequest("malformed or oversize trailer section")
             if match[1].lower() in _FORBIDDEN:
-                raise MalformedRequest("a field of the trailer section belongs into the header")
+                raise MalformedRequest("the trailer section has a forbidden field")
 
     def _parse_size(self, line: bytes) -> None:
         match = grammar.CHUNK_LINE.fullmatch(line)
@@ -233,7 +235,7 @@ class Chunked:
             raise MalformedRequest("malformed chunk size or extension")
         more = len(line) - len(match[1])
         if more:
-            self._overhead += max(more, _LEAST_EXTENSION)
+            self._overhead += max(more, _MIN_EXTENSION)
         if self._overhead > _MAX_EXTENSIONS:
             raise MalformedRequest("the chunk extensions are too long")
         size = self._missing = int(match[1], 16)

@@ -1,16 +1,16 @@
-"""The parts of HTTP's grammar that the parser leaves to the gateway, as compiled patterns."""
+"""The parts of HTTP's grammar that the parser does not check, as compiled patterns."""
 
 import re
 from typing import Final
 
 TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""RFC 9110 §5.6.2: names of fields."""
+"""RFC 9110 §5.6.2: a token, such as a field name."""
 
 METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """RFC 9110 §9.1: a token, as bytes."""
 
 FORBIDDEN_IN_VALUE: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
-"""RFC 9110 §5.5: what a field value must not contain (and what latin-1 cannot carry)."""
+"""RFC 9110 §5.5: characters that a field value must not contain, or latin-1 cannot encode."""
 
 HOST: Final = re.compile(
     rb"""(?: \[ [0-9A-Fa-f:.]+ \]                            # IP-literal without a zone
@@ -39,9 +39,9 @@ CHUNK_LINE: Final = re.compile(
 )
 """RFC 9112 §7.1 and §7.1.1: chunk size and extensions, without the line end.
 
-The "bad whitespace" that RFC 9110 §5.6.3 would have a recipient remove is refused all the same:
-no sender may generate it, implementations disagree about it (httptools refuses it too), and
-disagreement is what request smuggling is made of.
+RFC 9110 §5.6.3 lets a recipient remove "bad whitespace"; the gateway refuses it.  No sender may
+generate it, implementations disagree about it (httptools refuses it too), and request smuggling
+lives on such disagreement.
 """
 
 TRAILER_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t\x20-\x7e\x80-\xff]*")

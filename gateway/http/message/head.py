@@ -1,9 +1,9 @@
 """A request head that has passed every check, and the checks.
 
-Theory of operation: `httptools` has vouched for the syntax (request line, field lines, the digits
-of Content-Length).  What is left to decide is what the fields *mean* together: the target's form,
-whom the request is for, how its body is framed.  Whatever two servers could read differently is
-refused (RFC 9112 §11.2).
+Theory of operation: `httptools` has checked the syntax (request line, field lines, the digits of
+Content-Length).  This module decides what the fields *mean* together: the target's form, the host,
+the framing of the body.  It refuses everything that two servers could read differently
+(RFC 9112 §11.2).
 """
 
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 _SPACE: Final = 0x20
 
-_MOST_DIGITS: Final = 20
-"""Of a Content-Length: those of 2^64, which the parser refuses.  Before them can only be zeros,
+_MAX_LENGTH_DIGITS: Final = 20
+"""Digits of a Content-Length that count.  The parser refuses 2^64, so only zeros can precede them,
 and `int` raises for more than 4300 digits."""
 
-_APART: Final = (roles.DROPPED, roles.TOLD)
+_APART: Final = (roles.DROPPED, roles.PLATFORM)
 
 _CONTROLS: Final = (roles.INVOCATION_TYPE, roles.LOG_TYPE)
 
@@ -41,13 +41,13 @@ _SHORTEST_PREFIX: Final = min(map(len, names.API_PREFIXES))
 _TWO: Final = ord("2")
 
 CHUNKED: Final = -1
-"""Value of `RequestHead.content_length` for a body of unknown length."""
+"""The value of `RequestHead.content_length` for a body of unknown length."""
 
 
 class RequestHead:
     """What is known of a request before its body.
 
-    Once parsed it does not change: requests that say the same share one.
+    A parsed head does not change: requests with equal bytes share one.
     """
 
     __slots__ = (
@@ -78,30 +78,30 @@ class RequestHead:
     query: str
     """The target behind its first `?`."""
     host: str
-    """Authority the request is for: the target's if it names one, else `Host`; may be empty."""
+    """The target's authority if it has one, otherwise `Host`; may be empty."""
     fields: Fields
     """Field lines in their order, without the dropped ones; values without outer white space."""
     content_length: int
-    """Bytes of body that follow; `CHUNKED` when only the body itself will tell."""
+    """Bytes of the body; `CHUNKED` if the length is unknown."""
     is_http_1_0: bool
     keep_alive: bool
     """Whether the client lets the connection persist (RFC 9112 §9.3)."""
     expects_continue: bool
     has_controls: bool
-    """Whether it may be more than a plain request: it asks for anything of its invocation, one of
-    the next two perhaps, or its path is one of FC's API."""
+    """Whether the request may be special: it has a field that controls its invocation, such as one
+    of the next two, or a path of FC's API."""
     is_async: bool
     """Whether the request asks for an asynchronous invocation."""
     wants_tail: bool
-    """Whether it asks for the last of its invocation's log."""
+    """Whether the request asks for the tail of its invocation's log."""
     environ: dict[str, Any] | None
-    """What the application keeps for further requests with this very head."""
+    """A cache of the application, for further requests with the same head."""
     log_parts: tuple[tuple[str, int] | None, tuple[str, ...]] | None
-    """What the access log keeps for them: the client's address, and its words on both."""
+    """A cache of the access log: the client's address, and the parts of the line for both."""
     origin: "Origin | None"
-    """What `trust.forwarded` keeps for them: whom trusted proxies name."""
+    """A cache of `proxies.forwarded`: where trusted proxies say that the request comes from."""
     withheld: Fields | None
-    """The dropped field lines, and the platform's words; `None`: there are none."""
+    """The dropped field lines and the platform's; `None`: there are none."""
 
     def __init__(self, method: str, is_http_1_0: bool, keep_alive: bool) -> None:
         self.method = method
@@ -117,14 +117,14 @@ class RequestHead:
         return f"<RequestHead {self.method} {self.path} HTTP/{version}>"
 
     def set_target(self, target: bytes) -> str | None:
-        """Take the request target; the authority that an absolute one names, else `None`.
+        """Take the request target.  Returns its authority if it is absolute, otherwise `None`.
 
         Raises:
             Refusal: the target has none of the forms that its method may have.
         """
         authority = None
         if self.method == "CONNECT":
-            raise NotImplementedByGateway("CONNECT is not served: this is no proxy")
+            raise NotImplementedByGateway("CONNECT is not supported: the gateway is not a proxy")
         if target[:1] != b"/":
             if target != b"*":
                 authority, target = split_absolute(target)
@@ -134,22 +134,22 @@ class RequestHead:
         if "#" in text:
             raise MalformedRequest("the request target contains a fragment")
         self.path, _, self.query = text.partition("?")
-        if "\\" in self.path:  # Some servers take it for "/"; in a query browsers send it.
+        if "\\" in self.path:  # Some servers read it as "/"; in a query, browsers send it.
             raise MalformedRequest("the path contains a backslash")
-        # All begin with "/2"; most requests are spared the longer look, 500 instructions.
+        # All prefixes begin with "/2": this spares most requests 500 instructions.
         if len(target) > _SHORTEST_PREFIX and target[1] == _TWO and text.startswith(_API_PREFIXES):
             self.has_controls = True
         if text == "*":
-            self.path = ""  # RFC 9112 §3.3: it is about the server, not about a path of it.
+            self.path = ""  # RFC 9112 §3.3: the request is about the server, not about a path.
         return authority
 
     def set_fields(
         self, lines: Sequence[tuple[bytes, bytes]], field_names: FieldNames, authority: str | None
     ) -> None:
-        """Take the field lines, and what those with a role say of the request.
+        """Take the field lines, and apply those with a role.
 
         Raises:
-            Refusal: they contradict one another, or ask for what is not served.
+            Refusal: the fields contradict one another, or ask for something that is not supported.
         """
         host: str | None = None
         coding: bytes | None = None
@@ -166,14 +166,14 @@ class RequestHead:
                 continue
             if role == roles.HOST:
                 if host is not None:
-                    raise MalformedRequest("Host is there twice")
-                # RFC 9112 §3.2: it is empty where the target URI has no authority.
+                    raise MalformedRequest("the request has more than one Host field")
+                # RFC 9112 §3.2: Host is empty if the target URI has no authority.
                 host = _known_hosts.get(value) or (check_host(value) if value else "")
             elif role == roles.CONTENT_LENGTH:
-                self.content_length = int(value[-_MOST_DIGITS:])
+                self.content_length = int(value[-_MAX_LENGTH_DIGITS:])
             elif role == roles.CONTENT_TYPE:
                 if has_type:
-                    raise MalformedRequest("Content-Type is there twice")
+                    raise MalformedRequest("the request has more than one Content-Type field")
                 has_type = True
             elif role == roles.TRANSFER_ENCODING:
                 coding = value if coding is None else coding + b"," + value
@@ -192,20 +192,20 @@ class RequestHead:
         self.host = authority or host or ""
 
     def _keep_apart(self, fields: list[tuple[FieldName, bytes]]) -> None:
-        """Have the words of the platform apart as well, and those dropped only there."""
+        """Move the dropped fields to `withheld`, and copy the platform's there."""
         self.withheld = [field for field in fields if field[0].role in _APART]
         self.fields = [field for field in fields if field[0].role != roles.DROPPED]
 
     def set_many_fields(
         self, lines: Sequence[tuple[bytes, bytes]], names: FieldNames, authority: str | None
     ) -> None:
-        """The same, where there are more than `fields.FEW`."""
+        """As `set_fields`, for more lines than `fields.MAX_UNPACKED`."""
         noted, packed = names.sift(lines)
         self.set_fields(noted, names, authority)
         self.fields, self.withheld = packed
 
     def _set_control(self, role: int, value: bytes) -> None:
-        """Take what the client asks of Function Compute; what it does not know is nothing asked."""
+        """Take a field that controls the invocation; unknown values have no effect."""
         self.has_controls = True
         if role == roles.INVOCATION_TYPE:
             self.is_async = value.lower() == b"async"
@@ -214,26 +214,26 @@ class RequestHead:
 
     def _set_expectation(self, value: bytes) -> None:
         if value.lower() != b"100-continue":
-            raise ExpectationFailed("the only expectation served is 100-continue")
+            raise ExpectationFailed("the only supported expectation is 100-continue")
         self.expects_continue = not self.is_http_1_0
 
     def _set_coding(self, coding: bytes) -> None:
         if self.is_http_1_0:
-            raise MalformedRequest("HTTP/1.0 knows no Transfer-Encoding")
+            raise MalformedRequest("HTTP/1.0 has no Transfer-Encoding")
         codings = [item.strip(b" \t").lower() for item in coding.split(b",")]
         if codings != [b"chunked"]:
             if codings[-1] == b"chunked" and not {b"", b"identity", b"chunked"} & {*codings[:-1]}:
-                raise NotImplementedByGateway("the only transfer coding served is chunked")
+                raise NotImplementedByGateway("the only supported transfer coding is chunked")
             raise MalformedRequest("Transfer-Encoding must be chunked")
         self.content_length = CHUNKED
 
     @property
     def awaits_log(self) -> bool:
-        """Whether its answer is to show the log; an asynchronous one's comes before that."""
+        """Whether the response should contain the log; an asynchronous one comes before it."""
         return self.wants_tail and not self.is_async
 
     def as_refused(self) -> "RequestHead":
-        """This head, with what a refusal kept from being set empty: enough to answer and log."""
+        """This head, with empty values for what a refusal left unset: enough to respond and log."""
         for name in ("target", "path", "query", "host"):
             if not hasattr(self, name):
                 setattr(self, name, "")
@@ -255,23 +255,23 @@ def split_absolute(target: bytes) -> tuple[str, bytes]:
     return check_host(match[1]), path if path[:1] == b"/" else b"/" + path
 
 
-_MOST_HOSTS: Final = 64
-_LONGEST_HOST: Final = 255
+_MAX_HOSTS: Final = 64
+_MAX_HOST_BYTES: Final = 255
 
 _known_hosts: Final[dict[bytes, str]] = {}
 
 
 def check_host(value: bytes) -> str:
-    """`host` or `host:port` as text, remembered: most servers have few names.
+    """`host` or `host:port` as text, cached: most servers have few names.
 
     Raises:
-        MalformedRequest: it is neither.
+        MalformedRequest: `value` is neither.
     """
     if not grammar.HOST.fullmatch(value):
         raise MalformedRequest("Host must be a host or host:port")
     host = value.decode("ascii")
-    if len(value) <= _LONGEST_HOST:
-        remember(_known_hosts, _MOST_HOSTS, value, host)
+    if len(value) <= _MAX_HOST_BYTES:
+        remember(_known_hosts, _MAX_HOSTS, value, host)
     return host
 
 
@@ -286,9 +286,10 @@ def too_many_fields(limit: int) -> HeadersTooLarge:
 
 
 def is_kept_open(lines: Sequence[tuple[bytes, bytes]]) -> bool:
-    """Whether the client of HTTP/1.0 lets the connection persist (RFC 9112 §9.3).
+    """Whether an HTTP/1.0 client lets the connection persist (RFC 9112 §9.3).
 
-    The parser looks for `keep-alive` alone, which `close` beats, and in `Proxy-Connection` too.
+    The parser only looks for `keep-alive`, though `close` overrides it, and also accepts
+    `Proxy-Connection`.
     """
     options = b",".join(value for name, value in lines if name.lower() == b"connection")
     names = {option.strip(b" \t").lower() for option in options.split(b",")}

@@ -7,20 +7,20 @@ Peer = tuple[str, int]
 
 
 class Origin(NamedTuple):
-    """Where a request comes from, and what its client asked for it."""
+    """Where a request comes from, and the scheme and host that its client used."""
 
     client: Peer | None
     """Address, and port or 0; `None`: not known, or a Unix socket."""
     server: Peer | None
-    """Name or address, and port, that the client connected to; `None`: a Unix socket."""
+    """Name or address and port that the client connected to; `None`: a Unix socket."""
     scheme: str
     """`http` or `https`."""
     host: str
-    """What takes the place of `Host`; empty: nothing does."""
+    """Replaces `Host`; empty: `Host` stays."""
 
 
 class Ends(Protocol):
-    """What is looked at of a connection; `http.connection` documents it."""
+    """The two ends of a connection; documented in `http.connection.connection`."""
 
     @property
     def peer(self) -> Peer | None: ...

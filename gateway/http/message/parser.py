@@ -1,19 +1,19 @@
-"""Bytes become a checked request head, or a refusal; nothing else comes out.
+"""Turns bytes into a checked request head or a refusal.
 
-Theory of operation: `httptools` parses heads, and heads only.  Each segment is cut behind the
-first empty line, so that the parser never sees a byte of a body or of a pipelined request while
-the one before is unanswered.  Three things follow: pipelining is bounded by what the connection
-keeps unread, an `Upgrade` cannot make the parser mistake a body for a request (it believes that
-what follows an upgrade is another protocol), and a trailer section never reaches `on_header`.
+Theory of operation: `httptools` parses heads only.  Each segment is cut behind the first empty
+line, so that the parser never sees a byte of a body, nor of a pipelined request while the previous
+one is unfinished.  Three things follow.  The connection's own bound limits pipelining.  An
+`Upgrade` cannot make the parser mistake a body for a request (it takes the bytes behind an upgrade
+for another protocol).  A trailer section never reaches `on_header`.
 
-The parser joins the pieces of a field with a cost that grows with their square, and says nothing
-of a field that never ends: `Limits.max_head` bounds what an open head may feed, and where that is
-raised small pieces of a large head are fed together.  Where a segment is cut and what is counted
-depends on the bytes alone, not on how they were split.
+The parser's cost of joining the pieces of a field grows with the square of their number, and it
+does not report a field that never ends.  `Limits.max_head` bounds an open head.  If that limit is
+high, small pieces of a large head are fed together.  Where a segment is cut and what is counted
+depends on the bytes alone, not on how they were split into segments.
 
-A head that equals the one before it, byte for byte, is not parsed again: probes, pollers and
-load generators say the same thing all day.  The memory is one head, of the same connection, so
-no client can learn from it what another has sent.
+A head that equals the previous one, byte for byte, is not parsed again: probes, pollers and load
+generators repeat themselves all day.  The cache is one head of the same connection, so no client
+can learn from it what another has sent.
 """
 
 from typing import Final
@@ -26,7 +26,7 @@ from gateway.errors import (
     PathTooLong,
     Refusal,
 )
-from gateway.http.message.fields import FEW, FieldNames, pack_lines, unpack_lines
+from gateway.http.message.fields import MAX_UNPACKED, FieldNames, pack_lines, unpack_lines
 from gateway.http.message.head import RequestHead, body_too_large, is_kept_open, too_many_fields
 from gateway.http.message.parser_words import in_our_words
 from gateway.http.message.request_line import (
@@ -42,13 +42,13 @@ from gateway.http.message.request_line import (
 from gateway.limits import Limits
 
 _HEAD_END: Final = b"\r\n\r\n"
-_LARGE: Final = 32 * 1024
-"""Bytes of an open head beyond which the next are fed `_TOGETHER` at a time."""
+_LARGE_HEAD: Final = 32 * 1024
+"""Bytes of an open head.  Beyond them, the parser gets at least `_FEED_SIZE` bytes at a time."""
 
-_TOGETHER: Final = 4 * 1024
+_FEED_SIZE: Final = 4 * 1024
 
-_PER_BYTE: Final = 4
-"""Bytes that are kept for each byte of a head: itself, its fields, its target and their parts."""
+_MEMORY_PER_BYTE: Final = 4
+"""Bytes of memory for each byte of a head: itself, its fields, its target and their parts."""
 
 _HTTP_1_1: Final = b" HTTP/1.1\r\n"
 
@@ -56,9 +56,9 @@ _HTTP_1_1: Final = b" HTTP/1.1\r\n"
 class HeadParser:
     """Turns the bytes of one connection into request heads, one at a time.
 
-    After a head, `rest` holds the bytes behind it: its body and what was pipelined.  They are to
-    be fed again only when that body has been taken off them.  After a `Refusal` the parser must
-    not be used again.
+    After a head, `rest` holds the bytes behind it: the body, and pipelined requests.  The caller
+    takes the body off before it feeds them again.  After a `Refusal` the parser must not be used
+    again.
     """
 
     __slots__ = (
@@ -89,56 +89,56 @@ class HeadParser:
         self._raw = b""
         """The open head's bytes of earlier segments."""
         self._held = b""
-        """Those behind them that the parser has not seen."""
+        """Bytes behind `_raw` that the parser has not seen."""
         self._target = b""
         self._lines: list[tuple[bytes, bytes]] = []
         self._packed = b""
         self._packed_count = 0
-        """The open head's lines before those, as few bytes: it may wait for its end for long."""
+        """The open head's lines before `_lines`, packed: its end may be a long time coming."""
         self._size = self._counted = 0
-        """Names and values of all lines up to the first `_counted`: none is counted twice."""
+        """Bytes of all names and values up to line `_counted`: no line is counted twice."""
         self._is_complete = self._keep_alive = self._has_method = False
         self.last_raw = b""
-        """The bytes of the head before this one; empty: forgotten."""
+        """The bytes of the previous head; empty: forgotten."""
         self._last: RequestHead | None = None
         self.rest = b""
         self.refused: RequestHead | None = None
-        """What is known of the request that was refused, if it came so far."""
+        """What is known of the refused request, if its head could be read."""
 
     @property
     def is_open(self) -> bool:
-        """Whether a head has begun and not ended; empty lines before it are none of it."""
+        """Whether a head has begun and not ended; empty lines before it do not count."""
         return bool(self._target or self._raw.strip(b"\r\n"))
 
     @property
     def size(self) -> int:
-        """About as many bytes as the open head takes, or else the last one."""
-        return _PER_BYTE * (len(self._raw) + len(self._held) or len(self.last_raw))
+        """Approximate bytes of memory of the open head, otherwise of the last one."""
+        return _MEMORY_PER_BYTE * (len(self._raw) + len(self._held) or len(self.last_raw))
 
     def is_head_request(self, data: bytes) -> bool:
         """Whether the open head, which may be refused at any byte, has the method HEAD.
 
-        `data` is what was fed last if it was refused.  The bytes decide, because what the parser
-        tells of a head that it does not take depends on how it came in segments.
+        `data` are the refused bytes, if any.  The bytes decide: what the parser reports of an
+        invalid head depends on how it was split into segments.
         """
         return (self._raw + data[: 2 * MAX_EMPTY_LINES]).lstrip(b"\r\n").startswith(b"HEAD ")
 
     def forget(self) -> None:
-        """Give up what is remembered of the last head: none may come for a while."""
+        """Forget the last head: the next request may not come for a while."""
         self.last_raw = b""
         self._last = None
 
     def close(self) -> None:
-        """Forget the parser, which refers back to this object."""
+        """Let go of the parser, which refers back to this object."""
         del self._parser
 
     def feed(self, data: bytes) -> RequestHead | None:
         """The next head if `data` completes it, `None` if more bytes are needed.
 
         Raises:
-            Refusal: the head is none that may be served.
+            Refusal: the head breaks a rule or a limit.
         """
-        if data == self.last_raw and not self._raw:  # Not even searched: 3 % of a small request.
+        if data == self.last_raw and not self._raw:  # Not even a search: 3 % of a small request.
             self.rest = b""
             return self._last
         while True:
@@ -146,7 +146,7 @@ class HeadParser:
             if start >= 0:
                 end = start + 4
             else:
-                if len(self._raw) > _LARGE:
+                if len(self._raw) > _LARGE_HEAD:
                     data = self._hold(data)
                     if not data:
                         return None
@@ -158,7 +158,7 @@ class HeadParser:
             if piece == self.last_raw and not self._raw:  # With a body or a request behind it.
                 return self._last
             if len(piece) > self._limits.small_head and self._has_many_lines(piece):
-                piece, self.rest = data[:_TOGETHER], data[_TOGETHER:]
+                piece, self.rest = data[:_FEED_SIZE], data[_FEED_SIZE:]
             self._feed_parser(piece)
             if self._is_complete:
                 return self._take_head(self._raw + piece if self._raw else piece)
@@ -170,25 +170,25 @@ class HeadParser:
             data = self.rest  # Empty lines before a request line (RFC 9112 §2.2).
 
     def _has_many_lines(self, piece: bytes) -> bool:
-        """Whether it may have more fields than a head may.
+        """Whether `piece` may have more fields than allowed.
 
-        It is fed in steps then, and refused behind the first one that has too many: thousands of
-        fields would hold up the loop for milliseconds.
+        The parser then gets it in steps and stops at the first step with too many fields: thousands
+        of fields would block the loop for milliseconds.
         """
-        return piece.count(b"\n") > self._limits.max_header_fields and len(piece) > _TOGETHER
+        return piece.count(b"\n") > self._limits.max_header_fields and len(piece) > _FEED_SIZE
 
     def _hold(self, data: bytes) -> bytes:
-        """What is to be fed now: nothing, or `data` with what was held back before it."""
+        """The bytes to feed now: none, or `data` behind the bytes held back before."""
         held = self._held + data
         is_over = len(self._raw) + len(held) > self._limits.max_head
-        if len(held) < _TOGETHER and not is_over and not self._find_end(held):
+        if len(held) < _FEED_SIZE and not is_over and not self._find_end(held):
             self._held = held
             return b""
         self._held = b""
         return held
 
     def _find_end(self, data: bytes) -> int:
-        """Index in `data` behind the first empty line, which may have begun before; 0: none."""
+        """Index in `data` behind the first empty line, which may have begun before it; 0: none."""
         if self._raw:
             tail = self._raw[-3:]
             across = (tail + data[:3]).find(_HEAD_END)
@@ -202,7 +202,7 @@ class HeadParser:
         try:
             self._parser.feed_data(piece if len(piece) <= room else piece[:room])
         except httptools.HttpParserUpgrade:
-            pass  # The upgrade is not taken up, which RFC 9110 §7.8 leaves to the server.
+            pass  # The gateway ignores upgrades, as RFC 9110 §7.8 allows.
         except httptools.HttpParserError as error:
             self._explain(self._raw + piece, str(error))
             self._parser = _Stopped(self)
@@ -210,15 +210,15 @@ class HeadParser:
             if not self._has_method:
                 self._check_method(self._raw + piece)
             self._check_sizes()
-            if len(self._lines) > FEW:
+            if len(self._lines) > MAX_UNPACKED:
                 self._pack()
         if len(piece) > room:
             raise self._headers_too_large()
 
     def _explain(self, raw: bytes, reason: str) -> None:
-        """Refuse the head that begins with `raw`, unless more bytes have to tell why.
+        """Refuse the head that begins with `raw`, unless the reason depends on more bytes.
 
-        `reason` is the parser's, whose words nobody is told.
+        `reason` is the parser's message, which clients never see.
         """
         self._check_method(raw)
         self._check_sizes()
@@ -229,7 +229,7 @@ class HeadParser:
         raise MalformedRequest(in_our_words(reason)) from None
 
     def _check_method(self, raw: bytes) -> None:
-        """Refuse a method that is none, as soon as it has come whole: before all other faults."""
+        """Refuse an unknown method as soon as it is complete: before all other faults."""
         check_beginning(raw)
         method = method_of(raw)
         if method is not None:
@@ -238,14 +238,14 @@ class HeadParser:
             self._has_method = True
 
     def _pack(self) -> None:
-        """Keep the lines of the open head in fewer bytes: a client may leave it open."""
+        """Pack the lines of the open head: a client may leave it open."""
         self._packed += pack_lines(self._lines)
         self._packed_count += len(self._lines)
         self._lines = []
         self._counted = 0
 
     def _check_sizes(self) -> None:
-        """Refuse what is already larger than it may be, whatever else may be wrong or come."""
+        """Refuse a head that is already too large, whatever else is wrong with it."""
         limits = self._limits
         target = self._target
         limit = limits.max_path_bytes
@@ -281,7 +281,7 @@ class HeadParser:
         if is_old and self._keep_alive:
             head.keep_alive = is_kept_open(self._lines)
         try:
-            if len(self._lines) <= FEW:
+            if len(self._lines) <= MAX_UNPACKED:
                 head.set_fields(self._lines, self._names, head.set_target(target))
             else:
                 head.set_many_fields(self._lines, self._names, head.set_target(target))
@@ -289,7 +289,7 @@ class HeadParser:
                 limit = head.body_limit(limits)
                 if head.content_length > limit:
                     raise body_too_large(limit)
-                # The parser waits for a body that it will not see.
+                # The old parser waits for a body that it will never see.
                 self._parser = httptools.HttpRequestParser(self)
         except Refusal:
             self.refused = head.as_refused()
@@ -302,7 +302,7 @@ class HeadParser:
         self._last = head
         return head
 
-    # Called by httptools; what they raise would come back wrapped, so they only take notes.
+    # Called by httptools, which wraps exceptions, so these only take notes.
 
     def on_url(self, fragment: bytes) -> None:
         self._target += fragment
@@ -312,7 +312,7 @@ class HeadParser:
 
     def on_headers_complete(self) -> None:
         self._is_complete = True
-        # Asked now: behind a request without a body the parser has forgotten.
+        # Ask now: behind a request without a body, the parser has forgotten.
         self._keep_alive = self._parser.should_keep_alive()
 
 
@@ -322,23 +322,23 @@ _METHODS: Final = {
 
 
 def _other(method: bytes, raw: bytes) -> str:
-    """The text of a method that is less often asked for, or of another protocol."""
+    """The text of a less common method; refuses methods of other protocols."""
     check_beginning(raw)
     if not _is_known(method):
         raise unknown_method()
-    text = _METHODS[method] = method.decode("ascii")  # The parser knows some forty.
+    text = _METHODS[method] = method.decode("ascii")  # Bounded: the parser knows some forty.
     return text
 
 
 class _Stopped(httptools.HttpRequestParser):
-    """Takes the place of a parser that has met an unknown method of which more is to come."""
+    """Replaces a parser that has met an unknown method before the method is complete."""
 
     def feed_data(self, data: object) -> None:  # noqa: ARG002
         raise httptools.HttpParserError
 
 
 def _is_known(method: bytes) -> bool:
-    """Whether the parser takes this method in a request of HTTP/1.1."""
+    """Whether the parser accepts this method in an HTTP/1.1 request."""
     try:
         httptools.HttpRequestParser(object()).feed_data(method + b" / HTTP/1.1\r\n")
     except httptools.HttpParserError:

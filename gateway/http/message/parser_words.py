@@ -1,7 +1,7 @@
 """What the parser finds wrong with a head, in the gateway's own words.
 
-Clients and logs are told these: another release of the parser, or another parser, must not change
-what they read.  A message that is not listed is none of a request's head, or new.
+These reach clients and logs: another release of the parser, or another parser, must not change
+them.  A message that is missing here is new, or never about a request head.
 """
 
 from typing import Final
@@ -9,9 +9,9 @@ from typing import Final
 _REQUEST_LINE: Final = "the request line is not: method SP target SP HTTP/1.1"
 _TARGET: Final = "the request target has a forbidden character"
 _LINE_END: Final = "a line of the head does not end with CR LF"
-_LENGTH: Final = "Content-Length is no number"
+_LENGTH: Final = "Content-Length is not a number"
 _CODING: Final = "Transfer-Encoding must be chunked"
-_BOTH: Final = "Content-Length and Transfer-Encoding are both there"
+_BOTH: Final = "the request has both Content-Length and Transfer-Encoding"
 
 _REASONS: Final = {
     "Chunk size overflow": "Content-Length is too large",
@@ -30,7 +30,7 @@ _REASONS: Final = {
     "Invalid character in Content-Length": _LENGTH,
     "Invalid characters in url": _TARGET,
     "Invalid header field char": "the name of a header field has a forbidden character",
-    "Invalid header token": "the name of a header field is no token",
+    "Invalid header token": "the name of a header field is not a token",
     "Invalid header value char": "the value of a header field has a forbidden character",
     "Invalid method for HTTP/x.x request": _REQUEST_LINE,
     "Invalid method for RTSP/x.x request": _REQUEST_LINE,
@@ -47,5 +47,5 @@ _REASONS: Final = {
 
 
 def in_our_words(reason: str) -> str:
-    """What a client is told for the parser's `reason`."""
-    return _REASONS.get(reason, "the request is none of HTTP/1.1")
+    """The message for a client, for the parser's `reason`."""
+    return _REASONS.get(reason, "the request is not valid HTTP/1.1")

@@ -1,8 +1,8 @@
-"""The line that a request begins with, and what begins with something else (RFC 9112 §3).
+"""The request line, and other protocols that begin differently (RFC 9112 §3).
 
-The parser knows a list of methods and stops at the first byte that leads to none of them.  What a
-client is told must not depend on that list's spelling, nor on how its bytes came in segments: the
-bytes of the line decide.
+The parser knows a list of methods and stops at the first byte that leads to none of them.  The
+response must not depend on that list's spelling, nor on how the bytes were split into segments.  So
+this module decides by the bytes of the line.
 """
 
 from typing import Final
@@ -19,13 +19,13 @@ MAX_EMPTY_LINES: Final = 1024
 """Bytes of empty lines before a request line."""
 
 _MAX_METHOD: Final = 64
-"""Bytes of a method, from which on it is none that anybody serves."""
+"""Bytes of a method; no server supports a longer one."""
 
 _HTTP_1_1: Final = b" HTTP/1.1\r\n"
 _HTTP_1_0: Final = b" HTTP/1.0\r\n"
 
 _PREFACE: Final = b"PRI "
-"""RFC 9113 §3.4: how a client of HTTP/2 begins; §11.6: no method has this name."""
+"""RFC 9113 §3.4: an HTTP/2 client begins with this; §11.6: no method has this name."""
 
 _FIRST_BYTES: Final = {
     0x16: "TLS",  # RFC 8446 §5.1: a record of the handshake.
@@ -33,17 +33,17 @@ _FIRST_BYTES: Final = {
     0x04: "SOCKS",
     0x00: "the PROXY protocol",  # Version 2, behind two empty lines.
 }
-"""Other protocols, by the first byte that no request can begin with."""
+"""Other protocols, by first bytes with which no request can begin."""
 
 _FIRST_WORDS: Final = ((b"SSH-", "SSH"), (b"PROXY ", "the PROXY protocol"))
 """RFC 4253 §4.2; proxy-protocol.txt, section 2.1."""
 
 
 def check_beginning(raw: bytes) -> None:
-    """Look at the first word of a head, whether or not it has come whole.
+    """Check the first word of a head, complete or not.
 
     Raises:
-        Refusal: it is no method, nor the beginning of one.
+        Refusal: it is neither a method nor the beginning of one.
     """
     line = skip_empty_lines(raw)[: _MAX_METHOD + 1]
     if not line:
@@ -58,13 +58,13 @@ def check_beginning(raw: bytes) -> None:
     if match is None:
         raise MalformedRequest("the request line does not begin with a method")
     if line[match.end() : match.end() + 1] not in (b"", b" "):
-        raise MalformedRequest("the method of the request line is no token")
+        raise MalformedRequest("the method of the request line is not a token")
     if line.startswith(_PREFACE):
         raise version_not_supported()
 
 
 def method_of(raw: bytes) -> bytes | None:
-    """The method of a head whose beginning has no fault; `None`: it has not come whole."""
+    """The method of a head whose beginning is valid; `None`: the method is incomplete."""
     line = skip_empty_lines(raw)
     method, space, _ = line[: _MAX_METHOD + 1].partition(b" ")
     return method if space or len(method) > _MAX_METHOD else None
@@ -72,18 +72,18 @@ def method_of(raw: bytes) -> bytes | None:
 
 def unknown_method() -> Refusal:
     """The refusal of a method that the parser does not know (RFC 9110 §9.1)."""
-    return NotImplementedByGateway("the method is none that is served; methods are upper-case")
+    return NotImplementedByGateway("the method is not supported; methods are upper-case")
 
 
 def is_http_1_0(raw: bytes, version_at: int) -> bool:
     """Whether the request line names HTTP/1.0; false for 1.1.
 
-    `version_at` is where the version stands if one space each divides method, target and version.
-    The parser also takes several spaces, RTSP and ICE for a protocol, and no version at all; its
-    own words cannot tell them apart.
+    `version_at` is the index of the space before the version, if single spaces divide method,
+    target and version.  The parser also accepts several spaces, the protocols RTSP and ICE, and no
+    version at all, and does not report which.
 
     Raises:
-        Refusal: the line is not exactly method SP target SP version, or of another version.
+        Refusal: the line is not exactly method SP target SP version, or has another version.
     """
     line = skip_empty_lines(raw)
     version = line[version_at : version_at + 11]
@@ -95,15 +95,15 @@ def is_http_1_0(raw: bytes, version_at: int) -> bool:
 
 
 def version_not_supported() -> Refusal:
-    return VersionNotSupported("the only HTTP versions served are 1.0 and 1.1")
+    return VersionNotSupported("the only supported HTTP versions are 1.0 and 1.1")
 
 
 def skip_empty_lines(raw: bytes) -> bytes:
     """A head, complete or not, without the empty lines that came before it.
 
     Raises:
-        Refusal: there are too many, or they end with something else than CR LF.  (The parser
-            takes any CR and LF; RFC 9112 §2.2 knows one CRLF "at least".)
+        Refusal: there are too many, or they do not end with CR LF.  (The parser accepts any mix of
+            CR and LF; RFC 9112 §2.2 speaks of "at least one" CRLF.)
     """
     line = raw.lstrip(b"\r\n")
     size = len(raw) - len(line)
@@ -115,10 +115,10 @@ def skip_empty_lines(raw: bytes) -> bytes:
 
 
 def path_size(target: bytes) -> int:
-    """Bytes of path and query, in the absolute form too.
+    """Bytes of path and query of a target, absolute or not, complete or not.
 
-    The scheme decides, of which the first bytes are known: to look for `://` anywhere would let
-    the rest of the target decide what was counted of its beginning.
+    The first bytes decide whether the target is absolute: with a search for `://`, later bytes
+    would change what was already counted.
     """
     scheme = target[:8].lower()
     authority = 8 if scheme == b"https://" else 7 if scheme[:7] == b"http://" else 0
@@ -126,6 +126,6 @@ def path_size(target: bytes) -> int:
         return len(target)
     path, query = target.find(b"/", authority), target.find(b"?", authority)
     if path < 0 or 0 <= query < path:
-        # The empty path stands for "/" (RFC 9112 §3.2.1).
+        # An empty path means "/" (RFC 9112 §3.2.1).
         return 1 + (len(target) - query if query >= 0 else 0)
     return len(target) - path

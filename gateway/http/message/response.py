@@ -1,4 +1,4 @@
-"""Statuses, and how the body behind a response head is delimited (RFC 9112 §6)."""
+"""Statuses, and the framing of response bodies (RFC 9112 §6)."""
 
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -11,7 +11,7 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
 class Status(NamedTuple):
-    """A status code, and its line behind the version: `200 OK`."""
+    """A status code, and the status line without the version: `200 OK`."""
 
     code: int
     line: str
@@ -23,7 +23,7 @@ class Status(NamedTuple):
 
 
 CLIENT_CLOSED_REQUEST: Final = 499
-"""Status in records of a request whose client left before it had its answer."""
+"""Status in the record of a request whose client left before it had the response."""
 
 BODILESS: Final = frozenset({204, 304})
 """Statuses whose responses never carry content (RFC 9110 §6.4.1), besides 1xx."""
@@ -38,12 +38,12 @@ def interim_refusal(code: int) -> str:
 
 
 def status_of(code: int) -> Status:
-    """The status of a code, with the reason phrase of RFC 9110 where it has one."""
+    """The status of a code, with its reason phrase in RFC 9110, if it has one."""
     return Status(code, f"{code} {phrase_of(code)}")
 
 
 def phrase_of(code: int) -> str:
-    """The reason phrase of a code; "" where it has none."""
+    """The reason phrase of a code; "" if it has none."""
     phrase = _RENAMED.get(code)
     if phrase is not None:
         return phrase
@@ -59,26 +59,26 @@ _RENAMED: Final = {
     416: "Range Not Satisfiable",
     422: "Unprocessable Content",
 }
-"""What RFC 9110 §15 calls otherwise than the standard library of Python 3.11 and 3.12."""
+"""Phrases of RFC 9110 §15 that differ from the standard library's in Python 3.11 and 3.12."""
 
 
 def kind_of(value: object) -> str:
-    """What a wrong value is, for a message: without what it holds, which may be a secret."""
+    """The type of a wrong value, for a message.  The value itself may be a secret."""
     return f"an object of type {type(value).__name__}"
 
 
-# How the bytes behind a response head are delimited.
+# The framing of a response body.
 NO_BODY: Final = 0
-"""HEAD, 204, 304: there are none."""
+"""HEAD, 204, 304: no bytes follow the head."""
 LENGTH: Final = 1
 CHUNKED: Final = 2
 UNTIL_CLOSE: Final = 3
 
 
 def body_form(request: RequestHead | None, status: Status, length: int | None) -> int:
-    """The framing of the response to `request` (`None`: it was not understood).
+    """The framing of the response to `request` (`None`: it could not be parsed).
 
-    `length` is the body's in bytes, or `None` where it is not known beforehand.
+    `length` is the body's length in bytes, `None` if unknown.
     """
     if status.code in BODILESS or (request is not None and request.method == "HEAD"):
         return NO_BODY

@@ -1,9 +1,9 @@
-"""What an application says of its response, checked: the same rules for WSGI and ASGI.
+"""Status and headers of an application's response, checked by the same rules for WSGI and ASGI.
 
 Theory of operation: a header is kept, dropped because the gateway sets it, or refused because it
-is about the connection and not the response; which one is decided once per name.  A fault that
-is the application's is raised where the application stands, so that its own traceback shows the
-line.  Date, request id and framing are the gateway's, which adds them when it encodes.
+is about the connection and not the response.  The decision is made once per name.  An application's
+fault is raised in the application's call, so that its traceback shows the line.  The gateway adds
+date, request id and framing when it encodes the head.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,14 +18,14 @@ from gateway.http.message.head import RequestHead
 from gateway.http.message.response import BODILESS, Status, kind_of, status_of
 from gateway.text.exact_types import exact_text
 
-_MOST_REMEMBERED: Final = 512
+_MAX_CACHED: Final = 512
 
-# What becomes of a header that an application sets.
+# What happens to a header that an application sets.
 _KEEP: Final = 0
 _DROP: Final = 1
 _LENGTH: Final = 2
 _STEADY: Final = 3
-"""Kept, and worth remembering with its value: few values, used again and again."""
+"""Kept, and cached with its value: such headers have few values, used again and again."""
 
 _STEADY_NAMES: Final = frozenset(
     {
@@ -48,7 +48,8 @@ _STEADY_NAMES: Final = frozenset(
     }
 )
 
-_LONGEST_KNOWN: Final = 256
+_MAX_CACHED_CHARACTERS: Final = 256
+
 _DROPPED: Final = frozenset({"connection", "date", "keep-alive", "server", "upgrade"})
 """Function Compute's reserved response headers, besides `X-Fc-*`: dropped with a warning."""
 
@@ -63,7 +64,8 @@ _REFUSED: Final = frozenset(
         "transfer-encoding",
     }
 )
-"""Hop-by-hop headers (RFC 9110 §7.6.1; PEP 3333, "Other HTTP Features"): the server's to set."""
+"""Hop-by-hop headers, which only the server may set (RFC 9110 §7.6.1; PEP 3333, "Other HTTP
+Features")."""
 
 
 class ResponseHead:
@@ -75,21 +77,21 @@ class ResponseHead:
     fields: list[tuple[str, str]]
     """Names and values, without the dropped ones and Content-Length."""
     content_length: int | None
-    """What the application says that its body's length is."""
+    """The body's length according to the application; `None`: it does not say."""
     dropped: tuple[str, ...]
-    """Names of those that are the gateway's to set."""
+    """Names of dropped headers, which the gateway sets itself."""
     size: int
     """Sum of the lengths of all names and values, the dropped ones included."""
     lines: str
-    """Status and fields as lines, each with its end."""
+    """Status and fields as lines, each with its line end."""
     is_steady: bool
-    """Whether the application may well say the very same again."""
+    """Whether all headers are cached ones, so that an equal head is likely to come again."""
 
     def __init__(self, status: Status, headers: Iterable[tuple[str, str]]) -> None:
-        """Check what an application says of its response's header.
+        """Check status and headers of an application.
 
         Raises:
-            TypeError, ValueError: a server may not send that; the message says what.
+            TypeError, ValueError: a server must not send a header; the message says which.
         """
         self.status = status
         self.is_steady = True
@@ -101,9 +103,9 @@ class ResponseHead:
             try:
                 known = _known.get(item)
             except TypeError:
-                known = None  # Not hashable, so no tuple of two strings; told below.
+                known = None  # Not hashable, so not a tuple of two strings; `_check` refuses it.
             if known is not None:
-                # Not `item`, which may be of a class that calls itself equal.
+                # Not `item`, whose class may only claim to be equal.
                 fields.append(known[0])
                 size += known[1]
             else:
@@ -113,7 +115,7 @@ class ResponseHead:
 
     @classmethod
     def of(cls, status: Status, fields: Sequence[tuple[str, str]]) -> "ResponseHead":
-        """One that the gateway itself has made: nothing is checked, nothing dropped."""
+        """A head of the gateway's own: nothing is checked, nothing dropped."""
         head = cls(status, ())
         head.fields.extend(fields)
         head._join_lines()
@@ -130,9 +132,9 @@ class ResponseHead:
     ) -> bytes:
         """Status line and header section of the response to `request`.
 
-        `length` is the body's in bytes, `None` where it is not known beforehand; `constant` are
-        ready-made field lines, without the last line end; `keep_alive` is whether the connection
-        stays behind this response: the caller has made it false for `UNTIL_CLOSE`.
+        `length` is the body's length in bytes, `None` if unknown.  `constant` are ready-made field
+        lines, without the last line end.  `keep_alive`: the connection persists behind this
+        response; the caller has made it false for `UNTIL_CLOSE`.
         """
         if self.status.code in BODILESS:
             framing = ""
@@ -149,7 +151,7 @@ class ResponseHead:
         return f"HTTP/1.1 {self.lines}{framing}{constant}\r\n\r\n".encode("latin-1")
 
     def _check(self, item: tuple[str, str]) -> int:
-        """Take a header that is not known; the length of its name and value."""
+        """Check and take a header that is not cached.  Returns the length of name and value."""
         if type(item) is not tuple or len(item) != 2:
             raise TypeError(f"a response header is a tuple (name, value), not {kind_of(item)}")
         name, value = item
@@ -167,8 +169,8 @@ class ResponseHead:
             self.fields.append(item)
         elif role == _STEADY:
             self.fields.append(item)
-            if size <= _LONGEST_KNOWN:
-                remember(_known, _MOST_REMEMBERED, item, (item, size))
+            if size <= _MAX_CACHED_CHARACTERS:
+                remember(_known, _MAX_CACHED, item, (item, size))
                 return size
         elif role == _DROP:
             self.dropped = (*self.dropped, name)
@@ -180,19 +182,19 @@ class ResponseHead:
 
     def _set_content_length(self, value: str) -> None:
         if not (value.isascii() and value.isdigit()):
-            raise ValueError(f"Content-Length is no number: {value!r:.30}")
+            raise ValueError(f"Content-Length is not a number: {value!r:.30}")
         length = int(value)
         if self.content_length not in (None, length):
-            raise ValueError("Content-Length is there twice, with different values")
+            raise ValueError("the response has two different Content-Length headers")
         self.content_length = length
 
 
 FAULT: Final = ResponseHead.of(status_of(fc_errors.STATUS), fc_errors.HEADERS)
-"""Of the answer for an application that failed."""
+"""Head of the response for an application that failed."""
 
 
 def refusal_head(refusal: Refusal) -> ResponseHead:
-    """Of the answer that is a refusal; the same for all of a kind, but for their `Retry-After`."""
+    """Head of the response for a refusal; one per kind and `Retry-After`."""
     kind = type(refusal), refusal.retry_after
     head = _refusals.get(kind)
     if head is None:
@@ -210,26 +212,26 @@ _refusals: dict[tuple[type[Refusal], int | None], ResponseHead] = {}
 _roles: dict[str, int] = {}
 
 _known: dict[tuple[str, str], tuple[tuple[str, str], int]] = {}
-"""Headers that have passed every check, with their lengths: checking costs thrice as much."""
+"""Headers that have passed every check, with their lengths: a check costs three times as much."""
 
 
 def _exact_item(name: object, value: object) -> tuple[str, str]:
     if not isinstance(name, str):
-        raise TypeError(f"the name of a response header is no str: {kind_of(name)}")
+        raise TypeError(f"the name of a response header is not a str: {kind_of(name)}")
     name = exact_text(name)
     if not isinstance(value, str):
         beginning = grammar.TOKEN.match(name)
-        told = beginning[0] if beginning else ""
-        raise TypeError(f"the value of response header {told:.100} is no str: {kind_of(value)}")
+        shown = beginning[0] if beginning else ""
+        raise TypeError(f"the value of response header {shown:.100} is not a str: {kind_of(value)}")
     return name, exact_text(value)
 
 
 def _find_role(name: str) -> int:
     if not grammar.TOKEN.fullmatch(name):
-        # Not all of it: a whole line, value included, that was taken for a name, is told to nobody.
+        # Show only the beginning: the name may be a whole line, with a value that must stay secret.
         beginning = grammar.TOKEN.match(name)
         raise ValueError(
-            "the name of a response header is no token"
+            "the name of a response header is not a token"
             + (f"; it begins with {beginning[0]:.100}" if beginning else "")
         )
     lower = name.lower()
@@ -241,6 +243,6 @@ def _find_role(name: str) -> int:
         role = _LENGTH
     else:
         role = _STEADY if lower in _STEADY_NAMES else _KEEP
-    if len(name) <= _LONGEST_KNOWN:
-        remember(_roles, _MOST_REMEMBERED, name, role)
+    if len(name) <= _MAX_CACHED_CHARACTERS:
+        remember(_roles, _MAX_CACHED, name, role)
     return role

@@ -37,7 +37,7 @@ def tiny_blocks() -> Iterator[None]:
             (blocks, "BLOCK", 4),
             (body, "_SMALL", 3),
             (reception, "BLOCK", 4),
-            (reception, "_FEW", 2),
+            (reception, "_MIN_BYTES_FOR_BLOCKS", 2),
         ):
             stack.enter_context(patch.object(module, name, size))
         yield

@@ -255,7 +255,7 @@ def test_no_header_at_the_door(site, door, application, data, caplog, tally):
     assert site.connections == set()
     (record,) = caplog.records
     assert record.getMessage().startswith(
-        "1 connections were closed: they were not a trusted proxy's with a PROXY header "
+        "1 connections were closed: they did not come from a trusted proxy with a PROXY header "
         "(the last: no PROXY header, "
     )
     assert ", from 203.0.113.9)" in record.getMessage()

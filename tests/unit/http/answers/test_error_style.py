@@ -218,7 +218,7 @@ def test_the_other_failures_as_problems():
 
 @pytest.mark.parametrize("style", [FunctionCompute2, FunctionCompute3, ProblemDetails])
 def test_what_is_remembered_is_the_right_one(style, monkeypatch):
-    monkeypatch.setattr(error_style, "_MOST_REMEMBERED", 2)
+    monkeypatch.setattr(error_style, "_MAX_CACHED", 2)
     style = style()
     told = [QueueFull("a"), QueueTimeout("a"), QueueFull("b"), BodyTooLarge("x" * 300)]
     for _ in range(2):

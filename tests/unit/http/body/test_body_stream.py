@@ -145,11 +145,11 @@ def test_a_thread_that_waits_for_bytes_is_relieved(is_relieved):
     thread.start()
     assert asked.wait(10)
     if not is_relieved:
-        while not stream.holds_up:
+        while not stream.stalls_thread:
             assert thread.is_alive()
     stream.append(b"x")
     thread.join(10)
-    assert (taken, stream.holds_up) == ([b"x"], False)
+    assert (taken, stream.stalls_thread) == ([b"x"], False)
 
 
 @pytest.mark.parametrize("finish", ["bytes", "end", "fault"])

@@ -242,4 +242,4 @@ def test_who_made_room_is_told_in_the_log(site, admission, caplog):
     bringing(admission, site, [0] * 3)
     Newcomer(admission, site)
     site.troubles.check(site.loop.now)
-    assert "1 connections were closed: they had nothing under way" in caplog.text
+    assert "1 connections were closed: they were idle" in caplog.text

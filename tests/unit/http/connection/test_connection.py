@@ -16,7 +16,7 @@ from gateway.http.body import blocks
 from gateway.http.body.body import BodyBudget
 from gateway.http.connection import body_receiver as reception
 from gateway.http.connection import lingering
-from gateway.http.connection.inflow import Inflow
+from gateway.http.connection.read_backpressure import DirectBodyReader
 from gateway.http.connection.shared_state import Timeouts
 from gateway.http.message.response import status_of
 from gateway.http.message.response_head import ResponseHead
@@ -386,12 +386,12 @@ def direct_wire(monkeypatch, make_site):
     """Reads directly what lacks 8 bytes and more, behind the first 4."""
     monkeypatch.setattr(blocks, "BLOCK", 8)
     monkeypatch.setattr(reception, "BLOCK", 8)
-    monkeypatch.setattr(reception, "_FEW", 4)
+    monkeypatch.setattr(reception, "_MIN_BYTES_FOR_BLOCKS", 4)
     return Wire(make_site(limits=Limits(body_buffer=1000)))
 
 
 def is_direct(wire):
-    return isinstance(wire.transport.protocol, Inflow)
+    return isinstance(wire.transport.protocol, DirectBodyReader)
 
 
 def test_a_large_body_is_read_directly(direct_wire, application):
@@ -1012,7 +1012,7 @@ def test_no_descriptor_for_the_duplicate(site, monkeypatch, caplog):
     assert site.connections == set()
     site.troubles.check(site.loop.now)
     assert [record.getMessage() for record in caplog.records] == [
-        "1 connections were closed: the system had no descriptor for their answers "
+        "1 connections were closed: the system had no descriptor for their responses "
         "(the last: Too many open files); raise the limit of open files, or lower "
         "--max-connections"
     ]

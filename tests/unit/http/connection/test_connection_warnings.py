@@ -39,7 +39,7 @@ def test_the_end_tells_what_was_not_told_yet(caplog):
     troubles.shed.note()
     troubles.close(2.0)
     assert told(caplog)[1:] == [
-        "1 connections were given up",
+        "1 connections dropped requests",
         "1 clients spoke TLS to this port since the last line",
     ]
     troubles.close(3.0)

@@ -34,8 +34,8 @@ def test_the_oldest_gives_up(size, shed, caplog):
     troubles.check(0.0)
     troubles.check(0.1)
     assert [record.getMessage() for record in caplog.records] == [
-        "1 connections were given up: requests that had not come whole took too much memory; "
-        "if these are no attack, give more --workers"
+        "1 connections dropped requests: incomplete requests took too much memory; "
+        "raise --workers, unless this is an attack"
     ] * shed
     backlog.release(first)
     backlog.release(second)
@@ -44,8 +44,8 @@ def test_the_oldest_gives_up(size, shed, caplog):
 
 
 def backlog_of(site, limit):
-    site.backlog = PendingInput(limit, site.troubles.shed)
-    return site.backlog
+    site.pending_input = PendingInput(limit, site.troubles.shed)
+    return site.pending_input
 
 
 def test_an_open_head_is_counted_until_it_is_whole(wire, application, site):

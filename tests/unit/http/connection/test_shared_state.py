@@ -40,10 +40,10 @@ def test_what_a_client_may_not_say(site, name, is_dropped):
 @pytest.mark.parametrize(
     ("name", "role"),
     [
-        (b"X-Fc-Account-Id", fields.TOLD),
-        (b"X-FC-ANYTHING", fields.TOLD),
-        (b"X-Fc-Invocation-Type", fields.TOLD),
-        (b"X-Fc-Security-Token", fields.TOLD),
+        (b"X-Fc-Account-Id", fields.PLATFORM),
+        (b"X-FC-ANYTHING", fields.PLATFORM),
+        (b"X-Fc-Invocation-Type", fields.PLATFORM),
+        (b"X-Fc-Security-Token", fields.PLATFORM),
         (b"X-Fc_Account-Id", fields.DROPPED),
         (b"X-Fcx", fields.ORDINARY),
         (b"Host", fields.HOST),

@@ -13,8 +13,8 @@ from gateway.http.connection.socket_writer import SocketWriter
 LARGE = bytes(range(256)) * 8192  # 2 MB: more than the buffers of both ends take.
 
 
-def new_writer(sock, stall_timeout, on_held_up=lambda: None):
-    return SocketWriter(sock, stall_timeout, on_held_up)
+def new_writer(sock, stall_timeout, on_stall=lambda: None):
+    return SocketWriter(sock, stall_timeout, on_stall)
 
 
 @pytest.fixture

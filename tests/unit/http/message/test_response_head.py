@@ -35,7 +35,7 @@ def test_values_with_forbidden_characters(value):
 
 @pytest.mark.parametrize("value", [1, None, b"b", ["b"], 1.5])
 def test_values_that_are_no_text(value):
-    with pytest.raises(TypeError, match="X-A is no str"):
+    with pytest.raises(TypeError, match="X-A is not a str"):
         head(("X-A", value))
 
 
@@ -44,13 +44,13 @@ def test_values_that_are_no_text(value):
 )
 def test_names_that_are_no_tokens(name):
     for _ in range(2):
-        with pytest.raises(ValueError, match="no token"):
+        with pytest.raises(ValueError, match="not a token"):
             head((name, "b"))
 
 
 @pytest.mark.parametrize("name", [None, 1, b"X-A"])
 def test_names_that_are_no_text(name):
-    with pytest.raises(TypeError, match="no str"):
+    with pytest.raises(TypeError, match="not a str"):
         head((name, "b"))
 
 
@@ -150,7 +150,7 @@ def test_content_length_twice_the_same():
 
 
 def test_content_length_twice_in_contradiction():
-    with pytest.raises(ValueError, match="twice"):
+    with pytest.raises(ValueError, match="two different"):
         head(("Content-Length", "5"), ("Content-Length", "6"))
 
 
