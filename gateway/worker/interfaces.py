@@ -22,7 +22,7 @@ KINDS: Final[dict[Interface, str]] = {
 
 
 class Bridged(NamedTuple):
-    """What `WsgiBridge` is given of a handler."""
+    """What `WsgiRunner` is given of a handler."""
 
     handler: Callable[..., Any]
     """Speaks WSGI."""
