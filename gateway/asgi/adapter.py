@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 from traceback import StackSummary
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote_to_bytes
 
+from gateway.asgi.scope import http_scope
 from gateway.asgi.version import to_version_3
 from gateway.error_log.loggers import logger
 from gateway.error_log.rate_limited import RateLimitedWarning
-from gateway.errors import BadResponse, ClientDisconnected, QueueFull, Refusal
+from gateway.error_log.warn_once import WarnOnce
+from gateway.errors import ClientDisconnected, QueueFull, Refusal
 from gateway.fc.context import ContextSource, FCContext
 from gateway.fc.proxy_path import address
 from gateway.http.answers.api_path import Unserved
@@ -27,6 +28,7 @@ from gateway.http.answers.error_style import ErrorStyle, FunctionCompute2, Respo
 from gateway.http.body.body_stream import BodyStream
 from gateway.http.connection.detached import ACCEPTED, DetachedExchange
 from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.faults import record_failure, record_message, record_refusal
 from gateway.http.connection.invocation_log import (
     CANCELED,
     INVOKE,
@@ -35,7 +37,6 @@ from gateway.http.connection.invocation_log import (
     add_tail,
     wants_tail,
 )
-from gateway.http.message import fields as roles
 from gateway.http.message.response import kind_of, status_of
 from gateway.http.message.response_head import ResponseHead, response_header_too_large
 from gateway.text.exact_types import exact_bytes, exact_number
@@ -52,10 +53,6 @@ if TYPE_CHECKING:
     from gateway.http.message.head import RequestHead
 
 log = logger("gateway.function")
-
-EXTENSION: Final = "gateway.fc"
-"""Key in `scope["extensions"]` of what Function Compute adds: a dict of `request_id`, `context`
-(`environ["fc.context"]` of a WSGI handler) and `request_uri` (`environ["fc.request_uri"]`)."""
 
 _BODY_PIECE: Final = 64 * 1024
 """Most bytes of a streamed body in one event."""
@@ -115,7 +112,8 @@ class AsgiApplication:
         )
         self._lost: set[_Run] = set()
         """Those that were given up and have not ended."""
-        self._warned: set[str] = set()
+        self.warn_once = WarnOnce(log)
+        """Logs what an application does against ASGI and the gateway tolerates."""
 
     def __repr__(self) -> str:
         return (
@@ -189,12 +187,6 @@ class AsgiApplication:
     def _note_end(self, run: "_Run") -> None:
         self._runs.discard(run)
         self._lost.discard(run)
-
-    def warn_once(self, message: str) -> None:
-        """Log what an application does wrong and gets away with, the first time."""
-        if message not in self._warned and len(self._warned) < 100:
-            self._warned.add(message)
-            log.warning("%s", message)
 
 
 class _Run:
@@ -347,50 +339,11 @@ class _Run:
     def _scope(self) -> "HTTPScope":
         exchange = self._exchange
         head = exchange.head
-        assert head is not None  # What has none was refused.
+        assert head is not None  # A request without a head has been refused.
         application = self._application
         path, context = application.address_of(head, exchange.request_id)
         self._answer.begin_invocation(context.service)
-        raw_path = path.encode("latin-1")
-        host, scheme = head.host, "http"
-        connection = exchange.connection
-        client, server = connection.peer, connection.local
-        proxies = connection.site.proxies
-        if proxies is not None:
-            client, server, scheme, told_host = proxies.origin(head, connection)
-            host = told_host or host
-        host_value = host.encode("latin-1")
-        scope: HTTPScope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.0" if head.is_http_1_0 else "1.1",
-            "method": head.method,
-            "scheme": scheme,
-            # What is no UTF-8 is replaced, as other servers do; `raw_path` has the truth.
-            "path": (unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path).decode(
-                "utf-8", "replace"
-            ),
-            "raw_path": raw_path,
-            "query_string": head.query.encode("latin-1"),
-            "root_path": "",
-            # An absolute target's authority wins over Host (RFC 9112 §3.2.2).
-            "headers": [
-                (name.lower, value if name.role != roles.HOST else host_value)
-                for name, value in head.fields
-            ],
-            "client": client,
-            "server": server,
-            "extensions": {
-                EXTENSION: {
-                    "request_id": exchange.request_id,
-                    "context": context,
-                    "request_uri": head.target,
-                }
-            },
-        }
-        if application.state is not None:
-            scope["state"] = application.state.copy()
-        return scope
+        return http_scope(exchange, head, path, context, application.state)
 
     async def _receive(self) -> "ASGIReceiveEvent":
         """ASGI's `receive`: the body's events, then `http.disconnect` when that is so."""
@@ -491,13 +444,14 @@ class _Run:
         """The whole response at once."""
         self._note_completion(head)
         self._has_begun = True
-        if self._shows_log():
-            self._held = (head, body)
+        self._send_or_hold(head, body)
+
+    def _send_or_hold(self, head: ResponseHead, body: bytes) -> None:
+        """Send a whole response, at the end of the run if it shows the log."""
+        if self._attendance is not None and self._attendance.wants_tail:
+            self._held = head, body
         else:
             self._send_whole(head, body)
-
-    def _shows_log(self) -> bool:
-        return self._attendance is not None and self._attendance.wants_tail
 
     def _let_go(self) -> None:
         """Send what waits for the end of the run."""
@@ -540,11 +494,7 @@ class _Run:
     # Faults.
 
     def _refuse(self, refusal: Refusal) -> None:
-        if isinstance(refusal, BadResponse):
-            self._tell(logging.ERROR, refusal.message)
-        if self._attendance is not None:
-            self._attendance.fail(refusal.message)
-        self._answer.error = refusal.code
+        record_refusal(self._answer, self._attendance, refusal)
         style = self._application.error_style
         self._answer_fault(style.refusal(refusal, self._exchange.request_id))
 
@@ -557,25 +507,18 @@ class _Run:
             if attendance is not None:
                 attendance.fail(CANCELED)
             return
-        self._tell(logging.ERROR, "the application failed", error)
-        if attendance is not None:
-            attendance.fail()
+        record_failure(self._answer, attendance, "the application failed", error)
         request_id = self._exchange.request_id
         self._answer_fault(self._application.error_style.failure(error, request_id))
 
-    def _tell(self, level: int, message: str, error: BaseException | None = None) -> None:
-        attendance = self._attendance
-        if attendance is None or not attendance.tell(level, message, error):
-            log.log(level, "%s: %s", self._exchange.request_id, message, exc_info=error)
+    def _tell(self, level: int, message: str) -> None:
+        record_message(self._exchange, self._attendance, level, message)
 
     def _answer_fault(self, answer: Response) -> None:
         """Answer with an error; where an answer was begun, the connection is cut at the end."""
         if self._has_begun:
             return
-        if self._shows_log():
-            self._held = answer
-        else:
-            self._answer.respond_soon(*answer)
+        self._send_or_hold(*answer)
 
 
 def _place_of(task: "asyncio.Task[None] | None") -> str:

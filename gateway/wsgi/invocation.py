@@ -7,7 +7,6 @@ settled into a head, and leave with it.
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from contextvars import copy_context
 from copy import copy
 from math import inf
@@ -15,14 +14,15 @@ from types import TracebackType
 from typing import Any, Final
 
 from gateway.error_log.loggers import logger
+from gateway.error_log.warn_once import WarnOnce
 from gateway.errors import (
-    BadResponse,
     ClientDisconnected,
     GatewayFault,
     QueueTimeout,
     Refusal,
 )
 from gateway.http.answers.error_style import ErrorStyle, Response
+from gateway.http.connection.faults import record_failure, record_message, record_refusal
 from gateway.http.connection.invocation_log import CANCELED, FunctionLog, InvocationLog
 from gateway.http.message.head import RequestHead
 from gateway.http.message.response_head import ResponseHead, response_header_too_large
@@ -58,7 +58,7 @@ class Rules:
         "prompt",
         "queue_timeout",
         "style_of",
-        "warned",
+        "warn_once",
     )
 
     def __init__(
@@ -88,20 +88,14 @@ class Rules:
         self.error_style = error_style
         self.style_of = style_of or (lambda _: error_style)
         self.function_log = function_log
-        self.warned: set[str] = set()
+        self.warn_once = WarnOnce(log)
+        """Logs what a handler does against PEP 3333 and the gateway tolerates."""
 
     def without_haste(self) -> "Rules":
         """The same for invocations that run however long they wait."""
         rules = copy(self)
         rules.queue_timeout = rules.prompt = inf
         return rules
-
-    def warn_once(self, message: str) -> None:
-        """Log what a handler does against PEP 3333 and gets away with, the first time."""
-        if message not in self.warned and len(self.warned) < 100:
-            self.warned.add(message)
-            with suppress(Exception):
-                log.warning("%s", message)
 
 
 class Invocation:
@@ -364,22 +358,13 @@ class Invocation:
     # Faults.
 
     def _tell(self, level: int, message: str, error: BaseException | None = None) -> None:
-        """Log; the log may be one that the handler has broken, which is no reason not to answer."""
-        with suppress(Exception):
-            attendance = self._attendance
-            if attendance is not None and attendance.tell(level, message, error):
-                return
-            log.log(level, "%s: %s", self.exchange.request_id, message, exc_info=error)
+        record_message(self.exchange, self._attendance, level, message, error)
 
     def _error_style(self) -> ErrorStyle:
         return self._rules.style_of(self.exchange.head)
 
     def _refuse(self, refusal: Refusal) -> None:
-        if isinstance(refusal, BadResponse):
-            self._tell(logging.ERROR, refusal.message)
-        if self._attendance is not None:
-            self._attendance.fail(refusal.message)
-        self.exchange.error = refusal.code
+        record_refusal(self.exchange, self._attendance, refusal)
         self._answer_fault(self._error_style().refusal(refusal, self.exchange.request_id))
 
     def _refuse_after_fault(self) -> None:
@@ -389,9 +374,7 @@ class Invocation:
             self.exchange.abandon()
 
     def _fail(self, error: BaseException) -> None:
-        self._tell(logging.ERROR, "the handler failed", error)
-        if self._attendance is not None:
-            self._attendance.fail()
+        record_failure(self.exchange, self._attendance, "the handler failed", error)
         self._answer_fault(self._error_style().failure(error, self.exchange.request_id))
 
     def _answer_fault(self, answer: Response) -> None:

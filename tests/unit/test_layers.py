@@ -117,6 +117,7 @@ DOORS = {
     "asgiref": {
         "gateway.asgi.adapter",
         "gateway.asgi.lifespan",
+        "gateway.asgi.scope",
         "gateway.asgi.version",
         "gateway.code.loading",
         "gateway.wsgi.asgi_exchange",
