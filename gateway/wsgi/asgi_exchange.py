@@ -1,14 +1,14 @@
-"""The bridge under another ASGI server: its events, as a request and an exchange.
+"""The response to a request of another ASGI server.
 
 Theory of operation: the coroutine that the server runs for a request sends what a pool thread
-hands it.  An answer that is complete costs one wake-up of the loop, and the thread does not wait
-for the client.  An answer in parts has one part on its way while the handler makes the next one,
-so the thread waits for a slow client with at most two parts in memory.
+hands over.  A complete response costs one wake-up of the loop, and the thread does not wait for the
+client.  Of a response in parts, one part is on its way while the handler makes the next one, so the
+thread waits for a slow client with at most two parts in memory.
 
-As in `http.exchange`, who pops `_claim` answers.  All else that the thread and the loop share:
-`_room` is a lock that the thread takes for each part and the loop releases when the part has been
-sent, or when nothing will be sent any more; `_is_over` is set before that last release, so a
-thread that waited sees it.
+As in `http.connection.exchange`, the one that pops `_claim` responds.  Thread and loop share two
+more things.  `_room` is a lock that the thread takes for each part; the loop releases it when the
+part has been sent, or when nothing will be sent any more.  `_is_over` is set before that last
+release, so a thread that waited sees it.
 """
 
 import asyncio
@@ -43,15 +43,15 @@ _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 
 
 class IncompleteResponse(Exception):
-    """The answer was begun and cannot be completed; it ends the ASGI application.
+    """The response was begun and cannot be completed; raised to the server.
 
-    ASGI has no other word for it: a server that sees the application fail behind the response's
-    start closes the connection, so that the client notices.
+    ASGI has no event for it.  When an application fails after the start of its response, the server
+    closes the connection, so that the client notices.
     """
 
 
 class AsgiExchange:
-    """Answers one request of another ASGI server; for the methods see `http.exchange`."""
+    """Responds to one request of another ASGI server; see `http.connection.exchange`."""
 
     __slots__ = (
         "_begun_at",
@@ -80,7 +80,7 @@ class AsgiExchange:
     )
 
     head: RequestHead | None
-    """The request; `None` while it is not understood."""
+    """The request; `None` until it has been checked."""
     is_done: bool
     """Whether the response is complete, or never will be."""
 
@@ -94,9 +94,9 @@ class AsgiExchange:
         metadata: InvocationMetadata | None = None,
         has_fc_fields: bool = True,
     ) -> None:
-        """`relieve` is called in a thread that a slow client holds up.
+        """`relieve` is called in a thread that waits for a slow client.
 
-        `metadata` is what the answer tells of its invocation; without `has_fc_fields` it has no
+        With `metadata` the response describes its invocation; without `has_fc_fields` it has no
         fields `X-Fc-*`.
         """
         self.request_id = request_id
@@ -108,16 +108,18 @@ class AsgiExchange:
         self._service: Service | None = None
         self.head = None
         self.is_done = self._is_over = self._is_in_thread = self._is_bodiless = False
-        self.is_authenticated = False  # The server in front may have done that, and does not tell.
+        self.is_authenticated = (
+            False  # ASGI does not say whether the server has checked the client.
+        )
         self._loop = loop
         self._claim = [self]
         self._relieve = relieve
         self._room = Lock()
         self._missing: int | None = None
-        """Bytes of the announced length that have not come; `None`: no length was announced."""
+        """Bytes that Content-Length announces and the handler has not sent; `None` without one."""
         self._start_event: ASGISendEvent | None = None
         self._parts: deque[tuple[ASGISendEvent, ...]] = deque()
-        """Events to send; nothing at all stands for: give up."""
+        """Events to send; an empty tuple gives up."""
         self._waiter: asyncio.Future[None] | None = None
         self._interrupt = asyncio.Timeout(None)
 
@@ -126,33 +128,33 @@ class AsgiExchange:
         return f"<AsgiExchange {self.request_id} {self.head!r} {state}>"
 
     def begin_invocation(self, service: Service) -> None:
-        """The handler is called now."""
+        """Note that the handler is called now."""
         self._begun_at = monotonic()
         self._service = service
 
     # From a pool thread.
 
     def has_left(self) -> bool:
-        """The server has said so if it has: the exchange is done then."""
+        """Always false: a client that leaves ends the exchange, which is done then."""
         return False
 
     def respond(self, response: ResponseHead, body: bytes, length: int) -> None:
-        """Answer completely; raises ClientDisconnected when it is too late."""
+        """Send the whole response; raises ClientDisconnected when it is too late."""
         self._claim_in_thread()
         self._begin(response, length)
         self._end_with(b"" if self._is_bodiless else body)
 
     def start(self, response: ResponseHead, length: int | None) -> None:
-        """Begin an answer in parts; raises as `respond` does."""
+        """Begin a response in parts; raises ClientDisconnected when it is too late."""
         self._claim_in_thread()
         self._begin(response, length)
         self._missing = None if self._is_bodiless else length
 
     def write(self, data: bytes) -> None:
-        """Send the next part, once the one before has been sent.
+        """Send the next part, after the one before has been sent.
 
         Raises:
-            ClientDisconnected: the client is gone, or the answer was given up.
+            ClientDisconnected: the client has left, or the response was given up.
         """
         if self._is_bodiless:
             data = b""
@@ -169,12 +171,12 @@ class AsgiExchange:
             self._hand_over(_body_event(data, more_body=True))
 
     def _await_room(self) -> None:
-        if not self._room.acquire(timeout=_MOMENT):
+        if not self._room.acquire(timeout=_RELIEF_SECONDS):
             self._relieve()
             self._room.acquire()
 
     def finish(self) -> bool:
-        """End an answer in parts; whether it had its announced length."""
+        """End a response in parts; whether it had its announced length."""
         if self._missing:
             self.abandon()
             return False
@@ -183,7 +185,7 @@ class AsgiExchange:
         return True
 
     def abandon(self) -> None:
-        """Give up, as the thread that has claimed, or that nobody came before."""
+        """Give up, in the thread that has claimed the response, or before anything has."""
         if not self.is_done and (self._is_in_thread or self.claim()):
             self.is_done = True
             with suppress(ClientDisconnected):
@@ -211,7 +213,7 @@ class AsgiExchange:
     # From the loop.
 
     def respond_soon(self, response: ResponseHead, body: bytes) -> bool:
-        """Answer completely; False when somebody else has claimed the answer."""
+        """Send the whole response; False when a thread has claimed it."""
         if not self.claim():
             return False
         self._begin(response, len(body))
@@ -222,30 +224,30 @@ class AsgiExchange:
         return True
 
     def refuse(self, refusal: Refusal) -> bool:
-        """Answer with a refusal; False when somebody else has claimed the answer."""
+        """Respond with a refusal; False when a thread has claimed the response."""
         return self.respond_soon(*self._error_style.refusal(refusal, self.request_id))
 
     def expire(self, response: ResponseHead, body: bytes) -> None:
-        """Answer in place of a thread that takes too long, or cut off what it has begun."""
+        """Respond in place of a thread that takes too long, or cut the response it has begun."""
         if not self.respond_soon(response, body) and not self.is_done:
             self._parts.clear()
             self._stop()
 
     async def run(self, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
-        """Send what is handed over, until the answer is complete or the client has left.
+        """Send what is handed over, until the response is complete or the client has left.
 
         Raises:
-            IncompleteResponse: it was begun and is given up.
-            Exception: what the server's `send` raised, but for a client that has left.
+            IncompleteResponse: the response was begun and is given up.
+            Exception: what the server's `send` raised, unless the client has left.
         """
         watcher = self._loop.create_task(self._watch(receive))
         try:
             async with self._interrupt:
                 await self._send_parts(send)
         except OSError as error:
-            # TimeoutError is one, and tells of `_stop`; others, that the client has left.
+            # TimeoutError comes from `_stop`; other OSErrors say that the client has left.
             if self._interrupt.expired() and not self._is_over:
-                raise IncompleteResponse(f"{self.request_id}: the answer was cut") from error
+                raise IncompleteResponse(f"{self.request_id}: the response was cut") from error
         finally:
             watcher.cancel()
             self._end()
@@ -257,7 +259,7 @@ class AsgiExchange:
                 await self._waiter
             events = self._parts.popleft()
             if not events:
-                raise IncompleteResponse(f"{self.request_id}: the answer was not completed")
+                raise IncompleteResponse(f"{self.request_id}: the response was not completed")
             for event in events:
                 await send(event)
             if self._is_over or not events[-1].get("more_body"):
@@ -265,7 +267,7 @@ class AsgiExchange:
             self._room.release()
 
     async def _watch(self, receive: "ASGIReceiveCallable") -> None:
-        """Notice that the client leaves."""
+        """End the exchange when the client leaves."""
         event = await receive()
         if event["type"] == "http.disconnect" and not self._is_over:
             self._stop()
@@ -282,7 +284,7 @@ class AsgiExchange:
             self._interrupt.reschedule(self._loop.time())
 
     def _end(self) -> None:
-        """Nothing will be sent any more."""
+        """Note that nothing will be sent any more."""
         if self._is_over:
             return
         if self.claim():
@@ -294,7 +296,7 @@ class AsgiExchange:
     # Either.
 
     def claim(self) -> bool:
-        """Take the right to answer; False when it is taken."""
+        """Take the right to respond; False when it is taken."""
         try:
             self._claim.pop()
         except IndexError:
@@ -302,7 +304,7 @@ class AsgiExchange:
         return True
 
     def release(self) -> None:
-        """Whoever ran the request needs its body no more."""
+        """Do nothing: the request's body ends with the invocation."""
 
     def _begin(self, response: ResponseHead, length: int | None) -> None:
         status = response.status
@@ -330,5 +332,5 @@ def _body_event(data: bytes, *, more_body: bool) -> "ASGISendEvent":
     return {"type": "http.response.body", "body": data, "more_body": more_body}
 
 
-_MOMENT: Final = 0.01
-"""Seconds in which a client that reads as fast as it can makes room again."""
+_RELIEF_SECONDS: Final = 0.01
+"""A thread that waits for longer for a client is replaced; a client that reads is faster."""

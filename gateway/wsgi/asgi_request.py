@@ -22,7 +22,7 @@ _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 
 
 class AsgiRequest:
-    """A scope of the type `http`, checked."""
+    """A scope of type `http`, checked."""
 
     __slots__ = ("head", "path", "root")
 
@@ -33,12 +33,12 @@ class AsgiRequest:
     """SCRIPT_NAME: `root_path` as PEP 3333 wants it."""
 
     def __init__(self, scope: "HTTPScope", names: FieldNames, limits: Limits) -> None:
-        """Check what the server has left to check.
+        """Check what the server need not have checked.
 
         Raises:
-            Refusal: the request is none that may be served, or larger than `limits` allow.
+            Refusal: the request may not be served, or is larger than `limits` allow.
         """
-        # As of HTTP/1.0, which needs no Host: in other versions the server has seen to that.
+        # Checked as HTTP/1.0, which needs no Host: where one is needed, the server has checked it.
         head = self.head = RequestHead(scope["method"], is_http_1_0=True, keep_alive=True)
         raw_path = _raw_path(scope)
         query = scope.get("query_string") or b""
@@ -64,9 +64,9 @@ class AsgiRequest:
         is_multiprocess: bool,
         variables: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """PEP 3333's environ; `path` is what becomes PATH_INFO, percent-encoded.
+        """PEP 3333's environ, or, with `variables`, Function Compute's own.
 
-        `variables` are the process's: with them it is Function Compute's own.
+        `path` becomes PATH_INFO; it is percent-encoded.  `variables` are those of the process.
         """
         local = scope.get("server")
         peer = scope.get("client")
@@ -95,7 +95,7 @@ class AsgiRequest:
 
 
 def _raw_path(scope: "HTTPScope") -> bytes:
-    """The path as it arrived, percent-encoded, where the scope still tells."""
+    """The path as the client sent it, percent-encoded, where the scope has it."""
     path = scope["path"]
     raw_path = scope.get("raw_path")
     if raw_path:
@@ -103,12 +103,12 @@ def _raw_path(scope: "HTTPScope") -> bytes:
         raw_path = raw_path.partition(b"?")[0]
         if unquote_to_bytes(raw_path).decode("utf-8", "replace") == path:
             return raw_path
-    # None, or a middleware has changed the path, which is then what counts.
+    # There is none, or a middleware has changed `path`, which counts then.
     return quote(path, safe=_PATH_SAFE, errors="surrogateescape").encode("ascii") or b"/"
 
 
 def _without(root: bytes, path: str) -> str:
-    """The path behind `root`; the whole where it does not begin so (ASGI, "root_path")."""
+    """The path after `root`; the whole path where it does not begin so (ASGI, "root_path")."""
     decoded = unquote_to_bytes(path)
     rest = decoded[len(root) :]
     if decoded.startswith(root) and rest[:1] in (b"/", b""):
@@ -117,13 +117,13 @@ def _without(root: bytes, path: str) -> str:
 
 
 def _checked_lines(scope: "HTTPScope", limits: Limits) -> list[tuple[bytes, bytes]]:
-    """Header fields, without those that only a server of its own connection understands."""
+    """Header fields, without Transfer-Encoding, which concerns the server alone."""
     lines = []
     size = 0
     for name, value in scope["headers"]:
         size += len(name) + len(value)
         if name == b"content-length" and not (value.isdigit() and len(value) < 19):
-            raise MalformedRequest("Content-Length is no number")
+            raise MalformedRequest("Content-Length is not a number")
         if name and name != b"transfer-encoding":
             lines.append((bytes(name), bytes(value)))
     if size > limits.max_header_bytes:
@@ -139,8 +139,8 @@ async def read_body(receive: "ASGIReceiveCallable", limit: int) -> BodyBuffer:
     """The whole body, of up to `limit` bytes.
 
     Raises:
-        BodyTooLarge: it has more.
-        ClientDisconnected: it will not be complete.
+        BodyTooLarge: the body is larger.
+        ClientDisconnected: the client left before the end of the body.
     """
     body = BodyBuffer(BlockPool())
     while True:

@@ -282,8 +282,8 @@ LIMITS = Limits(max_header_bytes=100, max_path_bytes=10, max_body=10, max_async_
         (scope_of("/12345", query_string=b"7890"), "longer than 10"),
         (scope_of("/", "GET", (b"x", b"x" * 92)), "larger than 100"),
         (scope_of("/", "POST", (b"content-length", b"11")), "larger than 10"),
-        (scope_of("/", "POST", (b"content-length", b"1x")), "no number"),
-        (scope_of("/", "POST", (b"content-length", b"9" * 19)), "no number"),
+        (scope_of("/", "POST", (b"content-length", b"1x")), "not a number"),
+        (scope_of("/", "POST", (b"content-length", b"9" * 19)), "not a number"),
         (
             scope_of("/", "POST", (b"content-length", b"6"), (b"x-fc-invocation-type", b"async")),
             "larger than 5",
