@@ -1,6 +1,6 @@
-"""Exchanges of requests that Function Compute sends: they have its ids, and are told to succeed.
+"""Exchanges of requests that Function Compute sends: they have its ids, and a field of success.
 
-What the gateway answers in the function's place turns that round (`verdict`).
+Responses that the gateway makes in the function's place replace that field (`verdict`).
 """
 
 from typing import TYPE_CHECKING
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class PlatformExchange(Exchange):
-    """As the gateway's own, whatever else its answer tells."""
+    """An exchange with the platform's request id and the field of a success."""
 
     __slots__ = ()
 
     def __init__(
         self, connection: "Connection", head: RequestHead | None, request_id: str, now: float
     ) -> None:
-        """`request_id` is for a request that has none of the platform's."""
+        """`request_id` is for a request without an id of the platform."""
         told = None if head is None else told_request_id(told_fields(head))
         super().__init__(connection, head, told or request_id, now)
         self.extra_fields = SUCCEEDED

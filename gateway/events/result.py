@@ -56,11 +56,11 @@ def http_response(result: object) -> HttpResponse:
     """
     if isinstance(result, dict):
         if "statusCode" in result:
-            return _answer(_as_json(result))
+            return _response(_as_json(result))
         return HttpResponse("200", [_JSON], output(result))
     body = output(result)
     struct = _struct_in(body)
-    return HttpResponse("200", [_JSON], body) if struct is None else _answer(struct)
+    return HttpResponse("200", [_JSON], body) if struct is None else _response(struct)
 
 
 def _json(value: object) -> str:
@@ -100,7 +100,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _answer(struct: dict[str, Any]) -> HttpResponse:
+def _response(struct: dict[str, Any]) -> HttpResponse:
     status = _status(struct["statusCode"])
     headers = _headers(struct.get("headers"))
     if int(status) not in BODILESS and not any(

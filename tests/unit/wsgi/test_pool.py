@@ -356,7 +356,7 @@ def test_no_timeout(make_pool):
 
 
 def test_stuck_threads_are_not_replaced_for_ever(make_pool, monkeypatch, caplog):
-    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 2)
+    monkeypatch.setattr(module, "_MAX_ABANDONED", 2)
     pool = make_pool(1, 5, handler_timeout=5)
     for _ in range(3):
         begin(make_pool, pool, 1)
@@ -368,8 +368,8 @@ def test_stuck_threads_are_not_replaced_for_ever(make_pool, monkeypatch, caplog)
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_pool_is_worn_before_its_capacity_shrinks(make_pool, monkeypatch, threads):
-    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 4)
-    monkeypatch.setattr(module, "_WORN_WRITTEN_OFF", 2)
+    monkeypatch.setattr(module, "_MAX_ABANDONED", 4)
+    monkeypatch.setattr(module, "_MANY_ABANDONED", 2)
     pool = make_pool(threads, 5, handler_timeout=5)
     for _ in range(2):
         begin(make_pool, pool, threads)
@@ -384,7 +384,7 @@ def test_a_pool_is_worn_before_its_capacity_shrinks(make_pool, monkeypatch, thre
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_capacity_comes_back_when_stuck_handlers_return(make_pool, monkeypatch, threads):
-    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 1)
+    monkeypatch.setattr(module, "_MAX_ABANDONED", 1)
     pool = make_pool(threads, 5, handler_timeout=5)
     stuck = []
     while pool._threads:
@@ -402,7 +402,7 @@ def test_capacity_comes_back_when_stuck_handlers_return(make_pool, monkeypatch, 
 
 def test_no_threads_no_idle_ones(make_pool, monkeypatch):
     """Who is queued for threads that are gone would wait for ever."""
-    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 0)
+    monkeypatch.setattr(module, "_MAX_ABANDONED", 0)
     pool = make_pool(1, 0, handler_timeout=5)
     begin(make_pool, pool, 1)
     pool.check_deadlines(monotonic() + 6)
@@ -675,7 +675,7 @@ def test_timeouts_are_told_in_the_log(make_pool, caplog):
 
 
 def test_stuck_threads_are_told_in_the_log(make_pool, monkeypatch, caplog):
-    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 0)
+    monkeypatch.setattr(module, "_MAX_ABANDONED", 0)
     pool = make_pool(1, 5, handler_timeout=5)
     begin(make_pool, pool, 1)
     pool.check_deadlines(monotonic() + 6)
