@@ -431,7 +431,7 @@ class _Run:
         if head is None:
             raise RuntimeError("http.response.body was sent before http.response.start")
         if self._is_complete:
-            raise RuntimeError("http.response.body was sent behind the end of the response")
+            raise RuntimeError("http.response.body was sent after the end of the response")
         body: Any = event.get("body") or b""
         if type(body) is not bytes:
             body = _as_bytes(body)

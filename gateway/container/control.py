@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
-from gateway.container.platform_context import PlatformContexts, told_fields
+from gateway.container.platform_context import PlatformContexts, platform_fields
 from gateway.container.verdict import FailedHead
 from gateway.fc import names
 from gateway.fc.context import FCContext
@@ -48,7 +48,7 @@ def _hooks_of(life: LifeCycle) -> dict[bytes, _Run]:
 
 
 def _control_path(head: RequestHead) -> bytes:
-    return told_fields(head).get(_FIELD, b"")
+    return platform_fields(head).get(_FIELD, b"")
 
 
 class ClientGate:

@@ -5,7 +5,7 @@ Responses that the gateway makes in the function's place replace that field (`ve
 
 from typing import TYPE_CHECKING
 
-from gateway.container.platform_context import told_fields, told_request_id
+from gateway.container.platform_context import platform_fields, platform_request_id
 from gateway.container.verdict import SUCCEEDED
 from gateway.http.connection.exchange import Exchange
 from gateway.http.connection.fc_fields import SilentExchange, TellingExchange
@@ -24,7 +24,7 @@ class PlatformExchange(Exchange):
         self, connection: "Connection", head: RequestHead | None, request_id: str, now: float
     ) -> None:
         """`request_id` is for a request without an id of the platform."""
-        told = None if head is None else told_request_id(told_fields(head))
+        told = None if head is None else platform_request_id(platform_fields(head))
         super().__init__(connection, head, told or request_id, now)
         self.extra_fields = SUCCEEDED
 

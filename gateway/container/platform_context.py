@@ -20,7 +20,7 @@ from gateway.http.message.head import RequestHead
 Fields = Mapping[bytes, bytes]
 """Values by the field's name in lower case."""
 
-_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_SAFE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _COUNT: Final = re.compile(rb"[0-9]{1,9}")
 
 
@@ -34,15 +34,15 @@ _CONTROL_PATH_FIELD: Final = _key(names.CONTROL_PATH)
 _HTTP_INVOKE: Final = b"/http-invoke"
 
 
-def told_fields(head: RequestHead) -> Fields:
+def platform_fields(head: RequestHead) -> Fields:
     """The fields that the platform has set in a request; the last of repeated ones."""
     return {name.lower: value for name, value in head.withheld or () if name.role == roles.TOLD}
 
 
-def told_request_id(fields: Fields) -> str | None:
+def platform_request_id(fields: Fields) -> str | None:
     """The invocation's id, `None` without one that is safe in logs and responses."""
     told = fields.get(_REQUEST_ID_FIELD, b"")
-    return told.decode() if _REQUEST_ID.fullmatch(told) else None
+    return told.decode() if _SAFE_REQUEST_ID.fullmatch(told) else None
 
 
 class PlatformContexts:
@@ -70,7 +70,7 @@ class PlatformContexts:
 
     def of_request(self, head: RequestHead, request_id: str) -> tuple[str, FCContext]:
         """Path and context of a request that the platform has sent, like `address`."""
-        return self.address(head.path, request_id, told_fields(head))
+        return self.address(head.path, request_id, platform_fields(head))
 
     def _fill(self, context: FCContext, fields: Fields) -> None:
         """Set what the fields contain; the rest stays the template's, or the default URL's."""

@@ -122,7 +122,7 @@ def _headers(given: object) -> list[tuple[str, str]]:
     if given is None:
         return []
     if not isinstance(given, dict):
-        raise _bad("headers is no object of names and values")
+        raise _bad("headers is not an object of names and values")
     return [
         (name, _value(name, value))
         for name, values in given.items()
@@ -136,7 +136,7 @@ def _value(name: str, given: object) -> str:
     if type(given) is int:
         return str(given)
     token = grammar.TOKEN.match(name)  # The rest may be a whole line, with a secret in it.
-    raise _bad(f"the value of header {token[0] if token else '':.100} is no text")
+    raise _bad(f"the value of header {token[0] if token else '':.100} is not text")
 
 
 def _body(given: object, is_base64: object) -> bytes:
@@ -145,13 +145,13 @@ def _body(given: object, is_base64: object) -> bytes:
     if given is None:
         return b""
     if not isinstance(given, str):
-        raise _bad("body is no text; make JSON of it, or base64 with isBase64Encoded")
+        raise _bad("body is not text; make JSON of it, or base64 with isBase64Encoded")
     if not is_base64:
         return _utf8(given)
     try:
         return b64decode(_LINE_ENDS.sub("", exact_text(given)), validate=True)
     except (NotBase64, ValueError):
-        raise _bad("isBase64Encoded is true, and body is no base64") from None
+        raise _bad("isBase64Encoded is true, and body is not base64") from None
 
 
 def _utf8(text: str) -> bytes:

@@ -193,7 +193,7 @@ class AsgiExchange:
 
     def _claim_in_thread(self) -> None:
         if not self.claim():
-            raise ClientDisconnected("the request was answered, or its client has left")
+            raise ClientDisconnected("the response is complete, or the client has left")
         self._is_in_thread = True
 
     def _end_with(self, data: bytes) -> None:

@@ -523,7 +523,7 @@ async def test_event_behind_the_end(caplog: pytest.LogCaptureFixture) -> None:
         client = await gateway.connect()
         for _ in range(2):
             assert (await client.ask()).body == b"x"
-    assert "behind the end" in caplog.text
+    assert "after the end" in caplog.text
 
 
 # Clients that leave.
