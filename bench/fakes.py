@@ -17,7 +17,7 @@ from gateway.http.body.body import BodyBudget
 from gateway.http.connection.connection import Connection
 from gateway.http.connection.shared_state import SharedState, Timeouts
 from gateway.limits import Limits
-from gateway.wsgi.bridge import WsgiBridge
+from gateway.wsgi.runner import WsgiRunner
 
 _BODY_MEMORY = 256 * 1024 * 1024
 
@@ -154,7 +154,7 @@ class Client:
         """`seed`: of the request ids, 16 bytes, where runs are to be alike; random by default."""
         self._loop = InlineLoop()
         self._pool = InlinePool()
-        bridge = WsgiBridge(handler, limits=limits)
+        bridge = WsgiRunner(handler, limits=limits)
         bridge._pool = cast("Any", self._pool)
         site = SharedState(
             loop=cast("Any", self._loop),

@@ -1,6 +1,6 @@
-"""The handler that is served when none is named: for a first look, for trials and benchmarks.
+"""The handler that the gateway serves by default: for a first look, for trials and benchmarks.
 
-Plain WSGI (PEP 3333), under any server; only `/context` needs what Function Compute adds.
+Plain WSGI (PEP 3333), for any server; only `/context` needs what Function Compute adds.
 """
 
 import html
@@ -20,11 +20,11 @@ MAX_MILLISECONDS = 60_000
 MAX_BYTES = 1 << 30
 MAX_CHUNKS = 1_000_000
 
-# Zeroes that the kernel need not even back with memory until they are sent.
+# Zeroes; the kernel needs no memory for them until they are sent.
 _BLOCK = bytes(1 << 20)
 
-# Parts of environ names whose values do not belong on a page.  What Function Compute tells a
-# container in its own fields is not the client's.
+# Parts of environ names whose values do not belong on a page.  Function Compute adds fields of its
+# own for a container; they are not the client's.
 _HIDDEN = ("AUTHORIZATION", "COOKIE", "SECRET", "TOKEN", "KEY", "HTTP_X_FC_")
 
 _PLAIN = "text/plain; charset=utf-8"
@@ -39,17 +39,17 @@ class _Route(NamedTuple):
     path: str
     example: str
     about: str
-    answer: "Callable[[WSGIEnvironment, StartResponse, list[str]], Iterable[bytes]]"
+    respond: "Callable[[WSGIEnvironment, StartResponse, list[str]], Iterable[bytes]]"
 
 
 def handler(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-    """Answer one request."""
+    """Respond to one request."""
     name, *arguments = environ.get("PATH_INFO", "").strip("/").split("/")
     route = _ROUTES.get(name)
     if route is None or len(arguments) != route.path.count("<"):
         return _text(start_response, "404 Not Found", "Nothing here; / lists what there is.\n")
     try:
-        return route.answer(environ, start_response, arguments)
+        return route.respond(environ, start_response, arguments)
     except _ArgumentError as error:
         return _text(start_response, "400 Bad Request", f"{error}\n")
 
@@ -76,7 +76,7 @@ def _echo(
     headers = [
         ("Content-Type", environ.get("CONTENT_TYPE") or _BINARY),
         ("Content-Length", str(len(body))),
-        # What a client sends is no page of this site, whatever it looks like.
+        # A client's content must not run as a page of this site.
         ("X-Content-Type-Options", "nosniff"),
         ("Content-Security-Policy", "sandbox"),
     ]
@@ -134,15 +134,15 @@ def _status(
 ) -> Iterable[bytes]:
     code = _number(arguments[0], "the status", 599)
     if code < 200:
-        raise _ArgumentError(f"the status of an answer is 200 to 599 (RFC 9110 §15), not {code}")
+        raise _ArgumentError(f"the status of a response is 200 to 599 (RFC 9110 §15), not {code}")
     try:
         status = f"{code} {HTTPStatus(code).phrase}"
     except ValueError:
         status = f"{code} Unassigned"
-    if code in (204, 304):  # end with their head (RFC 9110 §15.3.5, §15.4.5)
+    if code in (204, 304):  # No body (RFC 9110 §15.3.5, §15.4.5).
         start_response(status, [])
         return []
-    # 205 may have a body, but an empty one only (RFC 9110 §15.3.6).
+    # The body of 205 is empty (RFC 9110 §15.3.6).
     return _text(start_response, status, "" if code == 205 else f"{status}\n")
 
 
@@ -165,7 +165,7 @@ def _context(
     if context is None:
         return _json(start_response, {"error": f"this server gives no {ENVIRON_CONTEXT}"})
     content = json.loads(context.to_json())
-    # Whoever asks is a stranger: names of the function are for him, whose account it is is not.
+    # Any client may ask: the function's names are public, its account is not.
     for key in ("credentials", "accountId", "tracing"):
         del content[key]
     for key in ("logProject", "logStore"):
@@ -173,18 +173,18 @@ def _context(
     return _json(start_response, content)
 
 
-# --- answers -----------------------------------------------------------------------------------
+# --- responses ---------------------------------------------------------------------------------
 
 
 def _number(text: str, what: str, largest: int) -> int:
-    # int() alone would take "+1", "1_0" and digits of other scripts.
+    # int() alone would accept "+1", "1_0" and digits of other scripts.
     if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) > largest:
         raise _ArgumentError(f"{what} is a whole number up to {largest}, not {text[:20]!r}")
     return int(text)
 
 
 def _text(start_response: "StartResponse", status: str, text: str) -> list[bytes]:
-    # Bytes of the path stand for themselves in environ (PEP 3333); they need not be UTF-8.
+    # `text` may quote the path, which may hold single surrogates under other servers.
     body = text.encode("utf-8", "backslashreplace")
     start_response(status, [("Content-Type", _PLAIN), ("Content-Length", str(len(body)))])
     return [body]
@@ -206,8 +206,8 @@ _ROUTES = {
         _Route("/cpu/<ms>", "/cpu/50", f"computes, at most {MAX_MILLISECONDS} ms", _cpu),
         _Route("/bytes/<n>", "/bytes/1024", "n zero bytes, at most 1 GiB", _bytes),
         _Route("/stream/<chunks>/<size>", "/stream/10/1024", "chunks without a length", _stream),
-        _Route("/status/<code>", "/status/404", "an answer with this status", _status),
-        _Route("/headers", "/headers", "what the handler is told about the request", _headers),
+        _Route("/status/<code>", "/status/404", "a response with this status", _status),
+        _Route("/headers", "/headers", "what the handler gets about the request", _headers),
         _Route(
             "/context", "/context", "Function Compute's context, without keys and account", _context
         ),
@@ -238,7 +238,7 @@ th { font-weight: normal; text-align: left; padding-right: 2rem; white-space: no
 <p>This is its demonstration handler. To serve your own:
 <code>gateway serve index.handler</code></p>
 <table>
-<thead><tr><th scope="col"><b>Path</b></th><th scope="col"><b>Answer</b></th></tr></thead>
+<thead><tr><th scope="col"><b>Path</b></th><th scope="col"><b>Response</b></th></tr></thead>
 <tbody>
 """
     + "".join(

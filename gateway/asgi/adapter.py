@@ -1,11 +1,12 @@
 """Any ASGI 3 application, run on the gateway's exchanges.
 
-Theory of operation: each exchange gets one task, and everything happens on the loop.  The head
-that the application sends is kept until the first part of its body: a response that is complete
-by then leaves in one write, with its length.
+Theory of operation: each exchange gets one task, and everything happens on the loop.  The gateway
+keeps the head that the application sends until the first part of the body comes: a response that is
+complete by then leaves in one write, with its length.
 
-What the application does wrong before that is answered like the fault of a WSGI handler.  Behind
-it the connection is cut, so that nobody takes the beginning of a response for the whole.
+When the application fails before that, the client gets the same error as for a WSGI handler.  When
+it fails later, the gateway cuts the connection, so that no client takes the beginning of a response
+for the whole.
 """
 
 import asyncio
@@ -14,12 +15,13 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 from traceback import StackSummary
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote_to_bytes
 
+from gateway.asgi.scope import http_scope
 from gateway.asgi.version import to_version_3
 from gateway.error_log.loggers import logger
 from gateway.error_log.rate_limited import RateLimitedWarning
-from gateway.errors import BadResponse, ClientDisconnected, QueueFull, Refusal
+from gateway.error_log.warn_once import WarnOnce
+from gateway.errors import ClientDisconnected, QueueFull, Refusal
 from gateway.fc.context import ContextSource, FCContext
 from gateway.fc.proxy_path import address
 from gateway.http.answers.api_path import Unserved
@@ -27,6 +29,7 @@ from gateway.http.answers.error_style import ErrorStyle, FunctionCompute2, Respo
 from gateway.http.body.body_stream import BodyStream
 from gateway.http.connection.detached import ACCEPTED, DetachedExchange
 from gateway.http.connection.exchange import Exchange
+from gateway.http.connection.faults import record_failure, record_message, record_refusal
 from gateway.http.connection.invocation_log import (
     CANCELED,
     INVOKE,
@@ -35,7 +38,6 @@ from gateway.http.connection.invocation_log import (
     add_tail,
     wants_tail,
 )
-from gateway.http.message import fields as roles
 from gateway.http.message.response import interim_refusal, kind_of, status_of
 from gateway.http.message.response_head import ResponseHead, response_header_too_large
 from gateway.text.exact_types import exact_bytes, exact_number
@@ -53,19 +55,15 @@ if TYPE_CHECKING:
 
 log = logger("gateway.function")
 
-EXTENSION: Final = "gateway.fc"
-"""Key in `scope["extensions"]` of what Function Compute adds: a dict of `request_id`, `context`
-(`environ["fc.context"]` of a WSGI handler) and `request_uri` (`environ["fc.request_uri"]`)."""
+_MAX_EVENT_BYTES: Final = 64 * 1024
+"""Bytes of a streamed body in one event."""
 
-_BODY_PIECE: Final = 64 * 1024
-"""Most bytes of a streamed body in one event."""
+_CANCEL_SECONDS: Final = 1.0
+"""A cancelled run that goes on for longer loses its slot."""
 
-_CANCEL_GRACE: Final = 1.0
-"""Seconds that a run has to end when it has been cancelled; then its slot is given to others."""
-
-_MOST_LOST: Final = 4
-"""Runs that went on all the same, from which on the worker asks to be replaced: each may hold one
-of the few threads of the loop's executor."""
+_MAX_LOST: Final = 4
+"""Runs that go on though they were cancelled.  With so many the worker asks to be replaced: each
+may hold one of the few threads of the loop's executor."""
 
 
 class AsgiApplication:
@@ -85,14 +83,14 @@ class AsgiApplication:
         address_of: "Callable[[RequestHead, str], tuple[str, FCContext]] | None" = None,
         unserved: Unserved | None = None,
     ) -> None:
-        """Of an application of ASGI 3, or 2.
+        """`application` speaks ASGI 3 or 2.
 
-        At most `limit_concurrency` requests run at once, each for `handler_timeout` seconds, 0 is
-        for ever.  `error_style` makes the answers for what fails.
-        `function_log` listens to what the application prints and logs.
-        `state` is the lifespan's; each request gets a copy of it as it is then.
-        `address_of`, where requests themselves tell of the invocation, makes path and context from
-        head and request id.
+        At most `limit_concurrency` requests run at once, each for `handler_timeout` seconds; 0 is
+        for ever.  `error_style` makes the responses to requests that are refused or fail.
+        `function_log` collects what the application prints and logs.
+        `state` is the lifespan's; each request gets a copy of its present content.
+        `address_of` makes path and context from head and request id, where requests themselves
+        name the function that they invoke.
         `unserved` refuses requests for operations of Function Compute's API.
         """
         self.unserved = unserved
@@ -114,8 +112,9 @@ class AsgiApplication:
             "give more --workers, or raise --queue",
         )
         self._lost: set[_Run] = set()
-        """Those that were given up and have not ended."""
-        self._warned: set[str] = set()
+        """Runs that were given up and have not ended."""
+        self.warn_once = WarnOnce(log)
+        """Logs what an application does against ASGI and the gateway tolerates."""
 
     def __repr__(self) -> str:
         return (
@@ -131,34 +130,37 @@ class AsgiApplication:
     @property
     def needs_replacement(self) -> bool:
         """Whether too many runs were cancelled and did not end."""
-        return len(self._lost) >= _MOST_LOST
+        return len(self._lost) >= _MAX_LOST
 
     def start(self) -> None:
-        """Nothing: tasks need no preparation."""
+        """Do nothing: tasks need no preparation."""
 
     def check_deadlines(self, now: float) -> None:
-        """Cancel what is past its time, and give up what goes on; `now` is `time.monotonic()`."""
+        """Cancel runs that are past their time, and give up cancelled ones that go on.
+
+        `now` is `time.monotonic()`.
+        """
         self._refused.check(now)
         if self.handler_timeout:
             for run in list(self._runs):
                 if now - run.started_at > self.handler_timeout:
                     run.expire()
-                if run.cancelled_at and now - run.cancelled_at > _CANCEL_GRACE:
+                if run.cancelled_at and now - run.cancelled_at > _CANCEL_SECONDS:
                     self._runs.discard(run)
                     self._lost.add(run)
                     run.give_up()
 
     @property
     def is_short_of_threads(self) -> bool:
-        """Never: it has none."""
+        """Always false: requests need no thread."""
         return False
 
     def relieve(self) -> bool:
-        """Nothing: no thread answers."""
+        """Do nothing: no thread waits for clients."""
         return True
 
     def stop(self) -> None:
-        """Cancel what still runs, and tell what was refused."""
+        """Cancel what still runs, and log how many requests were refused."""
         self._refused.close(monotonic())
         for run in list(self._runs):
             run.cancel()
@@ -190,20 +192,12 @@ class AsgiApplication:
         self._runs.discard(run)
         self._lost.discard(run)
 
-    def warn_once(self, message: str) -> None:
-        """Log what an application does wrong and gets away with, the first time."""
-        if message not in self._warned and len(self._warned) < 100:
-            self._warned.add(message)
-            log.warning("%s", message)
-
 
 class _Run:
     """One run of the application."""
 
     __slots__ = (
-        "_answer",
         "_application",
-        "_attendance",
         "_changed",
         "_connection",
         "_exchange",
@@ -211,42 +205,47 @@ class _Run:
         "_has_body",
         "_head",
         "_held",
+        "_invocation_log",
         "_is_body_read",
         "_is_cancelled",
         "_is_complete",
         "_is_detached",
         "_received",
+        "_responder",
         "_task",
         "cancelled_at",
         "started_at",
     )
 
     def __init__(
-        self, application: AsgiApplication, exchange: Exchange, answer: Exchange | DetachedExchange
+        self,
+        application: AsgiApplication,
+        exchange: Exchange,
+        responder: Exchange | DetachedExchange,
     ) -> None:
-        """`answer` takes the response to the request of `exchange`."""
+        """`responder` takes the response to the request of `exchange`."""
         self._application = application
         self._exchange = exchange
-        self._answer = answer
-        self._connection = exchange.connection if answer is exchange else None
+        self._responder = responder
+        self._connection = exchange.connection if responder is exchange else None
         self._head: ResponseHead | None = None
         self._has_begun = False
         """Whether anything of the response has been sent."""
         self._is_complete = False
-        """Whether the application has said its last."""
+        """Whether the application has sent the end of the response."""
         self._is_cancelled = False
         self._is_detached = False
         self._is_body_read = False
         self._received = 0
-        """Bytes of the response's body that the application has given."""
+        """Bytes of the response's body that the application has sent."""
         self._changed: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
-        self._attendance: InvocationLog | None = None
+        self._invocation_log: InvocationLog | None = None
         self._held: Response | None = None
-        """A whole response that waits for the end of the run, whose log it is to show."""
+        """A whole response that waits for the end of the run, because it shows the run's log."""
         self.started_at = monotonic()
         self.cancelled_at = 0.0
-        """When the task was told to end; 0: it was not."""
+        """`time.monotonic()` of the cancellation, 0 without one."""
 
     def start(self, loop: asyncio.AbstractEventLoop, on_end: "Callable[[_Run], None]") -> None:
         """Make the task; `on_end` is called when it has ended."""
@@ -254,12 +253,12 @@ class _Run:
         self._task.add_done_callback(lambda _: self._clean_up(on_end))
 
     def _clean_up(self, on_end: "Callable[[_Run], None]") -> None:
-        """In a callback, because a task that is cancelled at once runs no line of its own."""
+        """A callback, because a task that is cancelled at once runs none of its own code."""
         self._detach()
         on_end(self)
 
     def _detach(self) -> None:
-        """Nobody asks this run anything any more, nor does it hold anything up."""
+        """Release what the run holds; later calls of `receive` and `send` find the client gone."""
         if self._is_detached:
             return
         self._is_detached = True
@@ -267,44 +266,47 @@ class _Run:
         exchange.on_disconnect = None
         if isinstance(exchange.body, BodyStream):
             exchange.body.on_change = None
-        self._is_body_read = True  # What still calls `receive` is told that all is over.
+        self._is_body_read = True  # `receive` returns `http.disconnect` from now on.
         self._let_go()
-        self._answer.abandon_soon()  # Where it is not complete.
+        self._responder.abandon_soon()  # Does nothing to a complete response.
         exchange.release()
 
     def cancel(self) -> None:
-        """Have the task end."""
+        """Cancel the task."""
         self._is_cancelled = True
         self.cancelled_at = self.cancelled_at or monotonic()
         if self._task is not None:
             self._task.cancel()
 
     def give_up(self) -> None:
-        """It was cancelled and goes on: it may have swallowed that, or wait for a thread."""
-        self._tell(
+        """Free the slot of a cancelled run that goes on.
+
+        The application may have swallowed the cancellation, or waits for a thread.
+        """
+        self._record(
             logging.ERROR,
             "application goes on though its task is cancelled; its slot is given to others. "
-            f"It waits here:\n{_place_of(self._task)}",
+            f"It waits here:\n{_stack_of(self._task)}",
         )
         self._detach()
 
     def expire(self) -> None:
-        """Answer in the application's place, once: it is past its time."""
+        """Respond in the application's place, once: the run is past its time."""
         if self._is_cancelled:
             return
         seconds = self._application.handler_timeout
-        self._tell(
+        self._record(
             logging.ERROR, f"application runs for more than {seconds:g} s; its task is cancelled"
         )
-        if self._attendance is not None:
-            self._attendance.end(f"Function time out after {seconds:g} seconds")
-            add_tail(self._answer, self._attendance)
+        if self._invocation_log is not None:
+            self._invocation_log.end(f"Function time out after {seconds:g} seconds")
+            add_tail(self._responder, self._invocation_log)
         style = self._application.error_style
-        self._answer.expire(*style.timeout(seconds, self._exchange.request_id))
+        self._responder.expire(*style.timeout(seconds, self._exchange.request_id))
         self.cancel()
 
     def notice_change(self) -> None:
-        """More of the body has come, the client has left, or the response is complete."""
+        """Wake `receive`: the body goes on, the client has left, or the response is complete."""
         if self._changed is not None:
             self._changed.set()
 
@@ -317,8 +319,8 @@ class _Run:
         if not (function_log.is_on or has_tail):
             await self._call()
             return
-        self._attendance = function_log.attend(INVOKE, exchange.request_id, has_tail)
-        with self._attendance:
+        self._invocation_log = function_log.attend(INVOKE, exchange.request_id, has_tail)
+        with self._invocation_log:
             await self._call()
         self._let_go()
 
@@ -330,15 +332,16 @@ class _Run:
         except Refusal as refusal:
             self._refuse(refusal)
         except BaseException as error:
-            # A task hands KeyboardInterrupt and SystemExit on to the loop, which would end; others
-            # it keeps to itself.  Cancelled by itself, the application waited for what was.
+            # A task passes KeyboardInterrupt and SystemExit on to the loop, which would end.  A
+            # CancelledError that the gateway did not cause is the application's own fault: it
+            # waited for something else that was cancelled.
             if self._is_cancelled and isinstance(error, asyncio.CancelledError | GeneratorExit):
                 raise
             self._fail(error)
 
     def _is_gone(self) -> bool:
-        """Whether nobody waits for the application's response any more."""
-        if self._answer.is_done:
+        """Whether no client waits for the application's response any more."""
+        if self._responder.is_done:
             return not self._is_complete
         return self._connection is not None and self._connection.is_lost
 
@@ -347,53 +350,14 @@ class _Run:
     def _scope(self) -> "HTTPScope":
         exchange = self._exchange
         head = exchange.head
-        assert head is not None  # What has none was refused.
+        assert head is not None  # A request without a head has been refused.
         application = self._application
         path, context = application.address_of(head, exchange.request_id)
-        self._answer.begin_invocation(context.service)
-        raw_path = path.encode("latin-1")
-        host, scheme = head.host, "http"
-        connection = exchange.connection
-        client, server = connection.peer, connection.local
-        proxies = connection.site.proxies
-        if proxies is not None:
-            client, server, scheme, told_host = proxies.origin(head, connection)
-            host = told_host or host
-        host_value = host.encode("latin-1")
-        scope: HTTPScope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.0" if head.is_http_1_0 else "1.1",
-            "method": head.method,
-            "scheme": scheme,
-            # What is no UTF-8 is replaced, as other servers do; `raw_path` has the truth.
-            "path": (unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path).decode(
-                "utf-8", "replace"
-            ),
-            "raw_path": raw_path,
-            "query_string": head.query.encode("latin-1"),
-            "root_path": "",
-            # An absolute target's authority wins over Host (RFC 9112 §3.2.2).
-            "headers": [
-                (name.lower, value if name.role != roles.HOST else host_value)
-                for name, value in head.fields
-            ],
-            "client": client,
-            "server": server,
-            "extensions": {
-                EXTENSION: {
-                    "request_id": exchange.request_id,
-                    "context": context,
-                    "request_uri": head.target,
-                }
-            },
-        }
-        if application.state is not None:
-            scope["state"] = application.state.copy()
-        return scope
+        self._responder.begin_invocation(context.service)
+        return http_scope(exchange, head, path, context, application.state)
 
     async def _receive(self) -> "ASGIReceiveEvent":
-        """ASGI's `receive`: the body's events, then `http.disconnect` when that is so."""
+        """ASGI's `receive`: the body's events, then `http.disconnect` once the client has left."""
         body = self._exchange.body
         if not self._is_body_read:
             if isinstance(body, BodyStream):
@@ -409,8 +373,8 @@ class _Run:
         body.on_change = self.notice_change
         while True:
             try:
-                piece = body.take(_BODY_PIECE)
-            except Exception:  # The body's fault, which has been answered.
+                piece = body.take(_MAX_EVENT_BYTES)
+            except Exception:  # The body is at fault; the client has its response.
                 self._is_body_read = True
                 return {"type": "http.disconnect"}
             if piece is not None:
@@ -419,7 +383,7 @@ class _Run:
             await self._wait()
 
     async def _wait(self) -> None:
-        """Wait for something to change; several may wait."""
+        """Wait for `notice_change`; several callers may wait at once."""
         if self._changed is None:
             self._changed = asyncio.Event()
         self._changed.clear()
@@ -431,10 +395,10 @@ class _Run:
         """ASGI's `send`.
 
         Raises:
-            ClientDisconnected: nobody waits for the response any more (an `OSError`, as the
-                specification has it since 2.4).
-            BadResponse: its header is larger than it may be.
-            TypeError, ValueError, RuntimeError: the event is none that may come now.
+            ClientDisconnected: no client waits for the response any more (an `OSError`, which the
+                specification demands since 2.4).
+            BadResponse: the response's header is too large.
+            TypeError, ValueError, RuntimeError: the event is invalid, or may not come now.
         """
         if self._is_gone():
             raise ClientDisconnected("the client has left")
@@ -469,7 +433,7 @@ class _Run:
         if head is None:
             raise RuntimeError("http.response.body was sent before http.response.start")
         if self._is_complete:
-            raise RuntimeError("http.response.body was sent behind the end of the response")
+            raise RuntimeError("http.response.body was sent after the end of the response")
         body: Any = event.get("body") or b""
         if type(body) is not bytes:
             body = _as_bytes(body)
@@ -478,50 +442,51 @@ class _Run:
         if not self._has_begun and not has_more:
             self._respond(head, body)
             return
-        answer = self._answer
+        responder = self._responder
         if not self._has_begun:
             self._begin(head)
         if body:
-            answer.write_soon(body)
+            responder.write_soon(body)
         if not has_more:
             self._note_completion(head)
-            answer.finish_soon()
+            responder.finish_soon()
         elif self._connection is not None:
             await self._connection.drained()
 
     def _respond(self, head: ResponseHead, body: bytes) -> None:
-        """The whole response at once."""
+        """Send the whole response at once."""
         self._note_completion(head)
         self._has_begun = True
-        if self._shows_log():
-            self._held = (head, body)
+        self._send_or_hold(head, body)
+
+    def _send_or_hold(self, head: ResponseHead, body: bytes) -> None:
+        """Send a whole response, at the end of the run if it shows the log."""
+        if self._invocation_log is not None and self._invocation_log.wants_tail:
+            self._held = head, body
         else:
             self._send_whole(head, body)
 
-    def _shows_log(self) -> bool:
-        return self._attendance is not None and self._attendance.wants_tail
-
     def _let_go(self) -> None:
-        """Send what waits for the end of the run."""
+        """Send a response that waited for the end of the run."""
         held, self._held = self._held, None
         if held is not None:
-            if self._attendance is not None:
-                add_tail(self._answer, self._attendance)
+            if self._invocation_log is not None:
+                add_tail(self._responder, self._invocation_log)
             self._send_whole(*held)
 
     def _send_whole(self, head: ResponseHead, body: bytes) -> None:
         if self._is_head_request() and head.content_length is not None:
-            # Its length is that of a body which the application does not send.
+            # Content-Length is that of the body which GET would have.
             self._begin(head)
-            self._answer.finish_soon()
+            self._responder.finish_soon()
         else:
-            self._answer.respond_soon(head, body)
+            self._responder.respond_soon(head, body)
 
     def _begin(self, head: ResponseHead) -> None:
         self._has_begun = True
-        if self._attendance is not None:
-            add_tail(self._answer, self._attendance)
-        self._answer.start_soon(head, head.content_length)
+        if self._invocation_log is not None:
+            add_tail(self._responder, self._invocation_log)
+        self._responder.start_soon(head, head.content_length)
 
     def _note_completion(self, head: ResponseHead) -> None:
         self._is_complete = True
@@ -530,7 +495,7 @@ class _Run:
         if declared is None or declared == self._received:
             return
         if head.status.has_body and not self._is_head_request():
-            self._tell(
+            self._record(
                 logging.ERROR,
                 f"the body has {self._received} bytes, its Content-Length says {declared}",
             )
@@ -542,48 +507,37 @@ class _Run:
     # Faults.
 
     def _refuse(self, refusal: Refusal) -> None:
-        if isinstance(refusal, BadResponse):
-            self._tell(logging.ERROR, refusal.message)
-        if self._attendance is not None:
-            self._attendance.fail(refusal.message)
-        self._answer.error = refusal.code
+        record_refusal(self._responder, self._invocation_log, refusal)
         style = self._application.error_style
-        self._answer_fault(style.refusal(refusal, self._exchange.request_id))
+        self._send_error(style.refusal(refusal, self._exchange.request_id))
 
     def _fail(self, error: BaseException) -> None:
-        attendance = self._attendance
+        invocation_log = self._invocation_log
         if self._is_gone():
             if not isinstance(error, ClientDisconnected):
-                # Frameworks make exceptions of their own of it.
-                self._tell(logging.INFO, f"the application ended after its client: {error!r}")
-            if attendance is not None:
-                attendance.fail(CANCELED)
+                # Frameworks turn it into exceptions of their own.
+                self._record(logging.INFO, f"the application ended after its client: {error!r}")
+            if invocation_log is not None:
+                invocation_log.fail(CANCELED)
             return
-        self._tell(logging.ERROR, "the application failed", error)
-        if attendance is not None:
-            attendance.fail()
+        record_failure(self._responder, invocation_log, "the application failed", error)
         request_id = self._exchange.request_id
-        self._answer_fault(self._application.error_style.failure(error, request_id))
+        self._send_error(self._application.error_style.failure(error, request_id))
 
-    def _tell(self, level: int, message: str, error: BaseException | None = None) -> None:
-        attendance = self._attendance
-        if attendance is None or not attendance.tell(level, message, error):
-            log.log(level, "%s: %s", self._exchange.request_id, message, exc_info=error)
+    def _record(self, level: int, message: str) -> None:
+        record_message(self._exchange, self._invocation_log, level, message)
 
-    def _answer_fault(self, answer: Response) -> None:
-        """Answer with an error; where an answer was begun, the connection is cut at the end."""
+    def _send_error(self, response: Response) -> None:
+        """Send an error response; `_detach` cuts a response that has begun."""
         if self._has_begun:
             return
-        if self._shows_log():
-            self._held = answer
-        else:
-            self._answer.respond_soon(*answer)
+        self._send_or_hold(*response)
 
 
-def _place_of(task: "asyncio.Task[None] | None") -> str:
-    """Where a task waits: each coroutine that awaits the next one, the innermost last.
+def _stack_of(task: "asyncio.Task[None] | None") -> str:
+    """The stack of the coroutines in which a task waits, the innermost last.
 
-    (`Task.get_stack` shows the outermost alone.)
+    (`Task.get_stack` shows the outermost coroutine alone.)
     """
     frames = []
     inner: Any = None if task is None else task.get_coro()
@@ -596,7 +550,7 @@ def _place_of(task: "asyncio.Task[None] | None") -> str:
 def _as_text(headers: Iterable[Iterable[bytes]]) -> Iterable[tuple[str, str]]:
     """Header fields as `ResponseHead` takes them.
 
-    Transfer-Encoding is left out: ASGI lets an application send it, and a server ignore it.
+    Transfer-Encoding is left out: ASGI allows applications to send it, and servers to ignore it.
     """
     fields = []
     for item in headers:

@@ -1,8 +1,8 @@
-"""ASGI's lifespan: the application is told when the worker starts and when it ends.
+"""ASGI's lifespan: events for the application when the worker starts and when it ends.
 
-Theory of operation: one task runs the application for the whole of the worker's life, because an
-application may hold open in it what must be closed where it was opened.  An application that does
-not know the lifespan raises, or returns; it is served without.
+Theory of operation: one task runs the application for the whole of the worker's life, because
+applications open resources in it that the same task must close.  An application without support for
+the lifespan raises or returns; the gateway serves it without one.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 log = logger("gateway.lifespan")
 
-_CANCEL_TIMEOUT: Final = 1.0
-"""Seconds that a cancelled application has to end."""
+_CANCEL_SECONDS: Final = 1.0
+"""How long a cancelled application has to end."""
 
 
 class Lifespan:
@@ -27,7 +27,7 @@ class Lifespan:
 
     def __init__(self, application: Callable[..., Any]) -> None:
         self.state: dict[str, Any] = {}
-        """What the application keeps for its requests, each of which gets a copy."""
+        """The application's own, for its requests: each gets a copy."""
         self._application = to_version_3(application)
         self._task: asyncio.Task[None] | None = None
         self._started = asyncio.Event()
@@ -37,7 +37,7 @@ class Lifespan:
             {"type": "lifespan.shutdown"},
             {"type": "lifespan.startup"},
         ]
-        """What is still to be told, the last first."""
+        """Events that the application has not received, the last first."""
         self._is_supported = self._is_cancelled = False
         self._failure: str | None = None
 
@@ -49,7 +49,7 @@ class Lifespan:
         """Let the application start; `timeout` in seconds.
 
         Raises:
-            CodeError: it says that it cannot, or says nothing in time.
+            CodeError: the application reports a failure, or sends nothing in time.
         """
         self._task = asyncio.create_task(self._run(), name="lifespan")
         try:
@@ -66,7 +66,7 @@ class Lifespan:
     async def shutdown(self, timeout: float = 60.0) -> None:
         """Let the application clean up, if it was started; `timeout` in seconds.
 
-        Its faults are logged.
+        Faults of the application are logged.
         """
         if self._task is None or not self._is_supported:
             return
@@ -78,16 +78,16 @@ class Lifespan:
         await self._cancel()
 
     async def _cancel(self) -> None:
-        """Give the task a moment to end by itself, and then less of one."""
+        """Give the task time to end by itself if it is about to, then cancel it."""
         task = self._task
         if task is None:
             return
         if self._ended.is_set():
-            await asyncio.wait([task], timeout=_CANCEL_TIMEOUT)
+            await asyncio.wait([task], timeout=_CANCEL_SECONDS)
         if not task.done():
             self._is_cancelled = True
             task.cancel()
-            await asyncio.wait([task], timeout=_CANCEL_TIMEOUT)
+            await asyncio.wait([task], timeout=_CANCEL_SECONDS)
 
     async def _run(self) -> None:
         try:
@@ -100,13 +100,13 @@ class Lifespan:
                 self._receive,
                 self._send,
             )
-        except SystemExit as error:  # It would end the loop.
+        except SystemExit as error:  # A task would pass it on to the loop, which would end.
             self._failure = f"it exits with {error.code!r}"
             self._note_fault(error)
         except Exception as error:
             self._note_fault(error)
         except BaseException as error:
-            # As in `adapter`: a task would hand KeyboardInterrupt on to the loop.
+            # A task would pass KeyboardInterrupt on to the loop, which would end.
             if self._is_cancelled and isinstance(error, asyncio.CancelledError | GeneratorExit):
                 raise
             if not self._ending.is_set():
@@ -121,7 +121,7 @@ class Lifespan:
 
     def _note_fault(self, error: BaseException) -> None:
         if self._failure is not None or self._ended.is_set():
-            # It has told already that it fails, or that it is done: how it raises adds little.
+            # The application has reported its failure or its end: the exception adds little.
             log.debug("the application's lifespan raised", exc_info=error)
         elif self._ending.is_set():
             log.error("the application failed in its shutdown", exc_info=error)
@@ -136,7 +136,7 @@ class Lifespan:
             log.debug("the application does not support the lifespan", exc_info=error)
 
     def _note_failure(self, message: str) -> None:
-        """Why it does not start: the last line, because frameworks send whole tracebacks."""
+        """Keep the last line of the reason: frameworks send whole tracebacks."""
         lines = message.strip().splitlines() or ["it gave no reason"]
         self._failure = lines[-1]
         if len(lines) > 1:

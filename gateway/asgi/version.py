@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 def to_version_3(application: Callable[..., Any]) -> "ASGI3Application":
     """`application`, wrapped if it is a "double callable" of ASGI 2: `await app(scope)(…)`.
 
-    What takes `scope` alone is of version 2; so is a class whose instances run one scope each.
+    A callable that takes `scope` alone speaks version 2; so does a class whose instances run one
+    scope each.
     """
     try:
         inspect.signature(application).bind("scope", "receive", "send")
@@ -22,5 +23,5 @@ def to_version_3(application: Callable[..., Any]) -> "ASGI3Application":
         single = double_to_single_callable(application)  # type: ignore[no-untyped-call]  # asgiref has none
         return cast("ASGI3Application", single)
     except ValueError:
-        pass  # Written in C without a signature: taken at its word.
+        pass  # Written in C, without a signature: assumed to speak version 3.
     return application

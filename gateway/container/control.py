@@ -1,17 +1,17 @@
 """Function Compute's calls to a container: invocations, and the hooks of its life.
 
-`X-Fc-Control-Path` says what a call is (FC, custom runtimes, "Specifications" and "Function
-instance lifecycle hooks").  `/initialize`, `/pre-freeze` and `/pre-stop` run the hook that the
-gateway has for them: 200 with what it returned, or 404 with the error.  Everything else is an
-invocation, which the application answers: `/http-invoke`, `/invoke`, a call without the field, and
-a call for a hook that the gateway does not have, because an application may well have its own.
+`X-Fc-Control-Path` names the kind of a call (FC, custom runtimes, "Specifications" and "Function
+instance lifecycle hooks").  `/initialize`, `/pre-freeze` and `/pre-stop` run the gateway's hook of
+that name: 200 with what it returned, or 404 with the error.  Everything else is an invocation for
+the application: `/http-invoke`, `/invoke`, a call without the field, and a call for a hook that the
+gateway does not have, because the application may have its own.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
-from gateway.container.platform_context import PlatformContexts, told_fields
+from gateway.container.platform_context import PlatformContexts, platform_fields
 from gateway.container.verdict import FailedHead
 from gateway.fc import names
 from gateway.fc.context import FCContext
@@ -36,7 +36,7 @@ _Run = Callable[[FCContext], Awaitable[Outcome]]
 
 
 def _hooks_of(life: LifeCycle) -> dict[bytes, _Run]:
-    """Those that the gateway has been given, by control path."""
+    """The hooks that the gateway has, by control path."""
     hooks: dict[bytes, _Run] = {}
     if life.initializer is not None:
         hooks[b"/initialize"] = life.initialize
@@ -48,11 +48,11 @@ def _hooks_of(life: LifeCycle) -> dict[bytes, _Run]:
 
 
 def _control_path(head: RequestHead) -> bytes:
-    return told_fields(head).get(_FIELD, b"")
+    return platform_fields(head).get(_FIELD, b"")
 
 
 class ClientGate:
-    """A gate for clients; calls for hooks are Function Compute's own, which knows no credential."""
+    """A gate for clients only: Function Compute calls hooks without credentials."""
 
     def __init__(self, gate: Gate, life: LifeCycle) -> None:
         self._gate = gate
@@ -62,15 +62,15 @@ class ClientGate:
         return f"<ClientGate {self._gate!r}>"
 
     def check(self, exchange: Exchange, *, may_defer: bool) -> Response | Deferral | None:
-        """See `http.gate.Gate`."""
-        assert exchange.head is not None  # What has none was refused.
+        """See `http.connection.gate.Gate`."""
+        assert exchange.head is not None  # A request without a head has been refused.
         if _control_path(exchange.head) in self._hooks:
             return None
         return self._gate.check(exchange, may_defer=may_defer)
 
 
 class ContainerControl(Middleware):
-    """An application behind Function Compute."""
+    """Runs the hooks that Function Compute calls, before the application."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class ContainerControl(Middleware):
         contexts: PlatformContexts,
         error_style: ErrorStyle,
     ) -> None:
-        """`error_style` makes the bodies for hooks that fail."""
+        """`error_style` makes the bodies of responses for hooks that fail."""
         super().__init__(application)
         self._contexts = contexts
         self._error_style = error_style
@@ -91,9 +91,9 @@ class ContainerControl(Middleware):
         return f"<ContainerControl {self._application!r} {len(self._running)} hooks running>"
 
     def handle(self, exchange: Exchange) -> None:
-        """Run the hook that is called for, or have the application answer."""
+        """Run the hook that the call names, or pass `exchange` to the application."""
         head = exchange.head
-        assert head is not None  # What has none was refused.
+        assert head is not None  # A request without a head has been refused.
         run = self._hooks.get(_control_path(head))
         if run is None:
             self._application.handle(exchange)
@@ -114,5 +114,5 @@ class ContainerControl(Middleware):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no hook and nothing of the application is under way."""
+        """Whether no hook runs and the application is idle."""
         return not self._running and super().is_idle

@@ -1,11 +1,11 @@
-"""Exchanges of requests that Function Compute sends: they have its ids, and are told to succeed.
+"""Exchanges of requests that Function Compute sends: they have its ids, and a field of success.
 
-What the gateway answers in the function's place turns that round (`verdict`).
+Responses that the gateway makes in the function's place replace that field (`verdict`).
 """
 
 from typing import TYPE_CHECKING
 
-from gateway.container.platform_context import told_fields, told_request_id
+from gateway.container.platform_context import platform_fields, platform_request_id
 from gateway.container.verdict import SUCCEEDED
 from gateway.http.connection.exchange import Exchange
 from gateway.http.connection.fc_fields import SilentExchange, TellingExchange
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 class PlatformExchange(Exchange):
-    """As the gateway's own, whatever else its answer tells."""
+    """An exchange with the platform's request id and the field of a success."""
 
     __slots__ = ()
 
     def __init__(
         self, connection: "Connection", head: RequestHead | None, request_id: str, now: float
     ) -> None:
-        """`request_id` is for a request that has none of the platform's."""
-        told = None if head is None else told_request_id(told_fields(head))
+        """`request_id` is for a request without an id of the platform."""
+        told = None if head is None else platform_request_id(platform_fields(head))
         super().__init__(connection, head, told or request_id, now)
         self.extra_fields = SUCCEEDED
 

@@ -1,8 +1,8 @@
-"""The invocation context as Function Compute tells it to a container, in header fields.
+"""The invocation context that Function Compute sends to a container in header fields.
 
-Sources: FC's "Common request headers" of custom runtimes; of `X-Fc-Base-Path` besides what such
-containers have been seen to get.  An empty field says nothing (FC 3.0, which has no services, sends
-their fields empty), and one that cannot be understood neither: what the template has of it stays.
+Sources: FC's "Common request headers" of custom runtimes; for `X-Fc-Base-Path` also what containers
+were observed to get.  An empty or invalid field leaves the template's value (FC 3.0, which has no
+services, sends their fields empty).
 """
 
 import json
@@ -18,9 +18,9 @@ from gateway.http.message import fields as roles
 from gateway.http.message.head import RequestHead
 
 Fields = Mapping[bytes, bytes]
-"""Fields by name, in lower case."""
+"""Values by the field's name in lower case."""
 
-_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_SAFE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _COUNT: Final = re.compile(rb"[0-9]{1,9}")
 
 
@@ -34,31 +34,31 @@ _CONTROL_PATH_FIELD: Final = _key(names.CONTROL_PATH)
 _HTTP_INVOKE: Final = b"/http-invoke"
 
 
-def told_fields(head: RequestHead) -> Fields:
-    """What the platform tells in a request; of a field that is there twice, the last."""
+def platform_fields(head: RequestHead) -> Fields:
+    """The fields that the platform has set in a request; the last of repeated ones."""
     return {name.lower: value for name, value in head.withheld or () if name.role == roles.PLATFORM}
 
 
-def told_request_id(fields: Fields) -> str | None:
-    """The invocation's id, which goes to logs and into answers; `None` where there is none that
-    could."""
+def platform_request_id(fields: Fields) -> str | None:
+    """The invocation's id, `None` without one that is safe in logs and responses."""
     told = fields.get(_REQUEST_ID_FIELD, b"")
-    return told.decode() if _REQUEST_ID.fullmatch(told) else None
+    return told.decode() if _SAFE_REQUEST_ID.fullmatch(told) else None
 
 
 class PlatformContexts:
-    """Makes contexts from what the platform tells of an invocation."""
+    """Makes contexts from the platform's fields."""
 
     def __init__(self, template: ContextTemplate) -> None:
-        """`template` has what the platform does not tell."""
+        """`template` has the values that the platform does not send."""
         self._template = template
 
     def address(self, path: str, request_id: str, fields: Fields) -> tuple[str, FCContext]:
-        """The path that the handler sees, and its context; `path` as `parse_proxy_path` takes it.
+        """The path that the handler sees, and its context.
 
-        On the default URL the handler sees the path behind the prefix, as in FC's own runtimes;
-        elsewhere all of it.  `X-Fc-Base-Path` only says which of the two it is: FC 3.0 fills it
-        with the whole path, and without it the path itself decides.
+        `path` is percent-encoded, for `parse_proxy_path`.  On the default URL the handler sees the
+        path after the prefix, as in FC's own runtimes; elsewhere the whole path.  `X-Fc-Base-Path`
+        only decides between the two, because FC 3.0 fills it with the whole path; without it the
+        path itself decides.
         """
         base = fields.get(_BASE_PATH_FIELD, b"").decode("latin-1")
         if base and parse_proxy_path(base) is None:
@@ -69,11 +69,11 @@ class PlatformContexts:
         return path, context
 
     def of_request(self, head: RequestHead, request_id: str) -> tuple[str, FCContext]:
-        """The same, of a request that the platform has sent."""
-        return self.address(head.path, request_id, told_fields(head))
+        """Path and context of a request that the platform has sent, like `address`."""
+        return self.address(head.path, request_id, platform_fields(head))
 
     def _fill(self, context: FCContext, fields: Fields) -> None:
-        """Set what is told; all else stays the template's, or the default URL's."""
+        """Set what the fields contain; the rest stays the template's, or the default URL's."""
         if not fields:
             return
         context.is_passed_through = fields.get(_CONTROL_PATH_FIELD) == _HTTP_INVOKE
@@ -122,12 +122,13 @@ class PlatformContexts:
 
 
 def better_credentials(told: Credentials, known: Credentials) -> Credentials:
-    """Those of one source: a token is of no use with the keys of another.
+    """The credentials of one source: a token is of no use with the keys of another.
 
-    `told` with the invocation are the fresher ones, for those of the process, which are `known`,
-    stay what they were at its start.  But not all runtimes are told the token (`custom.debian11`
-    is not any more).  So `told` counts where it is complete, by itself or because it is the key
-    that is known; else `known` where that is; else whatever has a key and its secret.
+    `told` came with the invocation and is the fresher one: `known`, from the process environment,
+    is as old as the process.  But not all runtimes get the token (`custom.debian11` does not any
+    more).  The choice is `told` where it is complete, by itself or with the rest of `known` for the
+    same key; otherwise `known` where that is complete; otherwise the one that has a key and its
+    secret.
     """
     if told.access_key_id and told.access_key_id == known.access_key_id:
         told = Credentials(
@@ -141,7 +142,7 @@ def better_credentials(told: Credentials, known: Credentials) -> Credentials:
 
 
 def _baggages(told: bytes) -> tuple[tuple[str, str], ...]:
-    """The items of a JSON object in base64; none where it is something else."""
+    """The items of a JSON object in base64; none if the field is something else."""
     try:
         items = json.loads(b64decode(told, validate=True))
     except (ValueError, RecursionError):

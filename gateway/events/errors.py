@@ -1,5 +1,7 @@
-"""What InvokeFunction tells of a function that failed: the invocation went well, the function did
-not, so it is a 200 with `X-Fc-Error-Type` (FC, "Error handling")."""
+"""Responses of InvokeFunction for functions that fail: the invocation itself has succeeded.
+
+So the status is 200, with `X-Fc-Error-Type` (FC, "Error handling").
+"""
 
 from gateway.errors import Refusal
 from gateway.fc import errors as fc_errors
@@ -16,9 +18,9 @@ class EventErrors:
     """The error styles of a gateway with an event handler: one for each kind of request."""
 
     def __init__(self, style: ErrorStyle, *, shows_stack: bool = False) -> None:
-        """`style` is for HTTP requests, and for what the gateway itself refuses.
+        """`style` is for HTTP requests, and for refusals of the gateway.
 
-        `shows_stack`: whether InvokeFunction tells where a function failed.
+        `shows_stack`: whether InvokeFunction shows the stack of a function that failed.
         """
         self._of_http = style
         self._of_invocations = _InvocationErrors(style, shows_stack=shows_stack)
@@ -33,7 +35,7 @@ class EventErrors:
 class _InvocationErrors:
     """The style for InvokeFunction.
 
-    Its bodies are FC's whatever `--error-style` says: who invokes by this URL is an SDK of FC.
+    Its bodies are FC's whatever `--error-style` says, because FC's SDKs call this URL.
     """
 
     def __init__(self, style: ErrorStyle, *, shows_stack: bool) -> None:
@@ -41,17 +43,17 @@ class _InvocationErrors:
         self._shows_stack = shows_stack
 
     def refusal(self, refusal: Refusal, request_id: str) -> Response:
-        """As for other requests: the function has not run."""
+        """Like other requests: the function has not run."""
         return self._style.refusal(refusal, request_id)
 
     def failure(self, error: BaseException, request_id: str) -> Response:  # noqa: ARG002  # of HTTP
-        """200."""
+        """200, with the exception."""
         return _FUNCTION_ERROR, fc_errors.exception_body(error, has_stack=self._shows_stack)
 
     def timeout(self, seconds: float, request_id: str) -> Response:  # noqa: ARG002
-        """200."""
+        """200, with FC's message for a timeout."""
         return _FUNCTION_ERROR, fc_errors.timeout_body(seconds)
 
     def lost(self, request_id: str) -> Response:  # noqa: ARG002
-        """200."""
+        """200, with the message for a thread that has ended."""
         return _FUNCTION_ERROR, fc_errors.LOST_BODY

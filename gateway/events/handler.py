@@ -1,6 +1,6 @@
 """An event handler, `handler(event, context)`, as a WSGI application.
 
-So it runs in the pool, under the timeouts and limits, and gives the answers that WSGI handlers do.
+So it runs in the pool, with the timeouts, limits and error responses of WSGI handlers.
 """
 
 from collections.abc import Callable
@@ -18,9 +18,9 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 class EventHandler:
-    """Calls a handler with events: of InvokeFunction the body of the request, else an HTTP event.
+    """Calls a handler with events: the request body of InvokeFunction, or an HTTP event.
 
-    It is an application for `gateway.WsgiBridge`, whose environ it relies on.
+    It is an application for `gateway.WsgiBridge` and relies on its environ.
     """
 
     def __init__(
@@ -30,9 +30,9 @@ class EventHandler:
         *,
         is_behind_platform: bool = False,
     ) -> None:
-        """`recognise` says which requests have an event for body.
+        """`recognise` decides which requests have an event as their body.
 
-        `is_behind_platform`: whether `X-Fc-*` fields are Function Compute's and no client's.
+        `is_behind_platform`: whether `X-Fc-*` fields come from Function Compute, not from clients.
         """
         self._handler = handler
         self._recognise = recognise
@@ -45,13 +45,13 @@ class EventHandler:
         """PEP 3333.
 
         Raises:
-            BadResponse: the answer that the handler asks for cannot be given.
-            BaseException: what the handler raised, or what its result raised.
+            BadResponse: the response that the handler asks for is invalid.
+            BaseException: the handler or its result raised it.
         """
         body: bytes = environ["wsgi.input"].read()
         context = environ[names.ENVIRON_CONTEXT]
         url = self._recognise(environ["REQUEST_METHOD"], environ[names.ENVIRON_REQUEST_URI])
-        # Else a client of an HTTP trigger could make up events, by the path that it asks for.
+        # Otherwise a client of an HTTP trigger could forge events by the path that it requests.
         if url is not None and not context.is_passed_through:
             return self._invoke(body, url, environ, start_response)
         event = http_event(environ, body, time(), has_fc_headers=self._has_fc_headers)

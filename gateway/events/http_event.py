@@ -1,8 +1,8 @@
 """The event that an HTTP request becomes for handlers of FC 3.0's built-in runtimes.
 
 Source: FC 3.0, "Use an HTTP trigger to invoke a function", request struct `v1`.  Where the page
-leaves a choice it is made here, so that nothing is lost: a body that is no UTF-8 is base64 whatever
-its type, and `rawPath` stays percent-encoded while `requestContext.http.path` is decoded.
+leaves a choice, the event loses nothing: a body that is not UTF-8 is base64 whatever its type, and
+`rawPath` stays percent-encoded while `requestContext.http.path` is decoded.
 """
 
 import json
@@ -22,12 +22,12 @@ _BINARY_TYPE: Final = re.compile(
     r"|application/(?:octet-stream|pdf|zip|gzip|x-gzip|x-tar|x-protobuf|protobuf|wasm)\s*(?:;|$)",
     re.IGNORECASE,
 )
-"""Media types whose bodies are base64 even where they happen to be text."""
+"""Media types whose bodies are base64 even if they are valid UTF-8."""
 
 _FC_KEYS: Final = "HTTP_" + names.HEADER_PREFIX.upper().replace("-", "_")
 
 _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
-"""What RFC 3986 §3.3 lets stand in a path, besides letters, digits and `-._`."""
+"""Characters that RFC 3986 §3.3 allows in a path, besides letters, digits and `-._`."""
 
 
 def http_event(
@@ -36,8 +36,8 @@ def http_event(
     """The event, as JSON, of a request with `body`; `now` is in seconds since 1970.
 
     `environ` is PEP 3333's, with `fc.context` and `fc.request_uri`.  `has_fc_headers`: whether
-    `X-Fc-*` in it are the client's.  Those of the platform are no part of an event, which handlers
-    print; what they say is in the context.
+    `X-Fc-*` fields come from the client.  Those of the platform stay out of the event, which
+    handlers print; the context has their content.
     """
     text = _text(body, environ.get("CONTENT_TYPE", ""))
     context: FCContext = environ[names.ENVIRON_CONTEXT]
@@ -70,7 +70,7 @@ def http_event(
 
 
 def _text(body: bytes, content_type: str) -> str | None:
-    """The body as text; `None` where only base64 can tell it."""
+    """The body as text; `None` where it must be base64."""
     if body and _BINARY_TYPE.match(content_type):
         return None
     try:
@@ -80,9 +80,9 @@ def _text(body: bytes, content_type: str) -> str | None:
 
 
 def _headers(environ: dict[str, Any], length: int, *, has_fc_headers: bool) -> dict[str, str]:
-    """The request's header fields; repeated ones are joined in environ already.
+    """The request's header fields; environ has repeated ones joined.
 
-    The way back from environ's keys is unique: names with `_` never come there.
+    Each key of environ stands for one name, because names with `_` never get there.
     """
     headers = {
         _header_name(key): _header_text(value)
@@ -98,12 +98,12 @@ def _headers(environ: dict[str, Any], length: int, *, has_fc_headers: bool) -> d
 
 @lru_cache(512)
 def _header_name(key: str) -> str:
-    """`User-Agent` of `HTTP_USER_AGENT`: the spelling of Go's HTTP library, which FC hands on."""
+    """`User-Agent` for `HTTP_USER_AGENT`: the spelling of Go's HTTP library, which FC passes on."""
     return "-".join([part.capitalize() for part in key[len("HTTP_") :].split("_")])
 
 
 def _header_text(value: str) -> str:
-    """UTF-8 where the value is that, as clients mean it; else latin-1, so nothing is lost."""
+    """The value decoded as UTF-8 if it is valid, otherwise as latin-1, which loses nothing."""
     if value.isascii():
         return value
     try:
@@ -113,7 +113,7 @@ def _header_text(value: str) -> str:
 
 
 def _query_parameters(query: str) -> dict[str, str]:
-    """The parameters, decoded as forms are (`+` is a space); a repeated one has commas."""
+    """The parameters, decoded like a form (`+` is a space); commas join repeated ones."""
     parameters: dict[str, list[str]] = {}
     for pair in query.replace("+", " ").split("&"):
         if pair:
@@ -123,12 +123,12 @@ def _query_parameters(query: str) -> dict[str, str]:
 
 
 def _decoded(encoded: bytes) -> str:
-    """Text of percent-encoded bytes; what is no UTF-8 becomes U+FFFD: JSON holds text only."""
+    """Text of percent-encoded bytes; invalid UTF-8 becomes U+FFFD, because JSON holds only text."""
     return unquote_to_bytes(encoded).decode("utf-8", "replace")
 
 
 def _raw_path(environ: dict[str, Any]) -> str:
-    """The path as it arrived, without the prefix of a default URL."""
+    """The path as the client sent it, without the prefix of a default URL."""
     path: str = environ["PATH_INFO"]
     raw: str = environ[names.ENVIRON_REQUEST_URI].partition("?")[0]
     addressed = parse_proxy_path(raw)
@@ -137,7 +137,7 @@ def _raw_path(environ: dict[str, Any]) -> str:
     decoded = path.encode("latin-1")
     if raw == "*" or unquote_to_bytes(raw.encode("latin-1")) == decoded:
         return raw
-    return quote(decoded, safe=_PATH_SAFE)  # A part of it is the place where the bridge is mounted.
+    return quote(decoded, safe=_PATH_SAFE)  # The bridge is mounted below a prefix of the path.
 
 
 def _domain(host: str) -> str:
@@ -147,7 +147,7 @@ def _domain(host: str) -> str:
 
 
 def _first_label(domain: str) -> str:
-    """What stands before the first dot of a name; of an address all of it."""
+    """The part of a name before the first dot; the whole of an address."""
     label, _, rest = domain.partition(".")
     is_address = domain.startswith("[") or rest.replace(".", "").isdigit()
     return domain if is_address else label

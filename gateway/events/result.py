@@ -1,8 +1,8 @@
-"""What an event handler returns, as the body of InvokeFunction or as the answer to an HTTP request.
+"""An event handler's result, as the body of InvokeFunction or as the response to an HTTP request.
 
-Theory of operation: FC's runtime makes bytes of every result (text is UTF-8, all else JSON), and
-its HTTP trigger then looks whether these bytes are a response struct: a JSON object with a
-`statusCode`.  If not, they are the body of a 200 of type `application/json`.
+Theory of operation: FC's runtime turns every result into bytes (text into UTF-8, everything else
+into JSON).  Its HTTP trigger then checks whether these bytes are a response struct: a JSON object
+with a `statusCode`.  If not, they are the body of a 200 of type `application/json`.
 
 Source: FC 3.0, "Use an HTTP trigger to invoke a function", response struct.
 """
@@ -23,11 +23,11 @@ _JSON: Final = ("Content-Type", "application/json")
 _OBJECT: Final = re.compile(rb"\s*\{")
 
 _LINE_ENDS: Final = re.compile(r"[\r\n]+")
-"""Encoders of MIME put them between the lines of base64 (RFC 2045 §6.8)."""
+"""MIME encoders split base64 into lines (RFC 2045 §6.8)."""
 
 
 class HttpResponse(NamedTuple):
-    """Status, header fields and body, as PEP 3333 has them."""
+    """Status, header fields and body, in the types of PEP 3333."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -38,7 +38,7 @@ def output(result: object) -> bytes:
     """The bytes of a result.
 
     Raises:
-        TypeError, ValueError, RecursionError: JSON cannot say it.
+        TypeError, ValueError, RecursionError: JSON cannot express the result.
     """
     if isinstance(result, bytes | bytearray | memoryview):
         return exact_bytes(result)
@@ -48,34 +48,34 @@ def output(result: object) -> bytes:
 
 
 def http_response(result: object) -> HttpResponse:
-    """The answer to an HTTP request.
+    """The response to an HTTP request.
 
     Raises:
-        BadResponse: the result is a response struct, and no answer can be made of it.
-        TypeError, ValueError, RecursionError: JSON cannot say the result.
+        BadResponse: the result is an invalid response struct.
+        TypeError, ValueError, RecursionError: JSON cannot express the result.
     """
     if isinstance(result, dict):
         if "statusCode" in result:
-            return _answer(_as_json(result))
+            return _response(_as_json(result))
         return HttpResponse("200", [_JSON], output(result))
     body = output(result)
     struct = _struct_in(body)
-    return HttpResponse("200", [_JSON], body) if struct is None else _answer(struct)
+    return HttpResponse("200", [_JSON], body) if struct is None else _response(struct)
 
 
 def _json(value: object) -> str:
     """`value` as JSON.
 
-    Raises ValueError, too, for NaN and infinities (RFC 8259 §6 has none): Python's own form of them
-    is read by Python only.
+    Raises ValueError also for NaN and infinities: RFC 8259 §6 has none, and only Python reads its
+    own form of them.
     """
     return json.dumps(value, allow_nan=False)
 
 
 def _as_json(struct: dict[Any, Any]) -> dict[str, Any]:
-    """The struct as it is behind JSON: without tuples, enums and the like.
+    """The struct after a round trip through JSON: without tuples, enums and the like.
 
-    A body of text, which may be large, stays what it is.
+    A body of text, which may be large, takes no part in it.
     """
     body = struct.get("body")
     if not isinstance(body, str):
@@ -86,7 +86,7 @@ def _as_json(struct: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _struct_in(body: bytes) -> dict[str, Any] | None:
-    """The response struct that a handler has made into JSON itself; `None`: it is none."""
+    """The response struct that a handler has encoded itself; `None` if the body is not one."""
     if not _OBJECT.match(body) or b'"statusCode"' not in body:
         return None
     try:
@@ -100,7 +100,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _answer(struct: dict[str, Any]) -> HttpResponse:
+def _response(struct: dict[str, Any]) -> HttpResponse:
     status = _status(struct["statusCode"])
     headers = _headers(struct.get("headers"))
     if int(status) not in BODILESS and not any(
@@ -120,11 +120,11 @@ def _status(given: object) -> str:
 
 
 def _headers(given: object) -> list[tuple[str, str]]:
-    """The header fields; several values of one are several lines, as `Set-Cookie` needs it."""
+    """The header fields; a list of values becomes several lines, which `Set-Cookie` needs."""
     if given is None:
         return []
     if not isinstance(given, dict):
-        raise _bad("headers is no object of names and values")
+        raise _bad("headers is not an object of names and values")
     return [
         (name, _value(name, value))
         for name, values in given.items()
@@ -137,8 +137,8 @@ def _value(name: str, given: object) -> str:
         return given
     if type(given) is int:
         return str(given)
-    token = grammar.TOKEN.match(name)  # No more: it may be a whole line, with a secret in it.
-    raise _bad(f"the value of header {token[0] if token else '':.100} is no text")
+    token = grammar.TOKEN.match(name)  # The rest may be a whole line, with a secret in it.
+    raise _bad(f"the value of header {token[0] if token else '':.100} is not text")
 
 
 def _body(given: object, is_base64: object) -> bytes:
@@ -147,20 +147,20 @@ def _body(given: object, is_base64: object) -> bytes:
     if given is None:
         return b""
     if not isinstance(given, str):
-        raise _bad("body is no text; make JSON of it, or base64 with isBase64Encoded")
+        raise _bad("body is not text; make JSON of it, or base64 with isBase64Encoded")
     if not is_base64:
         return _utf8(given)
     try:
         return b64decode(_LINE_ENDS.sub("", exact_text(given)), validate=True)
     except (NotBase64, ValueError):
-        raise _bad("isBase64Encoded is true, and body is no base64") from None
+        raise _bad("isBase64Encoded is true, and body is not base64") from None
 
 
 def _utf8(text: str) -> bytes:
     """`text` in UTF-8.
 
-    Halves of surrogate pairs, which Python lets stand in a text, are joined, and U+FFFD stands for
-    those without the other: so it is with JSON that passes through FC.
+    Python's text may have single halves of surrogate pairs.  Two that belong together are joined,
+    and U+FFFD replaces others; JSON that passes through FC is treated in this way.
     """
     text = exact_text(text)
     try:

@@ -1,13 +1,12 @@
 """The invocation context that a handler finds as `environ["fc.context"]`.
 
-Nearly all of it is the same for every request of a process, so a `ContextTemplate` is made once
-and its parts are shared: they are frozen, which keeps one request from changing another's.  Only
-the `FCContext` itself belongs to its request.
+All requests of a process share nearly all of it: a `ContextTemplate`, whose parts are frozen, so
+that no request can change another's.  Only the `FCContext` itself belongs to its request.
 
 Attribute names, aliases and the keys of `to_json()` are those of Function Compute's Python
 runtime ("Context" in FC's developer reference).  The runtimes of FC 3.0, which has no services,
 have qualifier, version and log store at `context.function`; those of 2.0 at `context.service`.
-Here they are at both, so that a handler of either finds them.
+Here both have them, so that handlers of either version work.
 """
 
 import json
@@ -21,14 +20,14 @@ from gateway.fc import names
 
 
 class FunctionLogger(logging.Logger):
-    """What a handler gets as `context.logger`: one of its own loggers, in the usual registry."""
+    """The type of `context.logger`: one of the handler's loggers, in the usual registry."""
 
     least = logging.CRITICAL
-    """It takes this level and above, also where the root logger does not, as on Function Compute:
-    there the root logger, which `context.logger` is, takes what is informational."""
+    """It takes this level and above, even if the root logger does not.  On Function Compute
+    `context.logger` is the root logger, whose level is INFO."""
 
     def getEffectiveLevel(self) -> int:  # noqa: N802 - the library's spelling
-        """Its own level; where none is set, the lower one of what it inherits and `least`."""
+        """Its own level; if none is set, the lower of the inherited level and `least`."""
         return self.level or min(super().getEffectiveLevel(), self.least)
 
 
@@ -42,7 +41,7 @@ def _function_logger() -> logging.Logger:
 
 
 LOGGER = _function_logger()
-"""Its output is configured where logging is."""
+"""The function's logger.  `gateway.logs` configures its output."""
 
 
 def _alias(name: str) -> Any:
@@ -64,7 +63,7 @@ class Credentials:
 
     @property
     def is_complete(self) -> bool:
-        """Whether they are what a role's keys consist of: all three."""
+        """Whether all three are there, as in the keys of a role."""
         return bool(self.access_key_id and self.access_key_secret and self.security_token)
 
     def __repr__(self) -> str:
@@ -91,7 +90,7 @@ class Service:
 class Function:
     """The function that is invoked: `memory` in MB, `timeout` in seconds.
 
-    The rest is its service's, where FC 3.0 has none.
+    The rest belongs to its service; FC 3.0, which has no services, has it here.
     """
 
     name: str
@@ -111,7 +110,7 @@ class Function:
     def of_service(
         cls, name: str, handler: str, memory: int, timeout: int, service: Service
     ) -> "Function":
-        """One that tells what its service does."""
+        """A function with the log store, qualifier and version of its service."""
         return cls(
             name,
             handler,
@@ -138,12 +137,12 @@ class Tracing:
 
     @property
     def span_baggages(self) -> dict[str, str]:
-        """The baggage items, in a dict of the caller's own."""
+        """The baggage items, in a fresh dict."""
         return dict(self.baggages)
 
 
 class FCContext:
-    """What Function Compute tells a handler about its invocation."""
+    """A handler's view of its invocation."""
 
     __slots__ = (
         "_template",
@@ -167,14 +166,14 @@ class FCContext:
     retry_count: int
     tracing: "Tracing"
     is_passed_through: bool
-    """Whether the platform has said that the request is a client's own, and no event."""
+    """Whether the platform declares the request a client's own, not an event."""
 
     def __init__(self, request_id: str, template: "ContextTemplate") -> None:
         self.request_id = request_id
         self._template = template
 
     def __getattr__(self, name: str) -> Any:
-        """What nobody has set for this request is the template's: few handlers read it."""
+        """Attributes not set for this request are the template's: few handlers read them."""
         if name in _FROM_TEMPLATE:
             return getattr(self._template, name)
         raise AttributeError(f"fc.context has no attribute {name!r}", name=name, obj=self)
@@ -238,7 +237,7 @@ _FROM_TEMPLATE = frozenset(FCContext.__slots__) - {"request_id", "_template"}
 
 
 class ContextSource(Protocol):
-    """Makes the context of each request; `ContextTemplate` is one."""
+    """Makes the context of each request, like `ContextTemplate`."""
 
     def context(self, request_id: str) -> FCContext: ...
     def addressed_context(
@@ -248,7 +247,7 @@ class ContextSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ContextTemplate:
-    """What the contexts of a process have in common."""
+    """The common part of all contexts of a process."""
 
     function: Function
     service: Service
@@ -266,9 +265,9 @@ class ContextTemplate:
     def addressed_context(
         self, request_id: str, service: str, qualifier: str, function: str
     ) -> FCContext:
-        """The context of one request on the default URL, whose names win for that request.
+        """The context of one request on the default URL, with the names in that URL.
 
-        An empty `qualifier` is one that the URL does not name: the template's stays.
+        With an empty `qualifier` the template's stays.
         """
         context = FCContext(request_id, self)
         address(context, service, qualifier, function)
@@ -276,7 +275,7 @@ class ContextTemplate:
 
 
 def address(context: FCContext, service: str, qualifier: str, function: str) -> None:
-    """Have `context` tell what a URL names; where that is "", it stays as it is."""
+    """Set the names that a URL has in `context`; an empty one changes nothing."""
     mine, told = context.service, context.function
     context.service = addressed = Service(
         service or mine.name,
@@ -306,8 +305,8 @@ def context_template(
 ) -> ContextTemplate:
     """The template for a process: `memory` in MB, `timeout` in seconds.
 
-    `environ` is the process environment; only the credentials are read from it, as FC's runtimes
-    are given them: ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and
+    `environ` is the process environment; only the credentials come from it, in the variables of
+    FC's runtimes: ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and
     ALIBABA_CLOUD_SECURITY_TOKEN.
     """
     service = Service(service_name, log_project, log_store, qualifier)

@@ -1,4 +1,4 @@
-"""Bodies of the errors that Function Compute lays at the function's door.
+"""Bodies of the errors that Function Compute attributes to the function.
 
 Shape: `{"errorMessage": str, "errorType": str, "stackTrace": [[where, source line], …]}`, status
 502, `X-Fc-Error-Type: UnhandledInvocationError` (FC, "Error handling").
@@ -22,13 +22,13 @@ HEADERS: Final = [
 def exception_body(error: BaseException, *, has_stack: bool) -> bytes:
     """The body for an exception that a handler let escape.
 
-    `has_stack`: whether the client is shown where; else `stackTrace` is empty.
+    `has_stack`: whether the client sees the stack; otherwise `stackTrace` is empty.
     """
     return json.dumps(exception_content(error, has_stack=has_stack)).encode()
 
 
 def exception_content(error: BaseException, *, has_stack: bool) -> dict[str, Any]:
-    """What such a body says."""
+    """The content of `exception_body`."""
     return {
         "errorMessage": message_of(error),
         "errorType": type(error).__name__,
@@ -42,19 +42,19 @@ def timeout_body(seconds: float) -> bytes:
 
 
 LOST_BODY: Final = json.dumps({"errorMessage": "The thread of the handler was ended"}).encode()
-"""The body for a handler under which its thread has ended."""
+"""The body for a handler whose thread has ended."""
 
 
 def message_of(error: BaseException) -> str:
-    """Its text, whatever becomes of asking for it."""
+    """The exception's text; its own `str()` may fail."""
     try:
         return str(error)
-    except BaseException as second:  # Also SystemExit: it must not become another's.
+    except BaseException as second:  # Also SystemExit: it must not end the gateway's thread.
         return f"<{type(second).__name__} in str() of the exception>"
 
 
 def _stack(trace: TracebackType | None) -> list[list[str]]:
-    """The frames of the function's own code, outermost first: without the gateway's."""
+    """The frames of the function's own code, without the gateway's, outermost first."""
     frames = [frame for frame in _summary(trace) if not frame.filename.startswith(_OWN_CODE)]
     return [
         [f'File "{frame.filename}", line {frame.lineno}, in {frame.name}', frame.line or ""]
@@ -63,15 +63,15 @@ def _stack(trace: TracebackType | None) -> list[list[str]]:
 
 
 def _summary(trace: TracebackType | None) -> list[traceback.FrameSummary]:
-    """The frames; of an endless recursion its beginning and its end."""
-    first = traceback.extract_tb(trace, _MOST_FRAMES // 2)
-    last = traceback.extract_tb(trace, -_MOST_FRAMES)
+    """The frames; only the first and the last ones of an endless recursion."""
+    first = traceback.extract_tb(trace, _MAX_FRAMES // 2)
+    last = traceback.extract_tb(trace, -_MAX_FRAMES)
     depth = sum(1 for _ in traceback.walk_tb(trace))
-    return [*last] if depth <= _MOST_FRAMES else [*first, *last[_MOST_FRAMES // 2 :]]
+    return [*last] if depth <= _MAX_FRAMES else [*first, *last[_MAX_FRAMES // 2 :]]
 
 
-_MOST_FRAMES: Final = 100
-"""Frames of a stack that the client is shown."""
+_MAX_FRAMES: Final = 100
+"""Frames that the client sees of a stack."""
 
 
 _OWN_CODE: Final = tuple(

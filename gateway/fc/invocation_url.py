@@ -1,8 +1,8 @@
 """The URLs of InvokeFunction, by which SDKs and other services invoke a function with an event.
 
-FC 2.0 and 3.0 name the function each in their own way ("InvokeFunction" in FC's API reference of
-2016-08-15, 2021-04-06 and 2023-03-30).  All are `POST`; the body is the event.  A container is
-called in another way, in which header fields name the function.
+FC 2.0 and 3.0 have URLs of different forms ("InvokeFunction" in FC's API reference of 2016-08-15,
+2021-04-06 and 2023-03-30).  The method is `POST`, the body is the event.  Calls to a container
+differ: header fields name the function.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from gateway.fc.proxy_path import FUNCTION, QUALIFIER, SERVICE
 
 
 class InvocationUrl(NamedTuple):
-    """What the URL addresses."""
+    """The names in the URL."""
 
     service: str
-    """"" where FC has no services, as 3.0 has none, and in calls to a container."""
+    """"" for FC 3.0, which has no services, and in calls to a container."""
     qualifier: str
     """A version or an alias; "" when the URL names none."""
     function: str
@@ -25,14 +25,14 @@ class InvocationUrl(NamedTuple):
 
 
 Recognise = Callable[[str, str], InvocationUrl | None]
-"""Of method and target of a request: what it invokes with its body, if it does."""
+"""Finds out from method and target what a request invokes; `None`: its body is not an event."""
 
 
 def parse_invocation_url(method: str, target: str) -> InvocationUrl | None:
-    """What `target` names when a request for it is InvokeFunction.
+    """The names in `target` if a request for it is InvokeFunction.
 
-    `target` is path and query as they arrived: percent-encoded, latin-1.  None means another
-    request, also where the names break FC's naming rule.
+    `target` is path and query as they arrived: percent-encoded, latin-1.  `None` means another
+    request, or names that break FC's naming rule.
     """
     if method != "POST" or not target.startswith(names.API_PREFIXES):
         return None
@@ -44,7 +44,7 @@ def parse_invocation_url(method: str, target: str) -> InvocationUrl | None:
                 return None
             name, qualifier = service[1], service[2] or ""
             if version == names.API_VERSION:
-                query = ""  # This version has the qualifier in the path only.
+                query = ""  # In this version only the path has the qualifier.
         case [_, _, "functions", function_part, names.INVOCATIONS]:
             name = qualifier = ""
         case _:
@@ -57,7 +57,10 @@ def parse_invocation_url(method: str, target: str) -> InvocationUrl | None:
 
 
 def parse_container_call(method: str, target: str) -> InvocationUrl | None:
-    """The same for Function Compute's calls to a container: `POST /invoke` brings an event (FC,
-    "Principles" of custom runtimes), all else are HTTP requests."""
+    """Recognise Function Compute's calls to a container: `POST /invoke` brings an event.
+
+    Other calls are HTTP requests, and the result is `None`.  Source: FC, "Principles" of custom
+    runtimes.
+    """
     is_event = method == "POST" and target.partition("?")[0] == names.CONTAINER_INVOKE
     return InvocationUrl("", "", "") if is_event else None

@@ -1,7 +1,7 @@
-"""What Function Compute tells of an invocation in the fields of its answer (`--fc-headers full`).
+"""Fields in which a response describes its invocation (`--fc-headers full`).
 
-Names and forms are those of FC's answers: whole milliseconds, rounded up; megabytes with two
-decimals; the version that was run, or `LATEST`.
+Names and forms are those of FC's responses: whole milliseconds, rounded up; megabytes with two
+decimals; the version that ran, or `LATEST`.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ MIB: Final = 1024 * 1024
 
 
 class InvocationMetadata:
-    """The fields, for the invocations of one process."""
+    """Makes the fields for the invocations of one process."""
 
     def __init__(
         self, instance_id: str, code_checksum: str, peak_memory: Callable[[], int]
     ) -> None:
-        """`peak_memory`: how much memory the process has taken at the most, in bytes."""
+        """`peak_memory` returns the process's peak memory in bytes."""
         self._constant = [
             (names.INSTANCE_ID, instance_id),
             (names.CODE_CHECKSUM, code_checksum),
@@ -28,7 +28,7 @@ class InvocationMetadata:
         self._peak_memory = peak_memory
 
     def fields(self, seconds: float, service: Service) -> list[tuple[str, str]]:
-        """Of an invocation that ran for `seconds` before its answer began."""
+        """The fields of an invocation that ran for `seconds` before its response began."""
         return [
             (names.INVOCATION_DURATION, str(max(1, ceil(seconds * 1000)))),
             (names.MAX_MEMORY_USAGE, f"{self._peak_memory() / MIB:.2f}"),
@@ -38,7 +38,7 @@ class InvocationMetadata:
 
 
 def version_of(service: Service) -> str:
-    """The version that is run: known, or named by its number; an alias does not tell it."""
+    """The version that runs: known, or named by its number; an alias does not reveal it."""
     qualifier = service.qualifier
     if service.version_id:
         return service.version_id

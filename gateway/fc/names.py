@@ -1,6 +1,6 @@
 """The strings of Function Compute (FC), each written once.
 
-Header names are spelled as FC sends them; compare them without regard to case (RFC 9110 §5.1).
+Header names have FC's spelling; compare them without regard to case (RFC 9110 §5.1).
 Source: FC's public developer reference ("HTTP handlers", "Context", "Error handling",
 "Environment variables", "Asynchronous invocation").
 """
@@ -12,7 +12,7 @@ API_VERSION: Final = "2016-08-15"
 PROXY_PREFIX: Final = f"/{API_VERSION}/proxy/"
 LATEST: Final = "LATEST"
 
-# Where FC's API has its operations on functions, of versions 2.0 (two of them) and 3.0:
+# URLs of operations on functions in FC's API, of versions 2.0 (two forms) and 3.0:
 # /2016-08-15/services/<service>[.<qualifier>]/functions/<function>/<operation>
 # /2021-04-06/services/<service>[.<qualifier>]/functions/<function>/<operation>
 # /2023-03-30/functions/<function>/<operation>
@@ -20,12 +20,12 @@ SERVICES_PREFIXES: Final = (f"/{API_VERSION}/services/", "/2021-04-06/services/"
 FUNCTIONS_PREFIX: Final = "/2023-03-30/functions/"
 API_PREFIXES: Final = (*SERVICES_PREFIXES, FUNCTIONS_PREFIX)
 
-# Operations: InvokeFunction, and the tasks of asynchronous invocations as 2.0 and 3.0 call them.
+# Operations: InvokeFunction, and the tasks of asynchronous invocations in 2.0 and in 3.0.
 INVOCATIONS: Final = "invocations"
 STATEFUL_ASYNC_INVOCATIONS: Final = "stateful-async-invocations"
 ASYNC_TASKS: Final = "async-tasks"
 
-# Where Function Compute brings an event to a container.
+# The path at which Function Compute sends an event to a container.
 CONTAINER_INVOKE: Final = "/invoke"
 
 # environ keys that only FC has.
@@ -34,7 +34,7 @@ ENVIRON_REQUEST_URI: Final = "fc.request_uri"
 
 # Response headers.
 HEADER_PREFIX: Final = "x-fc-"
-"""Of all FC's own headers, in lower case."""
+"""The beginning of all FC's own headers, in lower case."""
 REQUEST_ID: Final = "X-Fc-Request-Id"
 ERROR_TYPE: Final = "X-Fc-Error-Type"
 INVOCATION_DURATION: Final = "X-Fc-Invocation-Duration"
@@ -44,7 +44,7 @@ INSTANCE_ID: Final = "X-Fc-Instance-Id"
 CODE_CHECKSUM: Final = "X-Fc-Code-Checksum"
 LOG_RESULT: Final = "X-Fc-Log-Result"
 
-# Request headers with which a client steers its invocation.
+# Request headers with which a client controls its invocation.
 INVOCATION_TYPE: Final = "X-Fc-Invocation-Type"
 LOG_TYPE: Final = "X-Fc-Log-Type"
 ASYNC_DELAY: Final = "X-Fc-Async-Delay"
@@ -53,7 +53,7 @@ ASYNC_TASK_ID: Final = "X-Fc-Async-Task-Id"
 DATE: Final = "X-Fc-Date"
 SECURITY_TOKEN: Final = "X-Fc-Security-Token"
 
-# Request headers in which Function Compute itself tells a container of the invocation.
+# Request headers in which Function Compute describes the invocation to a container.
 CONTROL_PATH: Final = "X-Fc-Control-Path"
 BASE_PATH: Final = "X-Fc-Base-Path"
 ACCESS_KEY_ID: Final = "X-Fc-Access-Key-Id"
@@ -74,7 +74,7 @@ SPAN_CONTEXT: Final = "X-Fc-Tracing-Opentracing-Span-Context"
 SPAN_BAGGAGES: Final = "X-Fc-Tracing-Opentracing-Span-Baggages"
 JAEGER_ENDPOINT: Final = "X-Fc-Tracing-Jaeger-Endpoint"
 
-# Response header in which a container tells it whether the invocation succeeded.
+# Response header in which a container reports whether the invocation succeeded.
 STATUS: Final = "X-Fc-Status"
 
 CLIENT_CONTROLS: Final = frozenset(
@@ -104,7 +104,7 @@ CORS_EXPOSED: Final = (
     "x-fc-async-task-id",
     "x-fc-stateful-async-invocation-id",
 )
-"""Response headers that pages of other origins may read, as FC spells them there."""
+"""Response headers that pages of other origins may read, in FC's spelling."""
 
 # Error types, the values of X-Fc-Error-Type.
 FC_COMMON_ERROR: Final = "FcCommonError"
@@ -145,10 +145,10 @@ FC_REGION: Final = "FC_REGION"
 FC_INSTANCE_ID: Final = "FC_INSTANCE_ID"
 FC_CUSTOM_LISTEN_PORT: Final = "FC_CUSTOM_LISTEN_PORT"
 FC_SERVER_PORT: Final = "FC_SERVER_PORT"
-"""The older name of the one before."""
+"""The older name of `FC_CUSTOM_LISTEN_PORT`."""
 FC_SERVICE_NAME: Final = "FC_SERVICE_NAME"
 FC_ACCESS_KEYS: Final = "FC_ACCESS_KEYS"
-"""The gateway's own: who may sign, as `id:secret` with commas between."""
+"""The gateway's own: keys that may sign requests, as `id:secret`, separated by commas."""
 FC_QUALIFIER: Final = "FC_QUALIFIER"
 ALIBABA_CLOUD_ACCESS_KEY_ID: Final = "ALIBABA_CLOUD_ACCESS_KEY_ID"
 ALIBABA_CLOUD_ACCESS_KEY_SECRET: Final = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"

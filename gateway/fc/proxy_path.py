@@ -1,8 +1,7 @@
 """The default URL of a function, `/2016-08-15/proxy/<service>[.<qualifier>]/<function>[/<path>]`.
 
-Function Compute serves a function there when no custom domain is bound to it.  The handler sees
-the path behind the prefix; `fc.request_uri` keeps the whole.  SCRIPT_NAME stays empty, as FC
-leaves it: that is the caller's business.
+Function Compute serves a function there when it has no custom domain.  The handler sees the path
+after the prefix; `fc.request_uri` keeps the whole.  As on FC, SCRIPT_NAME stays empty.
 """
 
 import re
@@ -12,9 +11,9 @@ from urllib.parse import unquote
 from gateway.fc.context import ContextSource, FCContext
 from gateway.fc.names import PROXY_PREFIX
 
-# FC's naming rule: letters, digits, "_" and "-", up to 128; services and functions do not begin
-# with a digit or "-", qualifiers may (a version is a number).  Without the rule a client could
-# put any character, line breaks too, into the context and the logs.
+# FC's naming rule: letters, digits, "_" and "-", up to 128 in all; services and functions do not
+# begin with a digit or "-", qualifiers may begin with a digit (a version is a number).  Without the
+# rule a client could put any character, even line breaks, into the context and the logs.
 _NAME = r"[A-Za-z_][A-Za-z0-9_-]{0,127}"
 _QUALIFIER = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}"
 SERVICE = re.compile(rf"({_NAME})(?:\.({_QUALIFIER}))?")
@@ -23,7 +22,7 @@ QUALIFIER = re.compile(_QUALIFIER)
 
 
 class ProxyPath(NamedTuple):
-    """What the default URL addresses."""
+    """The parts of a default URL."""
 
     service: str
     qualifier: str
@@ -37,7 +36,7 @@ def parse_proxy_path(path: str) -> ProxyPath | None:
     """Split `path` when it is a default URL.
 
     `path` is the request's path without the query, as it arrived: percent-encoded, latin-1.
-    None means an ordinary path, and also one whose names break FC's naming rule.
+    `None` means an ordinary path, or names that break FC's naming rule.
     """
     if not path.startswith(PROXY_PREFIX):
         return None
@@ -52,9 +51,9 @@ def parse_proxy_path(path: str) -> ProxyPath | None:
 
 
 def address(path: str, request_id: str, contexts: ContextSource) -> tuple[str, FCContext]:
-    """The path that the handler sees, and its context: on a default URL the URL's.
+    """The path that the handler sees, and its context; on a default URL with the URL's names.
 
-    `path` as `parse_proxy_path` takes it.
+    `path` is percent-encoded, for `parse_proxy_path`.
     """
     proxy_path = parse_proxy_path(path)
     if proxy_path is None:

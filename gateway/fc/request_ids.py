@@ -1,12 +1,12 @@
-"""Request ids in the forms that Function Compute gives them.
+"""Request ids in the forms of Function Compute.
 
-2.0's are UUIDv4 text (RFC 9562 §5.4), 3.0's `1-<second>-<8 digits>-<12 digits>`, all hexadecimal.
+FC 2.0's are UUIDv4 text (RFC 9562 §5.4), 3.0's `1-<second>-<8 digits>-<12 digits>`, hexadecimal.
 
-An id is a random part drawn once per process and a counter.  The random part keeps processes
-apart and cannot be guessed; the counter makes ids unique within one, at a tenth of the price of
-drawing each at random.  Ids are names, not secrets: who sees one can tell its neighbours.
+An id consists of a random part, drawn once per process, and a counter.  The random part differs
+between processes and cannot be guessed; the counter makes ids unique within a process, at a tenth
+of the price of a random one each.  Ids are names, not secrets: from one id its neighbours follow.
 
-They are made in batches, of which only the last two digits differ: a quarter of the price of
+Ids are made in batches in which only the last two digits differ, at a quarter of the price of
 formatting each.
 """
 
@@ -15,7 +15,7 @@ from itertools import count
 from typing import Final
 
 SEED_SIZE = 16
-"""Bytes of entropy that one `RequestIds` takes."""
+"""Bytes of the seed of `RequestIds`."""
 
 _LAST_DIGITS: Final = [f"{number:02x}" for number in reversed(range(256))]
 
@@ -33,13 +33,13 @@ class RequestIds:
         # RFC 9562 §4: the version is the thirteenth digit, the variant the top of the seventeenth.
         variant = "89ab"[seed[8] >> 6]
         self._form = f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-%010x"
-        # A random start hides how many requests were served; its top bit stays clear, which
-        # leaves 2**39 batches before the last group could overflow.
+        # A random start hides the number of requests.  Its top bit is clear, which leaves 2**39
+        # batches before the last group could overflow.
         self._batches = count(int(digits[20:30], 16) >> 1)
         self._ready: list[str] = []
 
     def next(self) -> str:
-        """The next id.  Safe from any thread: each step that changes something is one C call."""
+        """The next id.  Safe in any thread: each step that changes something is one C call."""
         while True:
             try:
                 return self._ready.pop()
@@ -49,12 +49,12 @@ class RequestIds:
 
 
 class RequestIds3:
-    """The same in 3.0's form, whose second is that of the request."""
+    """An endless supply of ids in FC 3.0's form, with the second of the request."""
 
     __slots__ = ("_batches", "_beginning", "_clock", "_random", "_ready", "_second")
 
     def __init__(self, seed: bytes, clock: Callable[[], float]) -> None:
-        """`seed` as for `RequestIds`; `clock` gives the Unix time in seconds."""
+        """`seed` is that of `RequestIds`; `clock` returns the Unix time in seconds."""
         if len(seed) != SEED_SIZE:
             raise ValueError(f"the seed has {len(seed)} bytes instead of {SEED_SIZE}")
         digits = seed.hex()
@@ -66,7 +66,7 @@ class RequestIds3:
         self._ready: list[str] = []
 
     def next(self) -> str:
-        """The next id.  Safe from any thread: no batch is made twice, whoever else makes one."""
+        """The next id.  Safe in any thread: no batch is made twice."""
         second = int(self._clock())
         if second != self._second:
             self._beginning = f"1-{second & 0xFFFF_FFFF:08x}-{self._random}-"

@@ -3,10 +3,10 @@
 Function Compute calls three, each with the invocation context alone ("Lifecycle hooks for function
 instances"): the initializer, PreFreeze and PreStop.
 
-Theory of operation: a hook never runs on the loop, which turns, and lets the supervisor hear its
-beat, whatever the hook does.  It runs in a thread of its own; where handlers run one at a time, in
-their thread: there it may open what they use.  A thread cannot be killed: a hook that is past its
-time is given up, and its thread, which does not keep the process, is left to itself.
+Theory of operation: a hook never runs on the loop, so that the loop turns and sends the supervisor
+its heartbeat whatever the hook does.  It runs in a thread of its own, or, where handlers run one at
+a time, in their thread, where it may open what they use.  A thread cannot be killed: a hook that is
+past its time is given up, and its thread, which does not keep the process alive, runs on.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ log = logger("gateway.function")
 INITIALIZE: Final = "Initialize"
 PRE_FREEZE: Final = "PreFreeze"
 PRE_STOP: Final = "PreStop"
-"""What a hook is for, as Function Compute's log marks spell it."""
+"""Phases, in the spelling of Function Compute's log marks."""
 
 _TIME_OUT: Final = {
     INITIALIZE: "Function initialization time out",
@@ -35,12 +35,11 @@ _TIME_OUT: Final = {
 }
 
 Attend = Callable[[str, str], InvocationLog]
-"""Made with phase and request id, entered in the thread around the hook: marks, output."""
-
+"""Makes the log of a hook from phase and request id; the hook's thread enters it."""
 
 Begin = Callable[[Callable[[], None], float], Thread | None]
-"""Has a thread call a function soon, which may take so many seconds, and gives the thread; `None`:
-it is occupied."""
+"""Makes a thread call a function that may take so many seconds; returns the thread, `None` when it
+is occupied."""
 
 
 class HookTimeout(Exception):
@@ -57,7 +56,7 @@ class Outcome(NamedTuple):
 
     @property
     def body(self) -> bytes:
-        """What it returned, as the body of an answer: text and bytes are, other values are not."""
+        """The returned text or bytes as the body of a response; empty for other values."""
         value = self.value
         if isinstance(value, str):
             return value.encode("utf-8", "replace")
@@ -65,7 +64,7 @@ class Outcome(NamedTuple):
 
 
 class Hook:
-    """One function, what it is for, and how long it may take."""
+    """One function, its phase, and how long it may take."""
 
     def __init__(
         self,
@@ -76,12 +75,12 @@ class Hook:
         timeout: float,
         attend: Attend | None = None,
     ) -> None:
-        """`name` is the user's for it; `timeout` is in seconds; `attend` `None`: nothing does."""
+        """`name` is the user's name for it; `timeout` is in seconds; `attend` makes its log."""
         self.phase = phase
         self.name = name
         self.timeout = timeout
         self.begin: Begin | None = None
-        """Gives it a thread that there is, in place of one of its own."""
+        """Runs it in an existing thread instead of one of its own."""
         self._function = function
         self._attend = attend
 
@@ -89,17 +88,17 @@ class Hook:
         return f"<Hook {self.phase} {self.name} {self.timeout:g} s>"
 
     async def run(self, context: FCContext) -> Outcome:
-        """Call it; never raises by itself, and logs how it failed."""
+        """Call the function; never raises by itself, and logs a failure."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Outcome] = loop.create_future()
-        attendance = self._attend and self._attend(self.phase, context.request_id)
+        invocation_log = self._attend and self._attend(self.phase, context.request_id)
 
         def end(outcome: Outcome) -> None:
-            if not ended.done():  # It has been given up.
+            if not ended.done():  # Otherwise the hook has been given up.
                 ended.set_result(outcome)
 
         def work() -> None:
-            outcome = self._call(context, attendance)
+            outcome = self._call(context, invocation_log)
             with suppress(RuntimeError):  # The loop is closed.
                 loop.call_soon_threadsafe(end, outcome)
 
@@ -108,8 +107,8 @@ class Hook:
             if thread is None:
                 thread = UserThread(target=work, name=f"gateway-{self.phase}")
                 thread.start()
-        except (RuntimeError, MemoryError) as error:  # The system has none to give.
-            _tell("%s: %s cannot be run: %s", context.request_id, self.name, error)
+        except (RuntimeError, MemoryError) as error:  # The system has no thread to give.
+            _log_error("%s: %s cannot be run: %s", context.request_id, self.name, error)
             outcome = Outcome(error=error)
         else:
             try:
@@ -118,31 +117,31 @@ class Hook:
             except TimeoutError:
                 timeout = self._time_out(thread, context)
                 outcome = Outcome(error=timeout)
-                if attendance is not None:
-                    attendance.end(str(timeout))
+                if invocation_log is not None:
+                    invocation_log.end(str(timeout))
         return outcome
 
-    def _call(self, context: FCContext, attendance: InvocationLog | None) -> Outcome:
+    def _call(self, context: FCContext, invocation_log: InvocationLog | None) -> Outcome:
         try:
-            # In the context of the thread: handlers that run in the same one find what it sets.
-            return Outcome(self._attended(context, attendance))
-        except BaseException as error:  # Also SystemExit: it must become an answer.
+            # In the thread's own context, so that handlers in the same thread find what it sets.
+            return Outcome(self._call_logged(context, invocation_log))
+        except BaseException as error:  # Also SystemExit: it must become a response.
             return Outcome(error=error)
 
-    def _attended(self, context: FCContext, attendance: InvocationLog | None) -> object:
-        with attendance or nullcontext():
+    def _call_logged(self, context: FCContext, invocation_log: InvocationLog | None) -> object:
+        with invocation_log or nullcontext():
             try:
                 result = self._function(context)
-                if isinstance(result, Coroutine):  # A decorator may hide what makes one.
+                if isinstance(result, Coroutine):  # A decorator may hide an async function.
                     result.close()
                     raise TypeError("it returned a coroutine, and a hook is a plain function")
                 return result
             except BaseException as error:
-                _tell("%s: %s failed", context.request_id, self.name, error=error)
+                _log_error("%s: %s failed", context.request_id, self.name, error=error)
                 raise
 
     def _time_out(self, thread: Thread, context: FCContext) -> HookTimeout:
-        _tell(
+        _log_error(
             "%s: %s runs for more than %g s; it is given up%s",
             context.request_id,
             self.name,
@@ -152,7 +151,7 @@ class Hook:
         return HookTimeout(f"{_TIME_OUT[self.phase]} after {self.timeout:g} seconds")
 
 
-def _tell(message: str, *arguments: object, error: BaseException | None = None) -> None:
-    """Log, if that can be done: the hook may have broken the log."""
+def _log_error(message: str, *arguments: object, error: BaseException | None = None) -> None:
+    """Log an error, unless the hook has broken the log."""
     with suppress(Exception):
         log.error(message, *arguments, exc_info=error)

@@ -1,7 +1,7 @@
 """Requests wait until the function is initialised, and fail when that fails.
 
-Function Compute: an initializer that fails fails the invocation that waits for it, and the instance
-takes no more.
+On Function Compute an initializer that fails fails the invocation that waits for it, and the
+instance takes no more.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ log = logger("gateway.function")
 
 
 class LazyInitialization(Middleware):
-    """An application before which the initializer runs, when the first request comes."""
+    """Runs the initializer when the first request comes, before the application."""
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class LazyInitialization(Middleware):
         error_style: ErrorStyle,
         limit_waiting: int,
     ) -> None:
-        """`context_of` makes the context for which the initializer runs: its first request's.
+        """`context_of` makes the initializer's context from the first request.
 
-        `limit_waiting` requests may wait for it; `error_style` makes the answers to the others, and
-        to all when it fails.
+        `limit_waiting` requests may wait for the initializer; others are refused.  `error_style`
+        makes the responses to all requests when it fails.
         """
         super().__init__(application)
         self._life = life
@@ -59,7 +59,7 @@ class LazyInitialization(Middleware):
         return f"<LazyInitialization {self._life!r} {len(self._waiting)} waiting>"
 
     def handle(self, exchange: Exchange) -> None:
-        """Have the application answer `exchange` once the function is initialised."""
+        """Pass `exchange` to the application once the function is initialised."""
         life = self._life
         if life.is_ready:
             self._application.handle(exchange)
@@ -81,7 +81,7 @@ class LazyInitialization(Middleware):
         await self._life.initialize(context)
         waiting, self._waiting = self._waiting, []
         for exchange in waiting:
-            if exchange.is_done:  # Its client has left.
+            if exchange.is_done:  # The client has left.
                 exchange.release()
             else:
                 self.handle(exchange)
@@ -91,12 +91,12 @@ class LazyInitialization(Middleware):
         exchange.release()
 
     def check_deadlines(self, now: float) -> None:
-        """Give up what is past its time, and tell what was refused; `now` is the loop's time."""
+        """Give up what is past its time, and log refusals; `now` is the loop's time."""
         self._refused.check(now)
         super().check_deadlines(now)
 
     def stop(self) -> None:
-        """No more exchanges will come."""
+        """End: no more exchanges will come."""
         self._refused.close(monotonic())
         super().stop()
 

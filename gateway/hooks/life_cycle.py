@@ -1,6 +1,6 @@
 """The life of a function in one worker: initialised once, frozen now and then, stopped once.
 
-As on Function Compute an instance is one process: a worker.  Its methods belong to the loop.
+An instance is one process, as on Function Compute: a worker.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from gateway.hooks.hooks import Hook, Outcome
 
 
 class LifeCycle:
-    """The hooks of a function, and how far its life has come."""
+    """The hooks of a function, and the state of its life.  Call its methods on the loop."""
 
     def __init__(
         self,
@@ -26,15 +26,15 @@ class LifeCycle:
         self.is_ready = initializer is None
         """Whether requests may be served."""
         self.failure: BaseException | None = None
-        """Why they never will be."""
+        """Why requests never can be served: the error of the initializer."""
         self.on_failure: Callable[[], None] | None = None
-        """Called when the initializer has failed, before those who wait for it are told."""
+        """Called when the initializer has failed, before requests that wait for it fail."""
         self._initializing: asyncio.Task[Outcome] | None = None
         self._stopping: asyncio.Task[Outcome] | None = None
 
     @property
     def hooks(self) -> list[Hook]:
-        """Those that there are."""
+        """The hooks that exist."""
         hooks = (self.initializer, self.pre_freeze, self.pre_stop)
         return [hook for hook in hooks if hook is not None]
 
@@ -43,7 +43,7 @@ class LifeCycle:
         return f"<LifeCycle {state}>"
 
     async def initialize(self, context: FCContext) -> Outcome:
-        """Run the initializer, unless that has been done; whoever comes meanwhile waits for it."""
+        """Run the initializer once; all callers wait for the same run."""
         if self.initializer is None:
             return Outcome()
         if self._initializing is None:
@@ -61,14 +61,13 @@ class LifeCycle:
         return outcome
 
     async def freeze(self, context: FCContext) -> Outcome:
-        """Run PreFreeze, if there is anything that could be frozen."""
+        """Run PreFreeze, if the function is initialised."""
         if self.pre_freeze is None or not self.is_ready:
             return Outcome()
         return await self.pre_freeze.run(context)
 
     async def stop(self, context: FCContext) -> Outcome:
-        """Run PreStop once, if what it undoes has been done: not where the initializer has not
-        succeeded."""
+        """Run PreStop once, if the function is initialised: otherwise there is nothing to undo."""
         if self.pre_stop is None or not self.is_ready:
             return Outcome()
         if self._stopping is None:

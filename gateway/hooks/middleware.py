@@ -1,4 +1,4 @@
-"""What applications have in common that stand before another one and hand exchanges on."""
+"""The common part of applications that pass exchanges on to another application."""
 
 from typing import TYPE_CHECKING
 
@@ -7,14 +7,14 @@ if TYPE_CHECKING:
 
 
 class Middleware:
-    """Does as the other application does, in all but `handle`."""
+    """Delegates to the other application everything except `handle`."""
 
     def __init__(self, application: "ServedApplication") -> None:
         self._application = application
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing of it is under way."""
+        """Whether nothing is under way."""
         return self._application.is_idle
 
     @property
@@ -23,11 +23,11 @@ class Middleware:
         return self._application.needs_replacement
 
     def start(self) -> None:
-        """Be ready for exchanges."""
+        """Prepare for exchanges."""
         self._application.start()
 
     def check_deadlines(self, now: float) -> None:
-        """Give up what is past its time; `now` is the loop's, in seconds."""
+        """Give up what is past its time; `now` is the loop's time, in seconds."""
         self._application.check_deadlines(now)
 
     @property
@@ -36,9 +36,9 @@ class Middleware:
         return self._application.is_short_of_threads
 
     def relieve(self) -> bool:
-        """The calling thread, which answers an exchange, is held up by its slow client."""
+        """Replace the calling thread, which waits for a slow client."""
         return self._application.relieve()
 
     def stop(self) -> None:
-        """No more exchanges will come."""
+        """End: no more exchanges will come."""
         self._application.stop()

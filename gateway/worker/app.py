@@ -50,8 +50,8 @@ from gateway.worker.liveness import Trial
 from gateway.worker.load import Load
 from gateway.worker.logs import Logs
 from gateway.worker.server import Server
-from gateway.wsgi.bridge import WsgiBridge
 from gateway.wsgi.pool_thread import job_times
+from gateway.wsgi.runner import WsgiRunner
 from gateway.wsgi.switch_watch import SwitchWatch
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ async def _serve(
     logs: Logs,
     profile: "InvocationProfile | None",
     post: Post,
-    function: WsgiBridge | AsgiApplication,
+    function: WsgiRunner | AsgiApplication,
     *,
     gate: "Trigger | None",
     signals: tuple[int, ...],
@@ -358,7 +358,7 @@ async def _serve(
     ]
     counts = None if post.link is None else post.link.counts
     load = None
-    if main_thread is not None and isinstance(function, WsgiBridge):
+    if main_thread is not None and isinstance(function, WsgiRunner):
         load = Load(site.connections, function, counts)
     sweep = DeadlineSweep(
         site,
@@ -393,7 +393,7 @@ async def _serve(
         main_thread.on_signal = server.on_signal
         main_thread.on_late_signal = server.on_late_signal
         signals = ()
-        assert isinstance(function, WsgiBridge)
+        assert isinstance(function, WsgiRunner)
         sweep.add(_ending_behind_overrun(server, site, function, post.link))
     await server.run(post.sock, post.on_ready, signals)
     if post.link is None:
@@ -414,7 +414,7 @@ def _trial(config: Config, timeouts: Timeouts) -> SharedState:
 
 
 def _ending_behind_overrun(
-    server: Server, site: SharedState, bridge: WsgiBridge, link: Link | None
+    server: Server, site: SharedState, bridge: WsgiRunner, link: Link | None
 ) -> Callable[[float], None]:
     """A worker whose only thread is stuck in a handler takes nothing more and is replaced, at once.
 
@@ -459,9 +459,9 @@ def _bridge(
     function_log: FunctionLog | None,
     profile: "InvocationProfile | None",
     main_thread: MainThread | None,
-) -> WsgiBridge:
+) -> WsgiRunner:
     handler = function.handler
-    return WsgiBridge(
+    return WsgiRunner(
         handler if profile is None else profile.wrap(handler),
         threads=config.threads,
         limit_queue=config.queue,

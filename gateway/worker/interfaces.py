@@ -15,7 +15,7 @@ from gateway.worker.answering import error_style, is_container
 
 
 class Bridged(NamedTuple):
-    """What `WsgiBridge` is given of a handler."""
+    """What `WsgiRunner` is given of a handler."""
 
     handler: Callable[..., Any]
     """Speaks WSGI."""

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Final
 
 from gateway.sockets.accepting import Counts
-from gateway.wsgi.bridge import WsgiBridge
+from gateway.wsgi.runner import WsgiRunner
 
 _REQUEST: Final = 1 << 20
 """Connections that a request counts for."""
@@ -27,7 +27,7 @@ _LONGEST_PATIENCE: Final = 0.5
 class Load:
     """How much a worker has to do."""
 
-    def __init__(self, connections: Sized, bridge: WsgiBridge, counts: Counts | None) -> None:
+    def __init__(self, connections: Sized, bridge: WsgiRunner, counts: Counts | None) -> None:
         """`counts` are told of it when requests come; `None`: there are no other workers."""
         self._connections = connections
         self._bridge = bridge

@@ -1,50 +1,40 @@
-"""The bridge under another ASGI server: its events, as a request and an exchange.
+"""The response to a request of another ASGI server.
 
 Theory of operation: the coroutine that the server runs for a request sends what a pool thread
-hands it.  An answer that is complete costs one wake-up of the loop, and the thread does not wait
-for the client.  An answer in parts has one part on its way while the handler makes the next one,
-so the thread waits for a slow client with at most two parts in memory.
+hands over.  A complete response costs one wake-up of the loop, and the thread does not wait for the
+client.  Of a response in parts, one part is on its way while the handler makes the next one, so the
+thread waits for a slow client with at most two parts in memory.
 
-As in `http.exchange`, who pops `_claim` answers.  All else that the thread and the loop share:
-`_room` is a lock that the thread takes for each part and the loop releases when the part has been
-sent, or when nothing will be sent any more; `_is_over` is set before that last release, so a
-thread that waited sees it.
+As in `http.connection.exchange`, the one that pops `_claim` responds.  Thread and loop share two
+more things.  `_room` is a lock that the thread takes for each part; the loop releases it when the
+part has been sent, or when nothing will be sent any more.  `_is_over` is set before that last
+release, so a thread that waited sees it.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, unquote_to_bytes
+from typing import TYPE_CHECKING, Final
 
 from gateway.error_log.loggers import logger
 from gateway.errors import (
     ClientDisconnected,
-    HeadersTooLarge,
-    MalformedRequest,
-    PathTooLong,
     Refusal,
 )
 from gateway.fc import names as fc_names
-from gateway.fc.context import FCContext, Service
+from gateway.fc.context import Service
 from gateway.fc.metadata import InvocationMetadata
 from gateway.http.answers.error_style import ErrorStyle
-from gateway.http.body.blocks import BlockPool
-from gateway.http.body.body import BodyBuffer
 from gateway.http.connection.fc_fields import is_for_clients
-from gateway.http.message.fields import FieldNames
-from gateway.http.message.head import RequestHead, body_too_large, too_many_fields
+from gateway.http.message.head import RequestHead
 from gateway.http.message.response import NO_BODY, body_form
 from gateway.http.message.response_head import ResponseHead
-from gateway.limits import Limits
-from gateway.wsgi.environ import connection_environ, head_environ, request_environ
-from gateway.wsgi.exact_environ import exact_environ, exact_head_environ
 
 if TYPE_CHECKING:
-    from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
+    from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent
 
 log = logger("gateway.bridge")
 
@@ -53,156 +43,15 @@ _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 
 
 class IncompleteResponse(Exception):
-    """The answer was begun and cannot be completed; it ends the ASGI application.
+    """The response was begun and cannot be completed; raised to the server.
 
-    ASGI has no other word for it: a server that sees the application fail behind the response's
-    start closes the connection, so that the client notices.
+    ASGI has no event for it.  When an application fails after the start of its response, the server
+    closes the connection, so that the client notices.
     """
-
-
-# The request.
-
-
-class HostedRequest:
-    """A scope of the type `http`, checked."""
-
-    __slots__ = ("head", "path", "root")
-
-    head: RequestHead
-    path: str
-    """The path without `root_path`, percent-encoded."""
-    root: str
-    """SCRIPT_NAME: `root_path` as PEP 3333 wants it."""
-
-    def __init__(self, scope: "HTTPScope", names: FieldNames, limits: Limits) -> None:
-        """Check what the server has left to check.
-
-        Raises:
-            Refusal: the request is none that may be served, or larger than `limits` allow.
-        """
-        # As of HTTP/1.0, which needs no Host: in other versions the server has seen to that.
-        head = self.head = RequestHead(scope["method"], is_http_1_0=True, keep_alive=True)
-        raw_path = _raw_path(scope)
-        query = scope.get("query_string") or b""
-        target = raw_path + b"?" + query if query else raw_path
-        if len(target) > limits.max_path_bytes:
-            raise PathTooLong(f"path and query are longer than {limits.max_path_bytes} bytes")
-        head.set_fields(_checked_lines(scope, limits), names, head.set_target(target))
-        head.is_http_1_0 = scope["http_version"] == "1.0"
-        if head.content_length > (limit := head.body_limit(limits)):
-            raise body_too_large(limit)
-        root = scope.get("root_path", "").rstrip("/").encode("utf-8", "surrogateescape")
-        self.root = root.decode("latin-1")
-        self.path = _without(root, head.path) if root else head.path
-
-    def environ(
-        self,
-        scope: "HTTPScope",
-        *,
-        path: str,
-        body: BodyBuffer,
-        context: FCContext,
-        is_multithread: bool,
-        is_multiprocess: bool,
-        variables: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
-        """PEP 3333's environ; `path` is what becomes PATH_INFO, percent-encoded.
-
-        `variables` are the process's: with them it is Function Compute's own.
-        """
-        local = scope.get("server")
-        peer = scope.get("client")
-        if variables is not None:
-            of_head = exact_head_environ(
-                self.head,
-                path=path,
-                client=(peer[0], peer[1]) if peer else None,
-                host="",
-                handler=context.function.handler,
-                is_multithread=is_multithread,
-                is_multiprocess=is_multiprocess,
-            )
-            return exact_environ(variables, of_head, body, context)
-        shared = connection_environ(
-            # A unix socket has no port.
-            (local[0], local[1]) if local and local[1] is not None else None,
-            (peer[0], peer[1]) if peer else None,
-            scheme=scope.get("scheme", "http"),
-            is_multithread=is_multithread,
-            is_multiprocess=is_multiprocess,
-        )
-        shared["SCRIPT_NAME"] = self.root
-        of_head = head_environ(shared, self.head, path=path)
-        return request_environ(of_head, body.open(), body.length, context)
-
-
-def _raw_path(scope: "HTTPScope") -> bytes:
-    """The path as it arrived, percent-encoded, where the scope still tells."""
-    path = scope["path"]
-    raw_path = scope.get("raw_path")
-    if raw_path:
-        # Some servers leave the query there.
-        raw_path = raw_path.partition(b"?")[0]
-        if unquote_to_bytes(raw_path).decode("utf-8", "replace") == path:
-            return raw_path
-    # None, or a middleware has changed the path, which is then what counts.
-    return quote(path, safe=_PATH_SAFE, errors="surrogateescape").encode("ascii") or b"/"
-
-
-def _without(root: bytes, path: str) -> str:
-    """The path behind `root`; the whole where it does not begin so (ASGI, "root_path")."""
-    decoded = unquote_to_bytes(path)
-    rest = decoded[len(root) :]
-    if decoded.startswith(root) and rest[:1] in (b"/", b""):
-        return quote(rest, safe=_PATH_SAFE)
-    return path
-
-
-def _checked_lines(scope: "HTTPScope", limits: Limits) -> list[tuple[bytes, bytes]]:
-    """Header fields, without those that only a server of its own connection understands."""
-    lines = []
-    size = 0
-    for name, value in scope["headers"]:
-        size += len(name) + len(value)
-        if name == b"content-length" and not (value.isdigit() and len(value) < 19):
-            raise MalformedRequest("Content-Length is not a number")
-        if name and name != b"transfer-encoding":
-            lines.append((bytes(name), bytes(value)))
-    if size > limits.max_header_bytes:
-        raise HeadersTooLarge(
-            f"the request headers are larger than {limits.max_header_bytes} bytes"
-        )
-    if len(scope["headers"]) > limits.max_header_fields:  # type: ignore[arg-type]
-        raise too_many_fields(limits.max_header_fields)
-    return lines
-
-
-async def read_body(receive: "ASGIReceiveCallable", limit: int) -> BodyBuffer:
-    """The whole body, of up to `limit` bytes.
-
-    Raises:
-        BodyTooLarge: it has more.
-        ClientDisconnected: it will not be complete.
-    """
-    body = BodyBuffer(BlockPool())
-    while True:
-        event = await receive()
-        if event["type"] != "http.request":
-            raise ClientDisconnected("the client has left")
-        piece = event.get("body") or b""
-        if piece:
-            if body.size + len(piece) > limit:
-                raise body_too_large(limit)
-            body.append(piece)
-        if not event.get("more_body"):
-            return body
-
-
-# The response.
 
 
 class AsgiExchange:
-    """Answers one request of another ASGI server; for the methods see `http.exchange`."""
+    """Responds to one request of another ASGI server; see `http.connection.exchange`."""
 
     __slots__ = (
         "_begun_at",
@@ -231,7 +80,7 @@ class AsgiExchange:
     )
 
     head: RequestHead | None
-    """The request; `None` while it is not understood."""
+    """The request; `None` until it has been checked."""
     is_done: bool
     """Whether the response is complete, or never will be."""
 
@@ -245,9 +94,9 @@ class AsgiExchange:
         metadata: InvocationMetadata | None = None,
         has_fc_fields: bool = True,
     ) -> None:
-        """`relieve` is called in a thread that a slow client holds up.
+        """`relieve` is called in a thread that waits for a slow client.
 
-        `metadata` is what the answer tells of its invocation; without `has_fc_fields` it has no
+        With `metadata` the response describes its invocation; without `has_fc_fields` it has no
         fields `X-Fc-*`.
         """
         self.request_id = request_id
@@ -259,16 +108,18 @@ class AsgiExchange:
         self._service: Service | None = None
         self.head = None
         self.is_done = self._is_over = self._is_in_thread = self._is_bodiless = False
-        self.is_authenticated = False  # The server in front may have done that, and does not tell.
+        self.is_authenticated = (
+            False  # ASGI does not say whether the server has checked the client.
+        )
         self._loop = loop
         self._claim = [self]
         self._relieve = relieve
         self._room = Lock()
         self._missing: int | None = None
-        """Bytes of the announced length that have not come; `None`: no length was announced."""
+        """Bytes that Content-Length announces and the handler has not sent; `None` without one."""
         self._start_event: ASGISendEvent | None = None
         self._parts: deque[tuple[ASGISendEvent, ...]] = deque()
-        """Events to send; nothing at all stands for: give up."""
+        """Events to send; an empty tuple gives up."""
         self._waiter: asyncio.Future[None] | None = None
         self._interrupt = asyncio.Timeout(None)
 
@@ -277,33 +128,33 @@ class AsgiExchange:
         return f"<AsgiExchange {self.request_id} {self.head!r} {state}>"
 
     def begin_invocation(self, service: Service) -> None:
-        """The handler is called now."""
+        """Note that the handler is called now."""
         self._begun_at = monotonic()
         self._service = service
 
     # From a pool thread.
 
     def has_left(self) -> bool:
-        """The server has said so if it has: the exchange is done then."""
+        """Always false: a client that leaves ends the exchange, which is done then."""
         return False
 
     def respond(self, response: ResponseHead, body: bytes, length: int) -> None:
-        """Answer completely; raises ClientDisconnected when it is too late."""
+        """Send the whole response; raises ClientDisconnected when it is too late."""
         self._claim_in_thread()
         self._begin(response, length)
         self._end_with(b"" if self._is_bodiless else body)
 
     def start(self, response: ResponseHead, length: int | None) -> None:
-        """Begin an answer in parts; raises as `respond` does."""
+        """Begin a response in parts; raises ClientDisconnected when it is too late."""
         self._claim_in_thread()
         self._begin(response, length)
         self._missing = None if self._is_bodiless else length
 
     def write(self, data: bytes) -> None:
-        """Send the next part, once the one before has been sent.
+        """Send the next part, after the one before has been sent.
 
         Raises:
-            ClientDisconnected: the client is gone, or the answer was given up.
+            ClientDisconnected: the client has left, or the response was given up.
         """
         if self._is_bodiless:
             data = b""
@@ -320,12 +171,12 @@ class AsgiExchange:
             self._hand_over(_body_event(data, more_body=True))
 
     def _await_room(self) -> None:
-        if not self._room.acquire(timeout=_MOMENT):
+        if not self._room.acquire(timeout=_RELIEF_SECONDS):
             self._relieve()
             self._room.acquire()
 
     def finish(self) -> bool:
-        """End an answer in parts; whether it had its announced length."""
+        """End a response in parts; whether it had its announced length."""
         if self._missing:
             self.abandon()
             return False
@@ -334,7 +185,7 @@ class AsgiExchange:
         return True
 
     def abandon(self) -> None:
-        """Give up, as the thread that has claimed, or that nobody came before."""
+        """Give up, in the thread that has claimed the response, or before anything has."""
         if not self.is_done and (self._is_in_thread or self.claim()):
             self.is_done = True
             with suppress(ClientDisconnected):
@@ -342,7 +193,7 @@ class AsgiExchange:
 
     def _claim_in_thread(self) -> None:
         if not self.claim():
-            raise ClientDisconnected("the request was answered, or its client has left")
+            raise ClientDisconnected("the response is complete, or the client has left")
         self._is_in_thread = True
 
     def _end_with(self, data: bytes) -> None:
@@ -362,7 +213,7 @@ class AsgiExchange:
     # From the loop.
 
     def respond_soon(self, response: ResponseHead, body: bytes) -> bool:
-        """Answer completely; False when somebody else has claimed the answer."""
+        """Send the whole response; False when a thread has claimed it."""
         if not self.claim():
             return False
         self._begin(response, len(body))
@@ -373,30 +224,30 @@ class AsgiExchange:
         return True
 
     def refuse(self, refusal: Refusal) -> bool:
-        """Answer with a refusal; False when somebody else has claimed the answer."""
+        """Respond with a refusal; False when a thread has claimed the response."""
         return self.respond_soon(*self._error_style.refusal(refusal, self.request_id))
 
     def expire(self, response: ResponseHead, body: bytes) -> None:
-        """Answer in place of a thread that takes too long, or cut off what it has begun."""
+        """Respond in place of a thread that takes too long, or cut the response it has begun."""
         if not self.respond_soon(response, body) and not self.is_done:
             self._parts.clear()
             self._stop()
 
     async def run(self, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
-        """Send what is handed over, until the answer is complete or the client has left.
+        """Send what is handed over, until the response is complete or the client has left.
 
         Raises:
-            IncompleteResponse: it was begun and is given up.
-            Exception: what the server's `send` raised, but for a client that has left.
+            IncompleteResponse: the response was begun and is given up.
+            Exception: what the server's `send` raised, unless the client has left.
         """
         watcher = self._loop.create_task(self._watch(receive))
         try:
             async with self._interrupt:
                 await self._send_parts(send)
         except OSError as error:
-            # TimeoutError is one, and tells of `_stop`; others, that the client has left.
+            # TimeoutError comes from `_stop`; other OSErrors say that the client has left.
             if self._interrupt.expired() and not self._is_over:
-                raise IncompleteResponse(f"{self.request_id}: the answer was cut") from error
+                raise IncompleteResponse(f"{self.request_id}: the response was cut") from error
         finally:
             watcher.cancel()
             self._end()
@@ -408,7 +259,7 @@ class AsgiExchange:
                 await self._waiter
             events = self._parts.popleft()
             if not events:
-                raise IncompleteResponse(f"{self.request_id}: the answer was not completed")
+                raise IncompleteResponse(f"{self.request_id}: the response was not completed")
             for event in events:
                 await send(event)
             if self._is_over or not events[-1].get("more_body"):
@@ -416,7 +267,7 @@ class AsgiExchange:
             self._room.release()
 
     async def _watch(self, receive: "ASGIReceiveCallable") -> None:
-        """Notice that the client leaves."""
+        """End the exchange when the client leaves."""
         event = await receive()
         if event["type"] == "http.disconnect" and not self._is_over:
             self._stop()
@@ -433,7 +284,7 @@ class AsgiExchange:
             self._interrupt.reschedule(self._loop.time())
 
     def _end(self) -> None:
-        """Nothing will be sent any more."""
+        """Note that nothing will be sent any more."""
         if self._is_over:
             return
         if self.claim():
@@ -445,7 +296,7 @@ class AsgiExchange:
     # Either.
 
     def claim(self) -> bool:
-        """Take the right to answer; False when it is taken."""
+        """Take the right to respond; False when it is taken."""
         try:
             self._claim.pop()
         except IndexError:
@@ -453,7 +304,7 @@ class AsgiExchange:
         return True
 
     def release(self) -> None:
-        """Whoever ran the request needs its body no more."""
+        """Do nothing: the request's body ends with the invocation."""
 
     def _begin(self, response: ResponseHead, length: int | None) -> None:
         status = response.status
@@ -481,5 +332,5 @@ def _body_event(data: bytes, *, more_body: bool) -> "ASGISendEvent":
     return {"type": "http.response.body", "body": data, "more_body": more_body}
 
 
-_MOMENT: Final = 0.01
-"""Seconds in which a client that reads as fast as it can makes room again."""
+_RELIEF_SECONDS: Final = 0.01
+"""A thread that waits for longer for a client is replaced; a client that reads is faster."""

@@ -1,7 +1,7 @@
-"""An answer that waits for the end of its invocation, because it is to show the log of it.
+"""A response that waits for the end of its invocation, because it shows the invocation's log.
 
-A whole answer waits.  One in parts does not: PEP 3333 lets no part wait for the next ("Buffering
-and Streaming"), so its head shows the log up to then.
+Only a whole response waits.  In a response in parts, PEP 3333 forbids a part to wait for the next
+one ("Buffering and Streaming"), so its head shows the log as it is then.
 """
 
 from gateway.errors import ClientDisconnected
@@ -12,17 +12,16 @@ from gateway.wsgi.responder import Responder
 
 
 class DeferredResponse:
-    """Stands before the exchange of an invocation; for the methods see `http.exchange`."""
+    """A responder in front of the exchange of an invocation; see `http.connection.exchange`."""
 
-    def __init__(self, exchange: Responder, attendance: InvocationLog) -> None:
-        """`attendance` is the invocation's."""
+    def __init__(self, exchange: Responder, invocation_log: InvocationLog) -> None:
         self.request_id = exchange.request_id
         self.is_authenticated = exchange.is_authenticated
         self.exchange = exchange
-        self._attendance = attendance
+        self._invocation_log = invocation_log
         self._whole: tuple[ResponseHead, bytes, int] | None = None
         self._begun: tuple[ResponseHead, int | None] | None = None
-        """A head whose first part has not come."""
+        """A head that waits for the first part of the body."""
         self._is_held = False
 
     def __repr__(self) -> str:
@@ -35,7 +34,7 @@ class DeferredResponse:
 
     @property
     def extra_fields(self) -> str:
-        """The answer's."""
+        """Fields that the gateway adds to the response."""
         return self.exchange.extra_fields
 
     @extra_fields.setter
@@ -44,7 +43,7 @@ class DeferredResponse:
 
     @property
     def error(self) -> str:
-        """What the gateway refused of it."""
+        """Code of the refusal, "" without one."""
         return self.exchange.error
 
     @error.setter
@@ -53,20 +52,20 @@ class DeferredResponse:
 
     @property
     def is_done(self) -> bool:
-        """Whether the answer is complete, or never will be."""
+        """Whether the response is complete, or never will be."""
         return self._is_held or self.exchange.is_done
 
     def has_left(self) -> bool:
-        """Whether the client has."""
+        """Whether the client has left."""
         return self.exchange.has_left()
 
     def respond(self, response: ResponseHead, body: bytes, length: int) -> None:
-        """Keep the whole answer."""
+        """Keep the whole response."""
         self._whole = (response, body, length)
         self._is_held = True
 
     def start(self, response: ResponseHead, length: int | None) -> None:
-        """Keep the head until there is a part."""
+        """Keep the head until the first part of the body."""
         self._begun = (response, length)
 
     def write(self, data: bytes) -> None:
@@ -75,7 +74,7 @@ class DeferredResponse:
         self.exchange.write(data)
 
     def finish(self) -> bool:
-        """End; without a part, as for HEAD, the answer is a whole one."""
+        """End the response; for HEAD, without a part, it is a whole one and is kept."""
         if self._begun is not None:
             request = self.head
             if request is not None and request.method == "HEAD":
@@ -85,27 +84,27 @@ class DeferredResponse:
         return self.exchange.finish()
 
     def abandon(self) -> None:
-        """Give up, unless the answer is complete."""
+        """Cut the response, unless it is complete."""
         if not self._is_held:
             self._begun = None
             self.exchange.abandon()
 
     def release(self) -> None:
-        """The request's body is not needed any more."""
+        """Give back the request's body."""
         self.exchange.release()
 
     def expire(self, response: ResponseHead, body: bytes) -> None:
-        """Answer in the handler's place, from the loop."""
+        """Respond in the handler's place, from the loop."""
         self.exchange.expire(response, body)
 
     def let_go(self) -> None:
-        """Send what was held, behind the end of the invocation."""
+        """Send what was kept, after the end of the invocation."""
         if not self._is_held:
             return
         exchange = self.exchange
         try:
             if self._whole is not None:
-                add_tail(exchange, self._attendance)
+                add_tail(exchange, self._invocation_log)
                 exchange.respond(*self._whole)
             else:
                 self._start_now()
@@ -117,5 +116,5 @@ class DeferredResponse:
         if self._begun is not None:
             response, length = self._begun
             self._begun = None
-            add_tail(self.exchange, self._attendance)
+            add_tail(self.exchange, self._invocation_log)
             self.exchange.start(response, length)

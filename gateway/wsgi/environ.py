@@ -1,7 +1,8 @@
 """PEP 3333's environ, from a request head.
 
-Strings are "native": bytes decoded as latin-1, also `PATH_INFO`, whose percent-encoding is undone
-first.  (Function Compute itself puts real Unicode there; frameworks undo latin-1 and break on it.)
+Strings are "native": bytes decoded as latin-1.  So is `PATH_INFO`, after its percent-encoding is
+decoded.  (Function Compute itself puts real Unicode there; frameworks encode it as latin-1 and
+break.)
 """
 
 import sys
@@ -25,15 +26,15 @@ def connection_environ(
 ) -> dict[str, Any]:
     """The part that all requests of a connection share.
 
-    `local` and `peer` are address and port of the two ends, `None` for a unix socket: PEP 3333
-    demands a server name and port, so they are then `localhost` and the scheme's port.  A peer's
-    port may be 0, for one that is not known.
+    `local` and `peer` are address and port of the two ends, `None` for a unix socket.  PEP 3333
+    demands a server name and port: for a unix socket they are `localhost` and the scheme's port.
+    The peer's port is 0 where it is not known.
     """
     default_port = 443 if scheme == "https" else 80
     host, port = local or ("localhost", default_port)
     environ: dict[str, Any] = {
         "SCRIPT_NAME": "",
-        # RFC 3875 §4.1.14: as it stands in a URL, which PEP 3333 has applications make of it.
+        # In brackets (RFC 3875 §4.1.14): PEP 3333 has applications make URLs of it.
         "SERVER_NAME": f"[{host}]" if ":" in host else host,
         "SERVER_PORT": str(port),
         "SERVER_SOFTWARE": f"fc-gateway/{__version__}",
@@ -50,14 +51,14 @@ def connection_environ(
     if peer and peer[1]:
         environ["REMOTE_PORT"] = str(peer[1])
     if scheme == "https":
-        environ["HTTPS"] = "on"  # No standard's, but what CGI programs look at.
+        environ["HTTPS"] = "on"  # Not in a standard, but CGI programs look at it.
     return environ
 
 
 def head_environ(shared: dict[str, Any], head: RequestHead, *, path: str) -> dict[str, Any]:
-    """What a request head adds to `shared`: a fresh environ, complete but for body and context.
+    """A fresh environ of `shared` and a request head, complete except body and context.
 
-    `path` is what becomes PATH_INFO, still percent-encoded.
+    `path` becomes PATH_INFO; it is percent-encoded.
     """
     environ = shared.copy()
     environ["REQUEST_METHOD"] = head.method
@@ -79,11 +80,11 @@ def head_environ(shared: dict[str, Any], head: RequestHead, *, path: str) -> dic
     if head.host:
         environ["HTTP_HOST"] = head.host
     if head.content_length == CHUNKED:
-        del environ["HTTP_TRANSFER_ENCODING"]  # The body in wsgi.input has none any more.
+        del environ["HTTP_TRANSFER_ENCODING"]  # wsgi.input has the decoded body.
     else:
         environ["CONTENT_LENGTH"] = str(head.content_length) if head.content_length else "0"
     environ[names.ENVIRON_REQUEST_URI] = head.target
-    # Their places: to make room for two more keys costs as much as the copy itself.
+    # Placeholders: adding two keys later costs as much as the copy itself.
     environ["wsgi.input"] = environ[names.ENVIRON_CONTEXT] = None
     return environ
 
@@ -91,10 +92,10 @@ def head_environ(shared: dict[str, Any], head: RequestHead, *, path: str) -> dic
 def request_environ(
     of_head: dict[str, Any], body: IO[bytes], content_length: int | None, context: FCContext
 ) -> dict[str, Any]:
-    """A fresh environ for one request; `of_head` is what `head_environ` made.
+    """A fresh environ for one request; `of_head` is a result of `head_environ`.
 
-    `content_length` is the body's real length in bytes; `None`: what the head says of it stands,
-    because there is no body, or it is still arriving.
+    `content_length` is the body's length in bytes.  `None` leaves CONTENT_LENGTH to the head:
+    there is no body, or it is still arriving.
     """
     environ = of_head.copy()
     if content_length is not None:
@@ -110,6 +111,6 @@ def path_info(path: str) -> str:
 
 
 def _join(environ: dict[str, Any], repeated: dict[str, list[str]]) -> None:
-    """Repeated fields as one each (RFC 9110 §5.3), Cookie in its own way (RFC 9113 §8.2.3)."""
+    """Join repeated fields with commas (RFC 9110 §5.3), Cookie with `; ` (RFC 9113 §8.2.3)."""
     for key, texts in repeated.items():
         environ[key] = ("; " if key == "HTTP_COOKIE" else ",").join(texts)

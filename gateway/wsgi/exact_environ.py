@@ -1,8 +1,8 @@
 """The environ of Function Compute's own Python runtime, also where that breaks frameworks.
 
-`--exact-environ` shows how a handler does there: docs/fc-compatibility.md lists
-what differs from `wsgi.environ`.  What is known of the runtime is what it shows of itself to the
-code that it runs; where the platform before it decides, such as on bytes that are no UTF-8, it is
+`--exact-environ` shows how a handler behaves there; docs/fc-compatibility.md lists what differs
+from `wsgi.environ`.  The source is what the runtime shows to the code that it runs.  Where the
+platform in front of the runtime decides, such as on bytes that are not UTF-8, the behaviour is
 inferred, and the page says so.
 """
 
@@ -43,11 +43,11 @@ def exact_head_environ(
     is_multithread: bool,
     is_multiprocess: bool,
 ) -> dict[str, Any]:
-    """What is the same for equal requests of a connection.
+    """The part of environ that equal requests of a connection share.
 
-    `path` is what becomes PATH_INFO, percent-encoded; `host` replaces the head's where it is not
-    empty; `handler` is the function's.  What is told of threads and processes is true here, too:
-    code that believed to run alone, and did not, would give users one another's data.
+    `path` becomes PATH_INFO; it is percent-encoded.  `host` replaces the head's unless it is empty;
+    `handler` is the function's.  `wsgi.multithread` and `wsgi.multiprocess` are true here as well:
+    code that wrongly assumed to run alone would show users each other's data.
     """
     environ = head_environ(_CONSTANTS, head, path=path)
     for key, value in environ.items():
@@ -74,7 +74,7 @@ def exact_environ(
     body: BodyBuffer | BodyStream | None,
     context: FCContext,
 ) -> dict[str, Any]:
-    """A fresh environ for one request: `variables` are the process's, as they are now."""
+    """A fresh environ for one request: `variables` are the present ones of the process."""
     environ: dict[str, Any] = {**_snapshot(variables), **of_head}
     environ["wsgi.errors"] = sys.stderr
     environ["wsgi.input"] = _file(body)
@@ -88,12 +88,12 @@ def _snapshot(variables: Mapping[str, str]) -> dict[str, str]:
     while True:
         try:
             return dict(variables)
-        except KeyError:  # Another thread has deleted one meanwhile.
+        except KeyError:  # Another thread has deleted a variable meanwhile.
             continue
 
 
 def _unicode(text: str) -> str:
-    """What came as UTF-8, and was decoded as latin-1."""
+    """Text that was sent as UTF-8 and decoded as latin-1."""
     return text.encode("latin-1").decode("utf-8", "replace")
 
 
@@ -101,6 +101,6 @@ def _file(body: BodyBuffer | BodyStream | None) -> IO[bytes]:
     if body is None:
         return BytesIO()
     if isinstance(body, BodyStream):
-        return body.open()  # It is still arriving: whoever wants it whole has a larger buffer.
+        return body.open()  # Still arriving; an operator who wants it whole raises --body-buffer.
     file = body.open()
     return file if isinstance(file, BytesIO) else BytesIO(body.take_all())

@@ -1,20 +1,21 @@
-"""How many may wait in a queue, by how long they would: a bound in time instead of a count.
+"""How many jobs may wait in a queue, by how long they would wait: a bound in time, not in number.
 
-Theory of operation: a look now and then, several in a second, notes how many jobs threads have
-taken from the queue.  While the queue is never empty, that tells the rate at which it is worked
-off, and with it what a newcomer has to expect.  Two bounds come from it:
+Theory of operation: the watch looks several times in a second and notes how many jobs threads have
+taken from the queue.  As long as the queue is never empty, these notes give the rate at which
+threads take jobs, and with it the wait that a new job can expect.  Two bounds follow:
 
-- No longer than `longest`: who would wait longer is refused at once, instead of after that time.
-- Lastingly no longer than `lasting`.  A burst may wait longer, it passes.  When for `lasting`
-  seconds everybody has waited longer than that, it is an overload: the queue only adds its length
-  to each answer.  From then on only so many are let in, until the oldest has waited for less than
-  half.  (The idea is that of CoDel, RFC 8289: what counts is how long the oldest has waited, and
-  for how long that is so.)  A handler that is slow itself has a longer queue: so many as its
-  threads need some turns for always wait.
+- No job waits longer than `longest`: a job that would is refused at once, instead of after that
+  time.
+- In the long run no job waits longer than `lasting`.  In a burst jobs may: it passes.  When all
+  jobs of `lasting` seconds have waited longer than that, it is an overload, in which the queue only
+  adds its length to each response time.  From then on fewer jobs may wait, until the oldest has
+  waited for less than half of `lasting`.  (The idea is that of CoDel, RFC 8289: what counts is how
+  long the oldest job has waited, and since when.)  The queue of a slow handler may be longer: some
+  jobs per thread may always wait.
 
-Where nothing is known, nobody is refused: at the beginning, behind an idle moment, and when threads
-have taken few jobs, be they stuck or loading something, until that has lasted for a while.  And
-where the oldest came behind the last look, the queue may have been empty since, and is short.
+Without a known rate no job is refused: at the start, after an idle moment, and when threads have
+taken few jobs, because they are stuck or load something, until that has lasted for a while.  If the
+oldest job came after the last look, the queue is short, and may have been empty meanwhile.
 """
 
 import sys
@@ -24,67 +25,67 @@ from typing import Final
 
 NO_LIMIT: Final = sys.maxsize
 
-_REMEMBERED: Final = 32.0
-"""Seconds of notes."""
+_KEPT_SECONDS: Final = 32.0
+"""Notes are kept for so long."""
 
-_RECENT: Final = 4.0
-"""Seconds of them that count, if in them threads have taken enough jobs: so it is noticed soon when
-handlers become slow or quick, and single slow ones between many quick ones are no change."""
+_RECENT_SECONDS: Final = 4.0
+"""The rate is that of the last seconds, if threads have taken `_ENOUGH_JOBS` in them.  So a change
+of the handlers' speed shows soon, and single slow ones among many quick ones change little."""
 
-_ENOUGH: Final = 4
-"""Jobs per thread that are enough."""
+_ENOUGH_JOBS: Final = 4
+"""Jobs per thread that make a rate."""
 
-_FEW: Final = 2
-"""Jobs per thread that must have been taken: the first ones often load something."""
+_FEW_JOBS: Final = 2
+"""Jobs per thread without which there is no rate: the first ones often load something."""
 
-_STUCK: Final = 0.1
-"""Of the longest wait; for so long few jobs were taken, and it is believed that it goes on."""
+_STUCK_SHARE: Final = 0.1
+"""Part of the longest wait.  Threads that took few jobs for so long are assumed to go on so."""
 
-_STOOD_STILL: Final = 1.0
-"""Seconds between two looks, in which the process was stopped, or nothing in it ran."""
+_STOPPED_SECONDS: Final = 1.0
+"""With more time between two looks the process was stopped, or nothing in it could run."""
 
 _TURNS: Final = 8
-"""Jobs per thread that may always wait, however slow they are, within `longest`."""
+"""Jobs per thread that may always wait within `longest`, however slow they are."""
 
-_LONGEST_RETRY: Final = 60
-"""Seconds, told to those who are refused."""
+_MAX_RETRY_SECONDS: Final = 60
+"""The longest Retry-After."""
 
 
 class ExpectedWait:
     """Looks at a queue with `threads` threads."""
 
     def __init__(self, threads: int, *, longest: float, lasting: float) -> None:
-        """`longest` and `lasting` in seconds; 0: no such bound."""
+        """`longest` and `lasting` are in seconds; 0 is no such bound."""
         self._threads = threads
         self._longest = longest
         self._lasting = lasting
         self._marks: deque[tuple[float, int]] = deque()
-        """When, and how many jobs had been taken: as long as the queue has not been empty."""
+        """Time and number of jobs taken, of each look since the queue was empty."""
         self._looked_at = -inf
         self._still = 0.0
-        """Seconds that do not count: the process stood still."""
+        """Seconds that do not count, because the process was stopped."""
         self._over_since = inf
         self.is_lasting = False
         """Whether there is a lasting overload."""
         self.rate: float | None = None
-        """Jobs that are taken in a second; `None`: it is not known."""
+        """Jobs that threads take in a second; `None` while it is not known."""
         self._is_measured = False
-        """Whether the rate is, or only a bound of it."""
+        """Whether `rate` is measured; otherwise it is an upper bound."""
         self.most = NO_LIMIT
-        """Jobs of the queue that are taken within the longest wait; others need not wait on."""
+        """Jobs in the queue that threads take within the longest wait; others wait in vain."""
         self.limit = NO_LIMIT
         """How many may wait until the next look."""
         self.retry_after = 1
-        """Whole seconds in which those who wait now have been taken."""
+        """Whole seconds until threads have taken all jobs that wait now."""
 
     def __repr__(self) -> str:
         return f"<ExpectedWait limit={self.limit} rate={self.rate} lasting={self.is_lasting}>"
 
     def look(self, now: float, taken: int, queued: int, oldest: float | None) -> None:
-        """See how the queue does; `now` is by a monotonic clock, in seconds.
+        """Note the state of the queue; `now` is by a monotonic clock, in seconds.
 
-        `taken` counts the jobs that threads have taken so far, `queued` those that wait; `oldest`
-        is when the first of these came, `None` if there is none.
+        `taken` counts the jobs that threads have taken so far, `queued` those that wait.  `oldest`
+        is the time at which the first of these came, `None` if there is none.
         """
         before, self._looked_at = self._looked_at, now
         if oldest is None:
@@ -93,7 +94,7 @@ class ExpectedWait:
             if oldest > before:
                 self._marks.clear()
                 self._still = 0.0
-            elif now - before > _STOOD_STILL:
+            elif now - before > _STOPPED_SECONDS:
                 self._still += now - before
             self._mark(now - self._still, taken)
         self._judge(now, oldest)
@@ -103,11 +104,11 @@ class ExpectedWait:
     def _mark(self, now: float, taken: int) -> None:
         marks = self._marks
         marks.append((now, taken))
-        while now - marks[0][0] > _REMEMBERED:
+        while now - marks[0][0] > _KEPT_SECONDS:
             marks.popleft()
 
     def _judge(self, now: float, oldest: float | None) -> None:
-        """Whether there is a lasting overload."""
+        """Decide whether there is a lasting overload."""
         waited = 0.0 if oldest is None else now - oldest
         if not self._lasting or waited < self._lasting / 2:
             self.is_lasting = False
@@ -127,15 +128,15 @@ class ExpectedWait:
         jobs, seconds = 0, 0.0
         for then, taken_then in reversed(self._marks):
             jobs, seconds = taken - taken_then, now - then
-            if seconds >= _RECENT and jobs >= self._threads * _ENOUGH:
+            if seconds >= _RECENT_SECONDS and jobs >= self._threads * _ENOUGH_JOBS:
                 break
         if seconds <= 0:
             return None
-        if jobs >= max(self._threads * _FEW, _ENOUGH):
+        if jobs >= max(self._threads * _FEW_JOBS, _ENOUGH_JOBS):
             self._is_measured = True
             return jobs / seconds
-        if self._longest and seconds >= self._longest * _STUCK:
-            return (jobs + self._threads) / seconds  # As if all were just about to return.
+        if self._longest and seconds >= self._longest * _STUCK_SHARE:
+            return (jobs + self._threads) / seconds  # As if all threads returned at this moment.
         return None
 
     def _bound(self, queued: int) -> None:
@@ -147,4 +148,4 @@ class ExpectedWait:
             self.limit = min(self.limit, max(lasting, self._threads * _TURNS))
         self.retry_after = 1
         if rate is not None:
-            self.retry_after = max(1, min(_LONGEST_RETRY, ceil(queued / rate)))
+            self.retry_after = max(1, min(_MAX_RETRY_SECONDS, ceil(queued / rate)))

@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Readable(Protocol):
-    """What PEP 3333 asks of the wrapped object; a `close` method is called when it has one."""
+    """What PEP 3333 requires of the wrapped object; a `close` method is optional."""
 
     def read(self, size: int, /) -> bytes: ...
 
@@ -12,7 +12,7 @@ class Readable(Protocol):
 class FileWrapper:
     """Iterates over a file, once, in blocks of `block_size` bytes.
 
-    It is its own iterator, so that whoever wraps `iter(…)` of it still finds `close`.
+    It is its own iterator, so that a wrapper around `iter(…)` of it still finds `close`.
     """
 
     def __init__(self, file: Readable, block_size: int = 64 * 1024) -> None:
@@ -24,7 +24,7 @@ class FileWrapper:
 
     def __next__(self) -> bytes:
         block = self._file.read(self._block_size)
-        if not block:  # Not `== b""`: a file in text mode ends with "", and must end, too.
+        if not block:  # Not `== b""`: a file in text mode ends with "".
             raise StopIteration
         return block
 

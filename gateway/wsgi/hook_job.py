@@ -1,4 +1,4 @@
-"""A hook of the function's as a job of the thread that runs its handlers."""
+"""A hook of the function as a job of the thread that runs its handlers."""
 
 from collections.abc import Callable
 
@@ -6,10 +6,10 @@ from gateway.errors import Refusal
 
 
 class HookJob:
-    """Calls a function in place of a handler; who submits it keeps its time and tells of it."""
+    """Calls a function in place of a handler; the caller watches its time and logs its faults."""
 
     def __init__(self, work: Callable[[], None], time_limit: float) -> None:
-        """`work` must not raise; it may run for `time_limit` seconds, whatever handlers may."""
+        """`work` must not raise; it may run for `time_limit` seconds."""
         self._work = work
         self.time_limit = time_limit
 
@@ -17,11 +17,11 @@ class HookJob:
         return "a hook"
 
     def run(self, waited: float) -> None:  # noqa: ARG002  # A hook is never too late.
-        """Call the function, however long it has waited."""
+        """Call the function, however long the job has waited."""
         self._work()
 
     def expire(self) -> None:
-        """Nothing: who waits for it has given it up."""
+        """Do nothing: the caller has given the hook up."""
 
     def refuse(self, waited: float) -> None:
         """Nothing, likewise."""

@@ -1,8 +1,8 @@
 """One run of a handler in a pool thread, from environ to `close()`.
 
-Theory of operation: `start_response` only takes notes, because PEP 3333 lets a handler that fails
-replace them (with `exc_info`) until the first non-empty chunk.  When that chunk comes the notes are
-settled into a head, and leave with it.
+Theory of operation: `start_response` only keeps the head, because PEP 3333 lets a handler that
+fails replace it (with `exc_info`) until the first non-empty chunk.  The head is sent with that
+chunk.
 """
 
 import logging
@@ -15,14 +15,15 @@ from types import TracebackType
 from typing import Any, Final
 
 from gateway.error_log.loggers import logger
+from gateway.error_log.warn_once import WarnOnce
 from gateway.errors import (
-    BadResponse,
     ClientDisconnected,
     GatewayFault,
     QueueTimeout,
     Refusal,
 )
 from gateway.http.answers.error_style import ErrorStyle, Response
+from gateway.http.connection.faults import record_failure, record_message, record_refusal
 from gateway.http.connection.invocation_log import CANCELED, FunctionLog, InvocationLog
 from gateway.http.message.head import RequestHead
 from gateway.http.message.response_head import ResponseHead, response_header_too_large
@@ -35,14 +36,14 @@ log = logger("gateway.function")
 
 _NO_HEAD: Final = "the handler did not call start_response"
 
-_PROMPT: Final = 0.25
-"""Seconds in the queue, behind which it is asked whether to run the handler has still a use."""
+_PROMPT_SECONDS: Final = 0.25
+"""After this time in the queue, check that the client is still there."""
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 class Rules:
-    """What is the same for all invocations of a bridge."""
+    """What all invocations of a runner share."""
 
     __slots__ = (
         "error_style",
@@ -55,7 +56,7 @@ class Rules:
         "prompt",
         "queue_timeout",
         "style_of",
-        "warned",
+        "warn_once",
     )
 
     def __init__(
@@ -71,34 +72,29 @@ class Rules:
         is_lenient: bool = False,
         note_timeout: Callable[[], None] = lambda: None,
     ) -> None:
-        """`is_lenient`: whether `start_response` may be called again without `exc_info`.
+        """`queue_timeout` and `handler_timeout` are in seconds.
 
-        `note_timeout` is called in any thread, for a request that has waited longer than it may.
+        `is_lenient`: whether `start_response` may be called again without `exc_info`.
+        `note_timeout` is called in any thread, for each request that has waited too long.
         """
         self.note_timeout = note_timeout
         self.handler = handler
         self.is_lenient = is_lenient
         self.queue_timeout = queue_timeout
-        self.prompt = min(queue_timeout, _PROMPT)
+        self.prompt = min(queue_timeout, _PROMPT_SECONDS)
         self.handler_timeout = handler_timeout
         self.max_response_header_bytes = max_response_header_bytes
         self.error_style = error_style
         self.style_of = style_of or (lambda _: error_style)
         self.function_log = function_log
-        self.warned: set[str] = set()
+        self.warn_once = WarnOnce(log)
+        """Logs what a handler does against PEP 3333 and the gateway tolerates."""
 
     def without_haste(self) -> "Rules":
-        """The same for invocations that run however long they wait."""
+        """Rules for invocations that run however long they wait."""
         rules = copy(self)
         rules.queue_timeout = rules.prompt = inf
         return rules
-
-    def warn_once(self, message: str) -> None:
-        """Log what a handler does against PEP 3333 and gets away with, the first time."""
-        if message not in self.warned and len(self.warned) < 100:
-            self.warned.add(message)
-            with suppress(Exception):
-                log.warning("%s", message)
 
 
 class Invocation:
@@ -106,8 +102,8 @@ class Invocation:
 
     __slots__ = ("_has_written", "_head", "_make_environ", "_rules", "exchange")
 
-    _attendance: InvocationLog | None = None
-    """Who listens to it; `wsgi.attended` has the invocations with somebody."""
+    _invocation_log: InvocationLog | None = None
+    """Only a `LoggedInvocation` has one."""
 
     def __init__(
         self,
@@ -115,7 +111,7 @@ class Invocation:
         exchange: ExchangeT,
         make_environ: Callable[[ExchangeT], dict[str, Any]],
     ) -> None:
-        """`make_environ` is called in the thread."""
+        """`make_environ` is called in the thread that runs the handler."""
         self.exchange: Responder = exchange
         self._rules = rules
         self._make_environ: Callable[[Any], dict[str, Any]] = make_environ
@@ -126,24 +122,24 @@ class Invocation:
         return self.exchange.request_id
 
     def run(self, waited: float) -> None:
-        """Run the handler and answer, unless it is too late for either; never raises by itself."""
+        """Run the handler and respond, unless it is too late for either; never raises by itself."""
         exchange = self.exchange
         try:
             if exchange.is_done:
                 return  # The client left while it waited.
             if waited > self._rules.prompt and self._is_too_late(waited):
                 return
-            # The thread's own is empty, but for the main one's: there it has what the handler's
-            # module and its initializer have set.
+            # The main thread's context has what the handler's module and its initializer have set;
+            # those of other threads are empty.
             copy_context().run(self._invoke)
         except BaseException as error:
-            self._tell(logging.ERROR, "fault of the gateway", error)
+            self._record(logging.ERROR, "fault of the gateway", error)
             self._refuse_after_fault()
         finally:
             exchange.release()
 
     def _is_too_late(self, waited: float) -> bool:
-        """Whether it has waited too long for its handler to run; answers for it."""
+        """Whether it has waited too long, or its client has left; then responds."""
         if waited > self._rules.queue_timeout:
             self._rules.note_timeout()
             self._refuse(_queue_timeout(waited))
@@ -154,31 +150,31 @@ class Invocation:
         return True
 
     def refuse(self, waited: float) -> None:
-        """Answer on the loop, for no thread came in time."""
+        """Respond on the loop, because no thread took the invocation in time."""
         self._rules.note_timeout()
         self.decline(_queue_timeout(waited))
 
     def decline(self, refusal: Refusal) -> None:
-        """Answer on the loop, for no thread would come in time."""
+        """Respond on the loop, because no thread would take the invocation in time."""
         if not self.exchange.is_done:
             self._refuse(refusal)
         self.exchange.release()
 
     def lose(self) -> None:
-        """Answer on the loop in the place of the thread, which has ended."""
+        """Respond on the loop, because the thread has ended."""
         self._note_given_up("The thread of the handler was ended")
-        self._answer_fault(self._error_style().lost(self.exchange.request_id))
+        self._send_error(self._error_style().lost(self.exchange.request_id))
         self.exchange.release()
 
     def expire(self) -> None:
-        """Answer in the handler's place, on the loop: it is past its time."""
+        """Respond on the loop, because the handler is past its time."""
         seconds = self._rules.handler_timeout
         self._note_given_up(f"Function time out after {seconds:g} seconds")
         exchange = self.exchange
         exchange.expire(*self._error_style().timeout(seconds, exchange.request_id))
 
     def _note_given_up(self, error: str) -> None:
-        """The loop answers for it, because of `error`."""
+        """Do nothing; a `LoggedInvocation` writes `error` to its log."""
 
     def _invoke(self) -> None:
         result = None
@@ -187,8 +183,8 @@ class Invocation:
             result = self._rules.handler(environ, self.start_response)
             self._send(result)
         except ClientDisconnected:
-            if self._attendance is not None:
-                self._attendance.fail(CANCELED)
+            if self._invocation_log is not None:
+                self._invocation_log.fail(CANCELED)
             self.exchange.abandon()
         except Refusal as refusal:
             self._refuse(refusal)
@@ -208,14 +204,14 @@ class Invocation:
     ) -> Callable[[bytes], object]:
         """PEP 3333's `start_response`; returns its `write`.
 
-        The names of the parameters are Function Compute's: PEP 3333 passes them by position, but
-        who has read FC's signature may not.
+        The names of the parameters are Function Compute's: PEP 3333 passes arguments by position,
+        but handlers written for FC may pass them by name.
 
         Raises:
             TypeError, ValueError: status or headers are not what PEP 3333 allows.
-            RuntimeError: called twice without `exc_info`; where that is allowed, when the head has
-                been sent.
-            BaseException: the exception of `exc_info`, when the head has been sent.
+            RuntimeError: called twice without `exc_info`, or, where that is allowed, after the head
+                was sent.
+            BaseException: the exception of `exc_info`, after the head was sent.
         """
         if exc_info is not None:
             try:
@@ -234,13 +230,13 @@ class Invocation:
             if close is not None:
                 close()
         except BaseException as error:
-            self._tell(logging.ERROR, "close() of the result failed", error)
+            self._record(logging.ERROR, "close() of the result failed", error)
 
     # The result.
 
     def _send(self, result: Any) -> None:
         kind = type(result)
-        if kind is list and len(result) == 1 and not self._has_written:  # As most do.
+        if kind is list and len(result) == 1 and not self._has_written:  # Most handlers.
             item = result[0]
             self._respond(item if type(item) is bytes else self._as_bytes(item))
             return
@@ -269,7 +265,7 @@ class Invocation:
             return item
         if isinstance(item, str):
             self._rules.warn_once("the handler returned text instead of bytes; sent as UTF-8")
-            return str.encode(item)  # Not its own `encode`: see `gateway.exactness`.
+            return str.encode(item)  # Not its own `encode`: see `text.exact_types`.
         if isinstance(item, bytes | bytearray | memoryview):
             return exact_bytes(item)
         raise TypeError(f"the handler's result has an item of {type(item).__name__}, not of bytes")
@@ -282,7 +278,7 @@ class Invocation:
                 continue
             if not self._has_written:
                 if self._head is not None and self._head.content_length == len(data):
-                    self._respond(data)  # As frameworks do it: one item, of a known length.
+                    self._respond(data)  # Frameworks often return one item of a known length.
                     self._exhaust(iterator)
                     return
                 self._start()
@@ -298,7 +294,7 @@ class Invocation:
             self._respond(b"")
 
     def _exhaust(self, iterator: Iterator[Any]) -> None:
-        """Let the handler come to its end behind a complete answer."""
+        """Let the handler run to its end after a complete response."""
         for item in iterator:
             if self._as_bytes(item):
                 self._log_mismatch("longer")
@@ -306,7 +302,7 @@ class Invocation:
 
     def _respond(self, body: bytes) -> None:
         head = self._head
-        # Not to call it for each request, of whose instructions that would be 2 %.
+        # A call for each request would be 2 % of its instructions.
         if head is None or head.dropped or head.size > self._rules.max_response_header_bytes:
             head = self._settled_head()
         exchange = self.exchange
@@ -315,7 +311,7 @@ class Invocation:
         request = exchange.head
         if request is not None and request.method == "HEAD":
             if declared is None and not body:
-                # RFC 9110 §8.6: no Content-Length but GET's, and an empty body does not tell that.
+                # RFC 9110 §8.6: Content-Length would be that of GET, which is not known.
                 self._start()
                 self._finish()
                 return
@@ -334,8 +330,8 @@ class Invocation:
         """PEP 3333's `write` callable.
 
         Raises:
-            RuntimeError: another thread calls it: one that did so while the answer ends could write
-                into the next answer of the connection.
+            RuntimeError: another thread calls it.  As the response ends, it could write into the
+                next response of the connection.
         """
         thread = current_pool_thread()
         if thread is None or thread.job is not self:
@@ -366,46 +362,35 @@ class Invocation:
         return head is not None and head.method == "HEAD"
 
     def _log_mismatch(self, how: str) -> None:
-        self._tell(logging.ERROR, f"the body is {how} than its Content-Length")
+        self._record(logging.ERROR, f"the body is {how} than its Content-Length")
 
     # Faults.
 
-    def _tell(self, level: int, message: str, error: BaseException | None = None) -> None:
-        """Log; the log may be one that the handler has broken, which is no reason not to answer."""
-        with suppress(Exception):
-            attendance = self._attendance
-            if attendance is not None and attendance.tell(level, message, error):
-                return
-            log.log(level, "%s: %s", self.exchange.request_id, message, exc_info=error)
+    def _record(self, level: int, message: str, error: BaseException | None = None) -> None:
+        record_message(self.exchange, self._invocation_log, level, message, error)
 
     def _error_style(self) -> ErrorStyle:
         return self._rules.style_of(self.exchange.head)
 
     def _refuse(self, refusal: Refusal) -> None:
-        if isinstance(refusal, BadResponse):
-            self._tell(logging.ERROR, refusal.message)
-        if self._attendance is not None:
-            self._attendance.fail(refusal.message)
-        self.exchange.error = refusal.code
-        self._answer_fault(self._error_style().refusal(refusal, self.exchange.request_id))
+        record_refusal(self.exchange, self._invocation_log, refusal)
+        self._send_error(self._error_style().refusal(refusal, self.exchange.request_id))
 
     def _refuse_after_fault(self) -> None:
         try:
             self._refuse(GatewayFault("the gateway failed; its log says why"))
-        except BaseException:  # What failed may fail again.
+        except BaseException:  # The same fault may happen again.
             self.exchange.abandon()
 
     def _fail(self, error: BaseException) -> None:
-        self._tell(logging.ERROR, "the handler failed", error)
-        if self._attendance is not None:
-            self._attendance.fail()
-        self._answer_fault(self._error_style().failure(error, self.exchange.request_id))
+        record_failure(self.exchange, self._invocation_log, "the handler failed", error)
+        self._send_error(self._error_style().failure(error, self.exchange.request_id))
 
-    def _answer_fault(self, answer: Response) -> None:
-        """Answer with an error; where an answer was begun, its end is all that can be told."""
+    def _send_error(self, response: Response) -> None:
+        """Send an error response; where a response has begun, cut it."""
         try:
             if not self._has_written and not self.exchange.is_done:
-                self.exchange.respond(*answer, len(answer[1]))
+                self.exchange.respond(*response, len(response[1]))
                 return
         except ClientDisconnected:
             pass

@@ -1,16 +1,18 @@
 """Jobs in their order, and the threads that wait for them.
 
-Theory of operation: to wake a thread that cannot run costs two switches for nothing, and whoever
-holds the interpreter lock is mostly another thread that works the queue off.  So one thread at a
-time is woken, the one that has waited least (its memory is warm); when it comes to run and finds
-more jobs than its own, it wakes the next.  Handlers that compute are thus served by one thread or
-two; handlers that wait give the lock away, and threads are woken one after the other until all
-run.  (Against the interpreter's `SimpleQueue`, whose every `get` wakes a waiting thread: half the
-switches, a quarter less CPU per request with one connection, a fifth of the p99 of Flask's hello.)
+Theory of operation: waking a thread that cannot run costs two switches for nothing, and the holder
+of the interpreter lock is mostly another thread that already works the queue off.  So the queue
+wakes one thread at a time, the one that has waited least (its memory is warm).  When that thread
+runs and finds more jobs than its own, it wakes the next.  Thus one or two threads serve handlers
+that compute; handlers that wait release the lock, and threads wake one after the other until all
+run.  (Compared with the interpreter's `SimpleQueue`, whose every `get` wakes a waiting thread: half
+the switches, a quarter less CPU per request with one connection, a fifth of the p99 of Flask's
+hello.)
 
-Why no wake-up is lost, without a lock around it all: whoever adds does so before looking for a
-thread; a thread that finds nothing says that it waits before looking again; and whoever was asked
-to wake while another did, left it to that one, which looks again when it has woken nobody.
+Why no wake-up is lost without a lock around everything: a producer adds its items before it looks
+for a thread.  A thread that finds nothing registers as waiting before it looks again.  And when two
+would wake a thread at once, the second leaves it to the first, which looks again when it has found
+no thread.
 """
 
 import threading
@@ -23,24 +25,24 @@ T = TypeVar("T")
 
 
 class JobQueue(deque[T]):
-    """A queue for any number of producers and consumers, without a bound."""
+    """An unbounded queue for any number of producers and consumers."""
 
     __slots__ = ("_is_waking", "_waiting")
 
     def __init__(self) -> None:
         super().__init__()
         self._waiting: list[threading.Lock] = []
-        """A locked lock for each thread that waits."""
+        """A locked lock of each thread that waits."""
         self._is_waking = False
-        """Whether a thread has been woken and does not run yet."""
+        """Whether a thread was woken that does not run yet."""
 
     def put(self, items: Iterable[T]) -> None:
-        """Add items, and have a thread come for them."""
+        """Add items, and wake a thread for them."""
         self.extend(items)
         self._wake()
 
     def get(self, lock: threading.Lock) -> T:
-        """The next item, waited for; `lock` is the thread's own, and locked."""
+        """Wait for the next item; `lock` is the thread's own, and locked."""
         while True:
             try:
                 item = self.popleft()
@@ -52,15 +54,15 @@ class JobQueue(deque[T]):
                 return item
 
     def put_back(self, item: T) -> None:
-        """Return an item that has been taken from the front."""
+        """Put an item back that was taken from the front."""
         self.appendleft(item)
         self._wake()
 
     def forget(self, lock: threading.Lock) -> None:
-        """The thread of `lock` has ended, perhaps when it was to take an item."""
+        """Remove the thread of `lock`, which has ended, perhaps after it was woken."""
         with suppress(ValueError):
             self._waiting.remove(lock)
-        # To wake a thread too many does no harm.
+        # Waking one thread too many does no harm.
         self._is_waking = False
         if self:
             self._wake()
@@ -71,7 +73,7 @@ class JobQueue(deque[T]):
             try:
                 self._waiting.remove(lock)
             except ValueError:
-                pass  # It has been woken meanwhile, or is just being.
+                pass  # Another thread has taken the lock, to wake this one.
             else:
                 return
         lock.acquire()

@@ -1,6 +1,6 @@
-"""Invocations with somebody listening to what the handler prints and logs.
+"""Invocations whose handler's output is collected.
 
-A type of their own, so that they cost the others nothing.
+They are a type of their own, so that other invocations do not pay for them.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from gateway.wsgi.responder import ExchangeT
 def invocation(
     rules: Rules, exchange: ExchangeT, make_environ: Callable[[ExchangeT], dict[str, Any]]
 ) -> Invocation:
-    """An invocation with somebody listening if there is a log, or the client may have its tail."""
+    """An invocation, with a log if all have one or the client asks for its tail and may read it."""
     function_log = rules.function_log
     if function_log is None or not (function_log.is_on or wants_tail(exchange, function_log)):
         return Invocation(rules, exchange, make_environ)
@@ -23,11 +23,11 @@ def invocation(
 
 
 class LoggedInvocation(Invocation):
-    """One that the function log of its rules listens to."""
+    """An invocation inside the function log of its rules."""
 
-    __slots__ = ("_attendance",)
+    __slots__ = ("_invocation_log",)
 
-    _attendance: InvocationLog | None
+    _invocation_log: InvocationLog | None
 
     def __init__(
         self,
@@ -36,35 +36,35 @@ class LoggedInvocation(Invocation):
         make_environ: Callable[[ExchangeT], dict[str, Any]],
     ) -> None:
         super().__init__(rules, exchange, make_environ)
-        self._attendance = None
+        self._invocation_log = None
 
     def _invoke(self) -> None:
         function_log = self._rules.function_log
-        assert function_log is not None  # Or it would be a plain one.
+        assert function_log is not None  # Without one, invocations are of the plain type.
         exchange, make_environ = self.exchange, self._make_environ
-        attendance = function_log.attend(
+        invocation_log = function_log.attend(
             INVOKE, exchange.request_id, wants_tail(exchange, function_log)
         )
-        self._attendance = attendance
-        if not attendance.wants_tail:
-            with attendance:
+        self._invocation_log = invocation_log
+        if not invocation_log.wants_tail:
+            with invocation_log:
                 super()._invoke()
             return
-        held = DeferredResponse(exchange, attendance)
+        held = DeferredResponse(exchange, invocation_log)
         self.exchange = held
         self._make_environ = lambda _: make_environ(exchange)
         try:
-            with attendance:
+            with invocation_log:
                 super()._invoke()
         finally:
             self.exchange = exchange
             held.let_go()
 
     def _note_given_up(self, error: str) -> None:
-        attendance = self._attendance
-        if attendance is None:
+        invocation_log = self._invocation_log
+        if invocation_log is None:
             return
-        attendance.end(error)
-        add_tail(self.exchange, attendance)
+        invocation_log.end(error)
+        add_tail(self.exchange, invocation_log)
         if isinstance(self.exchange, DeferredResponse):
             self.exchange = self.exchange.exchange

@@ -1,28 +1,29 @@
 """The threads that run handlers, and the bounded queue in front of them.
 
-Theory of operation: jobs are handed over once per turn of the loop, together: a thread that is
-woken in the middle of a turn can only wait for the interpreter lock (handing over each at once
-served a fifth fewer requests, 32 connections on one core).  `wsgi.job_queue` says how threads are
-woken.
+Theory of operation: the pool hands jobs over once per turn of the loop, together: a thread that
+wakes in the middle of a turn can only wait for the interpreter lock (handing over each job at once
+served a fifth fewer requests, with 32 connections on one core).  `wsgi.job_queue` describes how
+threads are woken.
 
 Each thread notes what it runs and since when; a watch on the loop reads the notes.  A thread
-cannot be killed, so one that runs for too long is written off: another takes its place, and it ends
-by itself when its handler returns.  So does one that is held up by a slow client in the middle of
-an answer: else as many such clients as there are threads would stop them all.
+cannot be killed.  So the pool abandons one that runs for too long: another takes its place, and it
+ends by itself when its handler returns.  The pool also replaces a thread that a slow client stalls
+in the middle of a response; otherwise as many such clients as there are threads would stop them
+all.
 
-Who would wait for too long is refused at once (`wsgi.expected_wait`), at the least cost: a look at
-the queue, now and then, says how many may wait, and a submission only compares.  What has been
-accepted for good waits beside the queue (`wsgi.accepted_jobs`).
+The pool refuses a job at once if it would wait for too long (`wsgi.expected_wait`).  That costs
+little: the watch looks at the queue now and then and decides how many may wait; a submission only
+compares.  Jobs that were accepted for good wait beside the queue (`wsgi.accepted_jobs`).
 
-Nor can a thread be made to last: exceptions can be thrown into it from outside, at any of its steps
-(`PyThreadState_SetAsyncExc`, by which libraries for timeouts interrupt a handler, and sometimes
-come too late).  So the watch also replaces threads that have ended, and answers for their jobs.
+A thread may also end unasked: an exception can be thrown into it from outside, at any of its steps
+(`PyThreadState_SetAsyncExc`, with which libraries for timeouts interrupt a handler, sometimes too
+late).  So the watch replaces threads that have ended, and responds for their jobs.
 
 A pool whose only thread is the main one never runs two jobs at a time, whatever happens: its
-handlers count on that, with requests in globals and connections that are no thread's but theirs.
-So there a job that is past its time is answered for, and who waits goes on waiting until it returns
-or the process, which asks to be replaced, ends.  (Another thread beside it could give users one
-another's data; Function Compute ends the instance.)
+handlers rely on that, with requests in globals and with connections for one thread only.  When a
+job is past its time there, the pool responds for it; other jobs wait until it returns or the
+process, which asks to be replaced, ends.  (A second thread could show users each other's data;
+Function Compute ends the instance.)
 """
 
 from collections.abc import Callable
@@ -50,7 +51,7 @@ log = logger("gateway.pool")
 class ThreadPool:
     """`threads` threads and a queue of at most `limit_queue` jobs.
 
-    Its methods belong to the loop, but for `relieve` and `end_accepted`.
+    Call its methods on the loop, except `relieve` and `end_accepted`.
     """
 
     def __init__(
@@ -65,14 +66,13 @@ class ThreadPool:
         main_thread: MainThread | None = None,
         on_work: Callable[[], object] | None = None,
     ) -> None:
-        """`handler_timeout`, `queue_timeout` and `queue_delay` in seconds; 0: none.
+        """`handler_timeout`, `queue_timeout` and `queue_delay` are in seconds; 0 is no limit.
 
-        The last two are the longest wait, and the one that does not last (`wsgi.expected_wait`).
-        Beside these jobs as many that were accepted for good may wait, with `async_memory` bytes
-        in all.
+        The last two bound the longest wait and the lasting one (`wsgi.expected_wait`).  As many
+        jobs that were accepted for good may wait besides, with `async_memory` bytes in all.
 
-        `main_thread`: runs the jobs, one at a time; `threads` is 1 then, and `on_work` is called on
-        the loop when jobs have been handed over.
+        With `main_thread` the main thread runs the jobs, one at a time.  `threads` is 1 then, and
+        `on_work` is called on the loop when jobs have been handed over.
         """
         self.size = threads
         self._main = main_thread
@@ -82,35 +82,35 @@ class ThreadPool:
         self.queue: JobQueue[tuple[Job | None, float]] = JobQueue()
         self._batch: list[Job] = []
         self._plan: Callable[[], object] = self._hand_over
-        """Has the batch handed over, now or at the end of the loop's turn."""
+        """Hands the batch over, now or at the end of the loop's turn."""
         self.limit_queue = limit_queue
         self._limit = limit_queue
-        """How many may wait at present."""
+        """How many jobs may wait at present."""
         self._expected = ExpectedWait(threads, longest=queue_timeout, lasting=queue_delay)
         self._accepted = AcceptedJobs(threads, limit_queue, async_memory)
         self.handler_timeout = handler_timeout
         self.queue_timeout = queue_timeout
         self.abandoned: list[PoolThread] = []
         self._threads: list[PoolThread] = []
-        self._held_up: list[PoolThread] = []
-        """By slow clients; replaced, but still watched."""
+        self._stalled: list[PoolThread] = []
+        """Threads that wait for slow clients; replaced, but still watched."""
         self._roster = Lock()
-        """Held by whoever moves threads between the lists."""
+        """Guards moves between the lists of threads."""
         self._started = 0
         self._submitted = 0
         self._taken_by_gone = 0
-        """Jobs taken by threads that are forgotten, and by the watch."""
+        """Jobs that forgotten threads and the watch have taken."""
         self._taken_back = 0
-        """Jobs taken by the watch."""
+        """Jobs that the watch has taken."""
         self._let_in = 0
-        """Accepted jobs that were let into the queue: in any thread, under a lock."""
+        """Accepted jobs let into the queue; counted under the lock of `_accepted`."""
         self.refusals = PoolRefusals(log, self._state)
 
     def __repr__(self) -> str:
         return (
             f"<ThreadPool {self.busy}/{self.size} busy, "
             f"{self._queued} queued, "
-            f"{len(self._held_up)} held up, {len(self.abandoned)} written off>"
+            f"{len(self._stalled)} stalled, {len(self.abandoned)} abandoned>"
         )
 
     @property
@@ -118,7 +118,7 @@ class ThreadPool:
         return len(self.queue) + len(self._batch)
 
     def _state(self) -> str:
-        """For the log."""
+        """The pool's state in a few words, for the log."""
         rate = self._expected.rate
         known = "" if rate is None else f", some {rate:.3g} are begun in a second"
         accepted = f", {len(self._accepted)} asynchronous ones besides" if self._accepted else ""
@@ -134,7 +134,10 @@ class ThreadPool:
         return len(self._threads) - self.busy
 
     def start(self, call_soon: Callable[[Callable[[], None]], object] | None) -> None:
-        """Start the threads; `call_soon` is the loop's, `None`: each job is handed over at once."""
+        """Start the threads.
+
+        `call_soon` is the loop's; with `None` each job is handed over at once.
+        """
         if call_soon is not None:
             self._plan = partial(call_soon, self._hand_over)
         with self._roster:
@@ -152,7 +155,7 @@ class ThreadPool:
         self._threads.append(thread)
 
     def _try_to_start_thread(self) -> bool:
-        """Start one in place of another; the system may have none to give."""
+        """Start a thread in place of another; False when the system has none to give."""
         try:
             self._start_thread()
         except (RuntimeError, MemoryError) as error:
@@ -162,29 +165,29 @@ class ThreadPool:
         return True
 
     def submit(self, job: Job) -> bool:
-        """Queue a job; False when too many wait, or it would wait for too long: see `refusal`."""
+        """Queue a job; False when too many wait or it would wait for too long (`refusal`)."""
         batch = self._batch
         waiting = len(self.queue) + len(batch)
         if waiting >= self._limit and waiting >= self._limit + self._idle:
             return False
         if not self._threads:
-            return False  # All are stuck and written off: nobody would come for it.
+            return False  # All threads are stuck and abandoned.
         batch.append(job)
         if len(batch) == 1:
             self._plan()
         return True
 
     def refusal(self) -> QueueFull:
-        """What somebody gets whose job could not be submitted."""
+        """The refusal for a job that could not be submitted."""
         retry_after = self._expected.retry_after
         if not self._threads:
             return self.refusals.stuck(retry_after)
         return self.refusals.busy(retry_after, is_full=self._queued >= self.limit_queue)
 
     def accept(self, job: Job, size: int) -> bool:
-        """Take a job that runs whatever happens, once `end_accepted` has made room for it.
+        """Take a job that runs whatever happens, once there is room in the queue.
 
-        `size` is its body's, in bytes.  False when too many wait: see `refusal_of_async`.
+        `size` is the size of its body in bytes.  False when too many wait (`refusal_of_async`).
         """
         has_thread = self._idle > self._queued
         if not (self._threads and self._accepted.may_accept(size, has_thread=has_thread)):
@@ -194,16 +197,16 @@ class ThreadPool:
         return True
 
     def refusal_of_async(self) -> QueueFull:
-        """What somebody gets whose job could not be accepted."""
+        """The refusal for a job that could not be accepted."""
         return self.refusals.not_accepted(self._expected.retry_after)
 
     def end_accepted(self, job: Job) -> None:
-        """An accepted job is over, or given up; in any thread."""
+        """Note that an accepted job has ended or was given up; in any thread."""
         self._accepted.end(job)
         self._accepted.let_in(self._enter)
 
     def _enter(self, job: Job) -> None:
-        """Called under the lock of the accepted jobs."""
+        """Queue an accepted job; called under the lock of `_accepted`."""
         self._let_in += 1
         self.queue.put([(job, monotonic())])
 
@@ -212,18 +215,18 @@ class ThreadPool:
         if batch:
             now = monotonic()
             jobs = [(job, now) for job in batch]
-            batch.clear()  # Behind what fails without memory: the watch then tries again.
+            batch.clear()  # After what fails without memory: then the watch tries again.
             self._submitted += len(jobs)
             self.queue.put(jobs)
             if self._main is not None and self._on_work is not None:
                 self._on_work()
 
     def running_for(self, now: float) -> float:
-        """For how many seconds the oldest running job has been; `now` is `time.monotonic()`."""
+        """Seconds since the oldest running job began; `now` is `time.monotonic()`."""
         return max([now - thread.started_at for thread in self._threads if thread.job], default=0.0)
 
     def begin(self, job: HookJob) -> PoolThread | None:
-        """Have a thread run a job that is no request; the thread, `None` when none is free."""
+        """Queue a job that is not a request; returns its thread, `None` when none is free."""
         if not self.is_idle or self.busy == len(self._threads):
             return None
         self._submitted += 1
@@ -237,12 +240,12 @@ class ThreadPool:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is queued or running, written-off threads aside.
+        """Whether nothing is queued or running, except in abandoned threads.
 
         The queue's size alone would miss a job between the queue and the notes of its thread.
         """
         with self._roster:
-            working = [*self._threads, *self._held_up]
+            working = [*self._threads, *self._stalled]
             taken = sum([thread.taken for thread in (*working, *self.abandoned)])
             is_busy = any(
                 thread.job is not None and not self._is_overrun(thread) for thread in working
@@ -253,19 +256,19 @@ class ThreadPool:
 
     @property
     def needs_replacement(self) -> bool:
-        """Whether so many threads are written off that the process should be replaced.
+        """Whether so many threads are abandoned that the process should be replaced.
 
-        Early enough that a new one can be ready before the capacity of this one shrinks.
+        That is early enough for a new process to be ready before the capacity of this one shrinks.
         """
-        return self._has_overrun or len(self.abandoned) > self.size * _WORN_WRITTEN_OFF
+        return self._has_overrun or len(self.abandoned) > self.size * _MANY_ABANDONED
 
     def _is_overrun(self, thread: PoolThread) -> bool:
-        """Whether it is the main thread, and its job has been answered for."""
+        """Whether it is the main thread, and its job has been given up."""
         job = thread.job
         return self._main is not None and job is not None and job is thread.expired
 
     def refuse_behind_overrun(self, now: float) -> None:
-        """Answer for what waits for a job that is past its time: the process ends.
+        """Refuse the jobs that wait for one that is past its time: the process ends.
 
         `now` is `time.monotonic()`.
         """
@@ -281,9 +284,9 @@ class ThreadPool:
                     job.refuse(now - since)
 
     def running(self) -> list[Running]:
-        """The threads at work whose CPU time can be told."""
+        """The threads at work that have a CPU clock."""
         with self._roster:
-            threads = [*self._threads, *self._held_up, *self.abandoned]
+            threads = [*self._threads, *self._stalled, *self.abandoned]
         return [
             Running(thread.clock, thread.taken)
             for thread in threads
@@ -291,30 +294,30 @@ class ThreadPool:
         ]
 
     def relieve(self) -> bool:
-        """Start another thread in place of the calling one, which is held up by a slow client.
+        """Start another thread in place of the calling one, which waits for a slow client.
 
-        A pool of one stays one: its handler counts on running alone.  Whether nobody else is held
-        up by it.
+        False when there is none, so that other jobs wait as well.  A pool of one stays one: its
+        handler relies on running alone.
         """
         thread = current_pool_thread()
         if thread is None:
-            return True  # One of the handler's own.
+            return True  # A thread that the handler has started.
         with self._roster:
-            has_room = self.size > 1 and len(self._held_up) < self.size * _MAX_HELD_UP
+            has_room = self.size > 1 and len(self._stalled) < self.size * _MAX_STALLED
             if has_room and thread in self._threads and self._try_to_start_thread():
-                self._replace(thread, self._held_up)
+                self._replace(thread, self._stalled)
             return thread.is_replaced
 
     def _replace(self, thread: PoolThread, to: list[PoolThread]) -> None:
-        """Have the thread end with its job, and keep it in the list `to`."""
+        """Let the thread end after its job, and keep it in the list `to`."""
         thread.is_replaced = True
-        (self._held_up if thread in self._held_up else self._threads).remove(thread)
+        (self._stalled if thread in self._stalled else self._threads).remove(thread)
         to.append(thread)
 
     def stop(self) -> None:
-        """Let each thread end behind the jobs that are queued.
+        """Let each thread end after the jobs that are queued.
 
-        What was accepted and has not run is told: the process may be over before.
+        The log names accepted jobs that have not run: the process may end before they do.
         """
         self._hand_over()
         under_way, waiting = self._accepted.take_all()
@@ -324,7 +327,10 @@ class ThreadPool:
         self.refusals.end(monotonic(), under_way, waiting)
 
     def check_deadlines(self, now: float) -> None:
-        """Give up what is past its time, and replace threads; `now` is `time.monotonic()`."""
+        """Give up jobs that are past their time, and replace threads.
+
+        `now` is `time.monotonic()`.
+        """
         if not self._started:
             return
         self._hand_over()
@@ -344,7 +350,7 @@ class ThreadPool:
                     break
         for thread, job in overdue:
             with suppress(Exception):  # The handler may have broken the log.
-                self._tell_overdue(thread, job)
+                self._log_overdue(thread, job)
             job.expire()
         for thread, left in lost:
             with suppress(Exception):
@@ -353,7 +359,7 @@ class ThreadPool:
                 left.lose()
 
     def _refuse_overdue(self, now: float) -> None:
-        """Answer for jobs that have waited too long, though no thread comes for them."""
+        """Refuse jobs that have waited too long, without waiting for a thread."""
         queue = self.queue
         kept = []
         with suppress(IndexError):  # A thread was quicker.
@@ -363,7 +369,7 @@ class ThreadPool:
                     kept.append(item)
                     continue
                 if job is None or now - since <= self.queue_timeout:
-                    queue.put_back(item)  # A thread has taken the one that was meant.
+                    queue.put_back(item)  # A thread has taken the job that was looked at.
                     break
                 self._taken_by_gone += 1
                 self._taken_back += 1
@@ -372,7 +378,7 @@ class ThreadPool:
             queue.put_back(item)
 
     def _look(self, now: float) -> None:
-        """See how long those who come now would wait."""
+        """Estimate how long new jobs would wait, and decide how many may."""
         queue, expected = self.queue, self._expected
         oldest = None
         with suppress(IndexError):
@@ -386,7 +392,7 @@ class ThreadPool:
         self.refusals.check(now)
 
     def _refuse_newest(self, count: int) -> None:
-        """Refuse those that have come before it was known that they would wait too long."""
+        """Refuse the newest jobs, queued before the pool knew that they would wait too long."""
         queue = self.queue
         kept = []
         with suppress(IndexError):  # Threads were quicker.
@@ -403,9 +409,9 @@ class ThreadPool:
             queue.put(reversed(kept))
 
     def _overdue(self, now: float) -> list[tuple[PoolThread, Job]]:
-        """Threads with jobs that are past their time, each job once."""
+        """The threads whose jobs are past their time; returns each job once."""
         found = []
-        for thread in (*self._threads, *self._held_up, *self.abandoned):
+        for thread in (*self._threads, *self._stalled, *self.abandoned):
             job = thread.job
             if job is None or job is thread.expired:
                 continue
@@ -416,9 +422,9 @@ class ThreadPool:
         return found
 
     def _forget_ended(self) -> list[tuple[PoolThread, Job | None]]:
-        """Those that ended unasked, and the jobs that they left."""
+        """Forget threads that have ended; returns those that ended unasked, and their jobs."""
         unasked = []
-        for threads in (self._threads, self._held_up, self.abandoned):
+        for threads in (self._threads, self._stalled, self.abandoned):
             for thread in [one for one in threads if not one.is_alive()]:
                 threads.remove(thread)
                 self._taken_by_gone += thread.taken
@@ -427,9 +433,9 @@ class ThreadPool:
                     self.queue.forget(thread.lock)
         return unasked
 
-    def _tell_overdue(self, thread: PoolThread, job: Job) -> None:
+    def _log_overdue(self, thread: PoolThread, job: Job) -> None:
         if isinstance(job, HookJob):
-            return  # Who has begun it tells.
+            return  # The caller of the hook logs it.
         log.error(
             "%s: handler runs for more than %g s; its %s is given up%s",
             job,
@@ -446,17 +452,17 @@ class ThreadPool:
 
     @property
     def _may_replace(self) -> bool:
-        return len(self.abandoned) <= self.size * _MAX_WRITTEN_OFF
+        return len(self.abandoned) <= self.size * _MAX_ABANDONED
 
 
 _END: tuple[None, float] = (None, 0.0)
-"""What ends the thread that takes it from the queue."""
+"""Ends the thread that takes it from the queue."""
 
-_MAX_WRITTEN_OFF = 8
-"""Written-off threads per thread of the pool, beyond which they are not replaced."""
+_MAX_ABANDONED = 8
+"""Per thread of the pool; with more, abandoned threads are not replaced."""
 
-_WORN_WRITTEN_OFF = _MAX_WRITTEN_OFF // 2
-"""Written-off threads per thread of the pool, beyond which the process should be replaced."""
+_MANY_ABANDONED = _MAX_ABANDONED // 2
+"""Per thread of the pool; with more, the process should be replaced."""
 
-_MAX_HELD_UP = 32
-"""Threads held up by slow clients per thread of the pool, beyond which they are not replaced."""
+_MAX_STALLED = 32
+"""Per thread of the pool; with more, threads that wait for slow clients are not replaced."""

@@ -1,4 +1,4 @@
-"""What a pool refuses or loses: the refusals that clients get, and the lines that tell of them."""
+"""What a pool refuses or loses: the refusals that clients get, and the log's lines about them."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ _IDS_PER_LINE = 50
 
 
 class PoolRefusals:
-    """Those of one pool, counted by their kinds."""
+    """The refusals of one pool, counted by their kinds."""
 
     def __init__(self, log: logging.Logger, state: Callable[[], str]) -> None:
-        """`state` tells of the pool in a few words."""
+        """`state` describes the pool in a few words."""
         self._log = log
         self._busy = RateLimitedWarning(log, _REFUSED, "every thread is busy", _MORE_THREADS)
         self._stuck = RateLimitedWarning(
@@ -37,39 +37,39 @@ class PoolRefusals:
             trouble.state = state
 
     def busy(self, retry_after: int, *, is_full: bool) -> QueueFull:
-        """Of one that cannot wait: `is_full`, or it would have to for too long."""
+        """For a request that cannot wait, because the queue `is_full` or the wait is too long."""
         self._busy.note()
         message = "the queue is full" if is_full else "the wait for one would be too long"
         return QueueFull(f"every thread is busy and {message}", retry_after)
 
     def stuck(self, retry_after: int) -> QueueFull:
-        """Of one for which there is no thread."""
+        """For a request while every thread is stuck."""
         self._stuck.note()
         return QueueFull("every thread is stuck", retry_after)
 
     def not_accepted(self, retry_after: int) -> QueueFull:
-        """Of an asynchronous one for which there is no room."""
+        """For an asynchronous invocation without room."""
         self._async.note()
         return QueueFull("too many asynchronous invocations wait", retry_after)
 
     def note_late(self) -> None:
-        """One has waited for too long; in any thread."""
+        """Count a request that has waited for too long; in any thread."""
         self._late.note()
 
     def check(self, now: float) -> None:
-        """Called by the watch; `now` is `time.monotonic()`."""
+        """Log what is due; the watch calls this.  `now` is `time.monotonic()`."""
         for trouble in self._troubles:
             trouble.check(now)
 
     def end(self, now: float, under_way: Sequence[object], waiting: Sequence[object]) -> None:
-        """It is the end: tell what was not told yet, and what was accepted and may be lost."""
+        """Log the last counts, and the accepted jobs that the end of the pool may lose."""
         self._tell_lost("are still running or about to", under_way)
         self._tell_lost("did not run", waiting)
         for trouble in self._troubles:
             trouble.close(now)
 
     def _tell_lost(self, what: str, jobs: Sequence[object]) -> None:
-        """Each by its request id."""
+        """Log the request id of each."""
         for start in range(0, len(jobs), _IDS_PER_LINE):
             ids = " ".join(map(str, jobs[start : start + _IDS_PER_LINE]))
             with suppress(Exception):  # The handler may have broken the log.

@@ -1,4 +1,4 @@
-"""A thread that runs jobs, and what a watch can read of it."""
+"""A thread that runs jobs, and the notes that a watch reads."""
 
 import os
 import time
@@ -13,22 +13,22 @@ from gateway.wsgi.job_queue import JobQueue
 
 
 class Job(Protocol):
-    """What a thread runs."""
+    """The work of a thread."""
 
     def run(self, waited: float) -> None:
-        """Do the work; `waited` is how long it stood in the queue, in seconds.  Must not raise."""
+        """Do the work; `waited` is the time in the queue, in seconds.  Must not raise."""
 
     def expire(self) -> None:
-        """It has run for too long.  Called on the loop, once, while `run` goes on."""
+        """Respond: the job has run for too long.  Called on the loop, once, while `run` goes on."""
 
     def refuse(self, waited: float) -> None:
-        """It stood in the queue for too long and will not run.  Called on the loop."""
+        """Respond: the job was in the queue for too long and will not run.  Called on the loop."""
 
     def decline(self, refusal: Refusal) -> None:
-        """It would stand in the queue for too long and will not run.  Called on the loop."""
+        """Respond with `refusal`: the job will not run.  Called on the loop."""
 
     def lose(self) -> None:
-        """Its thread has ended under it.  Called on the loop."""
+        """Respond: the thread of the job has ended.  Called on the loop."""
 
 
 class PoolThread(UserThread):
@@ -39,16 +39,16 @@ class PoolThread(UserThread):
         self.job: Job | None = None
         self.queued_at = self.started_at = 0.0
         self.is_replaced = False
-        """Whether another has its place: it ends with its job."""
+        """Whether another thread has its place; it ends after its job."""
         self.taken = 0
         """Jobs that it has begun."""
         self.expired: Job | None = None
-        """The job that was given up, of which the watch has told."""
+        """The job that the watch has given up."""
         self.clock: int | None = None
-        """Of its CPU time; `None` where the system has none, and before it runs."""
+        """Its CPU clock; `None` before it runs, and on systems without one."""
         self._queue = queue
         self.lock = Lock()
-        """What it waits with."""
+        """Acquired to wait for a job."""
         self.lock.acquire()
 
     def run(self) -> None:
@@ -62,21 +62,21 @@ class PoolThread(UserThread):
             job, self.queued_at = get(lock)
             if job is None:
                 return
-            # In this order, so that the watch never takes an old start for the new job's.
+            # In this order, so that the watch never mistakes an old start for the new job's.
             self.started_at = now = monotonic()
             self.job = job
-            self.taken += 1  # Behind `job`: what counts as taken is then running or done.
+            self.taken += 1  # After `job`: a job that counts as taken is running or done.
             job.run(now - self.queued_at)
             self.job = None
-            # Or the job, its environ and its body would live until the next one comes.
+            # Otherwise the job, its environ and its body would live until the next one comes.
             del job
 
 
 class MainPoolThread(PoolThread):
-    """The main thread in its place: jobs run where the handler has been imported.
+    """The main thread as a thread of the pool: jobs run where the handler was imported.
 
-    It counts as ended when an exception has ended its loop; another one may then take over, in the
-    same thread.
+    It counts as ended when an exception has ended its loop.  Another `MainPoolThread` may then take
+    over, in the same thread.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class MainPoolThread(PoolThread):
         self._has_ended = False
 
     def start(self) -> None:
-        """Have the main thread run jobs."""
+        """Make the main thread run jobs."""
         self._main.start(self.run)
 
     def run(self) -> None:
@@ -103,7 +103,7 @@ class MainPoolThread(PoolThread):
         return self._main.ident
 
     def is_alive(self) -> bool:
-        """Whether it runs jobs, or will."""
+        """Whether it runs jobs or will run them."""
         return not self._has_ended
 
 
@@ -123,7 +123,7 @@ def _retire_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # A process that a handler forks has a copy of the queue, whose jobs are the parent's.
+    # A process that a handler forks has a copy of the queue; its jobs belong to the parent.
     os.register_at_fork(after_in_child=_retire_in_child)
 
 

@@ -1,4 +1,4 @@
-"""What an invocation answers to: an exchange of the gateway's own server, or of another's."""
+"""What an invocation responds through: an exchange of the gateway's own server or of another."""
 
 from typing import Protocol, TypeVar
 
@@ -7,7 +7,7 @@ from gateway.http.message.response_head import ResponseHead
 
 
 class Responder(Protocol):
-    """What an invocation needs of the exchange that it answers; `http.exchange` documents it."""
+    """What an invocation needs of its exchange; `http.connection.exchange` documents it."""
 
     request_id: str
     error: str

@@ -8,24 +8,24 @@ from gateway.http.message.response import Status, interim_refusal, kind_of, stat
 from gateway.http.message.response_head import ResponseHead
 from gateway.text.exact_types import exact_text
 
-_MOST_REMEMBERED: Final = 512
+_MAX_REMEMBERED: Final = 512
 
 _known_statuses: Final[dict[object, Status]] = {}
-"""Statuses by the text that handlers gave."""
+"""Statuses by the text that handlers pass."""
 
 _known_heads: Final[dict[tuple[object, ...], ResponseHead]] = {}
-"""Whole heads by all that was given: most handlers say the same again and again, but for the
-lengths of bodies, which differ without end."""
+"""Whole heads by status and headers: most handlers repeat them, except Content-Length, whose
+values have no end."""
 
-_MOST_FIELDS: Final = 16
-"""Fields of a head that is remembered."""
+_MAX_FIELDS: Final = 16
+"""A head with more fields is not remembered."""
 
 
 def response_head(status: str, headers: list[tuple[str, str]]) -> ResponseHead:
     """The head that a handler asks for, checked.
 
     Raises:
-        TypeError, ValueError: it is none.
+        TypeError, ValueError: PEP 3333 does not allow this status or these headers.
     """
     key: tuple[Any, ...] | None = None
     if type(headers) is list:
@@ -33,26 +33,26 @@ def response_head(status: str, headers: list[tuple[str, str]]) -> ResponseHead:
         try:
             return _known_heads[key]
         except (KeyError, TypeError):
-            pass  # Not seen before, or not hashable: a fault of the handler's, told below.
-        headers = list(key[1:])  # As they were: a class of the handler's may have changed them.
+            pass  # New, or not hashable: a fault of the handler's, which is refused below.
+        headers = list(key[1:])  # As before hashing, which may run the handler's code.
     head = ResponseHead(_known_statuses.get(status) or parse_status(status), headers)
-    if key is not None and head.is_steady and len(key) <= _MOST_FIELDS and _is_exact(key):
-        remember(_known_heads, _MOST_REMEMBERED, key, head)
+    if key is not None and head.is_steady and len(key) <= _MAX_FIELDS and _is_exact(key):
+        remember(_known_heads, _MAX_REMEMBERED, key, head)
     return head
 
 
 def _is_exact(key: tuple[Any, ...]) -> bool:
-    """Whether all in it is what it says: equal only to what holds the same."""
+    """Whether all of `key` is exactly `str`: a subclass may equal what it is not."""
     if type(key[0]) is not str:
         return False
     return all(type(name) is type(value) is str for name, value in key[1:])
 
 
 def parse_status(status: object) -> Status:
-    """The status that a handler gave: `200 OK`, or leniently `200`.
+    """The status that a handler passes: `200 OK`, or leniently `200`.
 
     Raises:
-        TypeError, ValueError: it is none.
+        TypeError, ValueError: it is not a status.
     """
     if not isinstance(status, str):
         raise TypeError(f"a status is a str such as '200 OK', not {kind_of(status)}")
@@ -65,5 +65,5 @@ def parse_status(status: object) -> Status:
     if grammar.FORBIDDEN_IN_VALUE.search(phrase):
         raise ValueError("the phrase of the status has a forbidden character")
     parsed = Status(int(code), status) if phrase else status_of(int(code))
-    remember(_known_statuses, _MOST_REMEMBERED, status, parsed)
+    remember(_known_statuses, _MAX_REMEMBERED, status, parsed)
     return parsed

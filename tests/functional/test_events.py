@@ -220,8 +220,8 @@ def test_statuses_without_content(client: WireClient, name: str, status: int) ->
         ("split", "X-A has a forbidden character"),
         ("beyond-latin", "X-A has a forbidden character"),
         ("hop-by-hop", "hop-by-hop"),
-        ("bad-base64", "body is no base64"),
-        ("bad-body", "body is no text"),
+        ("bad-base64", "body is not base64"),
+        ("bad-body", "body is not text"),
     ],
 )
 def test_a_struct_of_which_no_answer_can_be_made(

@@ -27,7 +27,7 @@ from gateway.http.connection.deadlines import DeadlineSweep
 from gateway.http.connection.exchange import Exchange
 from gateway.http.connection.shared_state import SharedState, Timeouts
 from gateway.limits import Limits
-from gateway.wsgi.bridge import WsgiBridge
+from gateway.wsgi.runner import WsgiRunner
 
 LIMITS = Limits(max_body=60_000, body_buffer=8192, max_header_bytes=2000, max_path_bytes=200)
 BODY_MEMORY = 1 << 18
@@ -144,7 +144,7 @@ class Rig:
         """Request id, status and target of each exchange that is over."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._numbers = count(1)
-        self.bridge = WsgiBridge(self.handlers, threads=THREADS, limits=LIMITS)
+        self.bridge = WsgiRunner(self.handlers, threads=THREADS, limits=LIMITS)
         self.site = SharedState(
             loop=self.loop,
             application=self.bridge,

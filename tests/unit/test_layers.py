@@ -117,9 +117,11 @@ DOORS = {
     "asgiref": {
         "gateway.asgi.adapter",
         "gateway.asgi.lifespan",
+        "gateway.asgi.scope",
         "gateway.asgi.version",
         "gateway.code.loading",
         "gateway.wsgi.asgi_exchange",
+        "gateway.wsgi.asgi_request",
         "gateway.wsgi.bridge",
     },
 }
@@ -133,8 +135,6 @@ LONG = {
     "gateway.http.connection.exchange": "the right to respond, whose two sides belong together",
     "gateway.processes.supervisor": "all that may happen to workers, and what follows, in turn",
     "gateway.worker.app": "what a worker is made of, in one place",
-    "gateway.wsgi.asgi_exchange": "request, exchange and body of one foreign protocol",
-    "gateway.wsgi.bridge": "the ways into the pool from two kinds of servers, side by side",
     "gateway.wsgi.invocation": "one run, with all that can come in its way, from beginning to end",
     "gateway.wsgi.pool": "who runs, who waits, who is given up: lists that must agree",
 }

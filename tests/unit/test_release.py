@@ -22,7 +22,7 @@ from gateway.http.connection.exchange import Exchange
 from gateway.http.connection.lingering import Lingering
 from gateway.http.connection.shared_state import SharedState, Timeouts
 from gateway.limits import Limits
-from gateway.wsgi.bridge import WsgiBridge
+from gateway.wsgi.runner import WsgiRunner
 
 pytestmark = pytest.mark.family("vanishing-clients")
 
@@ -76,7 +76,7 @@ class Counted:
     """A gateway in the test's own process."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.bridge = WsgiBridge(handler, threads=4)
+        self.bridge = WsgiRunner(handler, threads=4)
         numbers = count()
         self.records: list[str] = []
         self.site = SharedState(

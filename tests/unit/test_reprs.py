@@ -14,8 +14,8 @@ from gateway.limits import Limits
 from gateway.proxies.forwarded import TrustedProxies
 from gateway.proxies.networks import Networks
 from gateway.proxies.proxy_protocol import Door
-from gateway.wsgi.bridge import WsgiBridge
 from gateway.wsgi.invocation import Invocation
+from gateway.wsgi.runner import WsgiRunner
 
 pytestmark = pytest.mark.family("secrets")
 
@@ -69,7 +69,7 @@ def objects():
     first._data = REQUEST
     parser = HeadParser(site.names, Limits())
     parser.feed(REQUEST[:-40])
-    bridge = WsgiBridge(handler, contexts=template)
+    bridge = WsgiRunner(handler, contexts=template)
     return [
         *waiting,
         template,
@@ -93,7 +93,7 @@ def objects():
         bridge,
         PlatformContexts(template),
         PlatformContexts(template).address("/", "request-1", SECRET_FIELDS)[1],
-        Invocation(bridge._rules, exchange, dict),
+        Invocation(bridge.rules, exchange, dict),
         AsgiApplication(handler, contexts=template, max_response_header_bytes=1),
     ]
 

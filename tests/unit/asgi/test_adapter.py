@@ -525,7 +525,7 @@ async def test_event_behind_the_end(caplog: pytest.LogCaptureFixture) -> None:
         client = await gateway.connect()
         for _ in range(2):
             assert (await client.ask()).body == b"x"
-    assert "behind the end" in caplog.text
+    assert "after the end" in caplog.text
 
 
 # Clients that leave.
@@ -671,7 +671,7 @@ async def test_runs_that_swallow_cancellation(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They do not take the slots of others, and enough of them have the worker replaced."""
-    monkeypatch.setattr("gateway.asgi.adapter._CANCEL_GRACE", 0.1)
+    monkeypatch.setattr("gateway.asgi.adapter._CANCEL_SECONDS", 0.1)
     go_on.clear()
     async with served(swallows, handler_timeout=0.05, limit_concurrency=2) as gateway:
         adapter = gateway.adapter
@@ -692,7 +692,7 @@ async def test_runs_that_swallow_cancellation(
 
 @asyncio_test
 async def test_a_run_that_waits_for_a_thread_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.asgi.adapter._CANCEL_GRACE", 0.1)
+    monkeypatch.setattr("gateway.asgi.adapter._CANCEL_SECONDS", 0.1)
     may_end = threading.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

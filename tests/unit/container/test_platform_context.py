@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gateway.container.platform_context import (
     PlatformContexts,
-    told_fields,
-    told_request_id,
+    platform_fields,
+    platform_request_id,
 )
 from gateway.fc.context import Credentials, Function, Service, Tracing, context_template
 from gateway.http.connection.shared_state import is_platform
@@ -187,7 +187,7 @@ def test_nothing_breaks_it(fields, path):
     seen, context = CONTEXTS.address(f"/{path}", "an-id", fields)
     assert seen.startswith("/")
     assert json.loads(context.to_json())["requestId"] == "an-id"
-    assert told_request_id(fields) is None or told_request_id(fields).isascii()
+    assert platform_request_id(fields) is None or platform_request_id(fields).isascii()
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_nothing_breaks_it(fields, path):
     ],
 )
 def test_request_ids_go_to_logs_and_answers(told, expected):
-    assert told_request_id({b"x-fc-request-id": told}) == expected
+    assert platform_request_id({b"x-fc-request-id": told}) == expected
 
 
 PREFIX = "/2016-08-15/proxy/shop.prod/orders"
@@ -252,8 +252,8 @@ def test_fields_come_from_the_head():
         (b"X-Fc-Invocation-Type", b"Async"),
     ]
     head.set_fields(lines, names, None)
-    told = told_fields(head)
-    assert told_request_id(told) == "last"
+    told = platform_fields(head)
+    assert platform_request_id(told) == "last"
     assert b"x-fc-region" not in told
     assert not head.is_async, "who waits for it is the platform"
     assert [name.lower for name, _ in head.fields] == [

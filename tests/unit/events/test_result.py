@@ -173,26 +173,26 @@ def test_a_struct(struct, expected):
             )
         ],
         *[
-            ({"statusCode": 200, "headers": wrong}, "headers is no object")
+            ({"statusCode": 200, "headers": wrong}, "headers is not an object")
             for wrong in ("", "X-A: 1", [["X-A", "1"]], [], 0, False)
         ],
         *[
-            ({"statusCode": 200, "headers": {"X-A": wrong}}, "the value of header X-A is no text")
+            ({"statusCode": 200, "headers": {"X-A": wrong}}, "the value of header X-A is not text")
             for wrong in (None, True, 1.5, {}, [[]], [None])
         ],
-        ({"statusCode": 200, "headers": {"ä": None}}, "value of header  is no text"),
-        ({"statusCode": 200, "headers": {"X-A: secret": None}}, "value of header X-A is no text"),
-        ({"statusCode": 200, "headers": {"x" * 101: None}}, "header x{100} is no text"),
+        ({"statusCode": 200, "headers": {"ä": None}}, "value of header  is not text"),
+        ({"statusCode": 200, "headers": {"X-A: secret": None}}, "value of header X-A is not text"),
+        ({"statusCode": 200, "headers": {"x" * 101: None}}, "header x{100} is not text"),
         *[
             ({"statusCode": 200, "isBase64Encoded": wrong}, "neither true nor false")
             for wrong in ("true", "", 0, 1, 1.0, [], {})
         ],
         *[
-            ({"statusCode": 200, "body": wrong}, "body is no text")
+            ({"statusCode": 200, "body": wrong}, "body is not text")
             for wrong in (0, False, 1.5, [], {}, {"a": 1})
         ],
         *[
-            ({"statusCode": 200, "isBase64Encoded": True, "body": wrong}, "body is no base64")
+            ({"statusCode": 200, "isBase64Encoded": True, "body": wrong}, "body is not base64")
             for wrong in ("a", "YQ=", "YQ", "Y Q=", "!!!!", "YQ==YQ==", "ä===", "-_==")
         ],
     ],

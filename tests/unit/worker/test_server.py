@@ -19,7 +19,7 @@ from gateway.limits import Limits
 from gateway.sockets import accepting
 from gateway.worker.liveness import LOOKS, Liveness, Trial
 from gateway.worker.server import Server
-from gateway.wsgi.bridge import WsgiBridge
+from gateway.wsgi.runner import WsgiRunner
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -47,7 +47,7 @@ class Worker:
 
     def __init__(self, sock: socket.socket) -> None:
         self.records: list[str] = []
-        bridge = WsgiBridge(handler, threads=2)
+        bridge = WsgiRunner(handler, threads=2)
         self.site = site_of(bridge, self.records)
         self.admission = Admission(self.site, 100, 10)
         sweep = DeadlineSweep(self.site, 0.02, [bridge.check_deadlines])

@@ -527,9 +527,9 @@ async def test_request_whose_client_left_in_the_queue_is_not_run() -> None:
     async with bridge_of(handler, threads=1) as bridge:
         first, second = Call(bridge, "/"), Call(bridge, "/")
         await first.send_input(request())
-        await until(lambda: bridge._pool.busy)
+        await until(lambda: bridge._runner._pool.busy)
         await second.send_input(request())
-        await until(lambda: len(bridge._pool.queue))
+        await until(lambda: len(bridge._runner._pool.queue))
         await second.send_input(DISCONNECT)
         await second.wait(TIMEOUT)
         handler.go_on()
@@ -641,9 +641,9 @@ async def test_full_queue_and_queue_timeout() -> None:
     async with bridge_of(handler, threads=1, limit_queue=1, queue_timeout=0.01) as bridge:
         running, queued, refused = (Call(bridge, "/") for _ in range(3))
         await running.send_input(request())
-        await until(lambda: bridge._pool.busy)
+        await until(lambda: bridge._runner._pool.busy)
         await queued.send_input(request())
-        await until(lambda: len(bridge._pool.queue))
+        await until(lambda: len(bridge._runner._pool.queue))
         await refused.send_input(request())
         status, fields, body = await refused.answer()
         assert (status, json.loads(body)["ErrorCode"]) == (429, "ResourceExhausted")

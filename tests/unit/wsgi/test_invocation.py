@@ -141,13 +141,6 @@ def test_a_bare_body_is_forgiven_with_one_warning(result, body, caplog):
     assert len(messages) == len(set(messages)) == (2 if isinstance(result, str) else 1)
 
 
-def test_warnings_are_bounded():
-    rules = rules_of(None)
-    for number in range(1000):
-        rules.warn_once(str(number))
-    assert len(rules.warned) == 100
-
-
 def test_reserved_headers_are_dropped_with_a_warning(caplog):
     headers = [("X-Fc-Thing", "1"), ("Date", "now"), ("X-A", "b")]
     assert run(answering([b""], headers=headers)).fields == {"X-A": "b"}

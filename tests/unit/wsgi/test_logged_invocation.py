@@ -254,13 +254,13 @@ def test_the_loop_answers_for_one_whose_thread_has_ended(rig, lines):
     assert responder.tail[-3].endswith(", Error: The thread of the handler was ended")
 
 
-def test_without_a_form_only_who_asks_is_attended(rig, lines):
+def test_without_a_form_only_clients_that_ask_get_a_log(rig, lines):
     for wants_tail in (False, True):
         responder = Responder(wants_tail=wants_tail)
         invocation = rig(answering([b"body"]), responder, form=None)
         invocation.run(0.0)
         assert bool(responder.extra_fields) is wants_tail
-        assert (invocation._attendance is not None) is wants_tail
+        assert (invocation._invocation_log is not None) is wants_tail
     assert lines == []
 
 

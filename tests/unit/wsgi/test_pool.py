@@ -159,7 +159,7 @@ def test_repr(make_pool):
     pool = make_pool(1, 5)
     begin(make_pool, pool, 1)
     make_pool.submit(pool)
-    assert repr(pool) == "<ThreadPool 1/1 busy, 1 queued, 0 held up, 0 written off>"
+    assert repr(pool) == "<ThreadPool 1/1 busy, 1 queued, 0 stalled, 0 abandoned>"
 
 
 # --- life --------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_a_thread_keeps_nothing_of_a_job_that_has_ended(make_pool):
     assert await_true(lambda: seen() is None)
 
 
-# --- threads that are held up by slow clients --------------------------------------------------
+# --- threads that slow clients stall -----------------------------------------------------------
 
 
 class HeldUpJob(HeldJob):
@@ -235,17 +235,17 @@ def hold_up(pool, count):
     return jobs
 
 
-def test_another_thread_takes_the_place_of_one_that_is_held_up(make_pool):
+def test_another_thread_takes_the_place_of_one_that_is_stalled(make_pool):
     pool = make_pool(2, 0)
     jobs = hold_up(pool, 5)
-    assert len(pool._held_up) == 5
+    assert len(pool._stalled) == 5
     begun = begin(make_pool, pool, 2)
     assert not pool.is_idle
     for job in begun:
         job.go.set()
     assert await_true(lambda: pool.busy == 0)
     assert not pool.is_idle, "those that are held up still work"
-    threads = list(pool._held_up)
+    threads = list(pool._stalled)
     for job in jobs:
         job.go.set()
     for thread in threads:
@@ -253,7 +253,7 @@ def test_another_thread_takes_the_place_of_one_that_is_held_up(make_pool):
         assert not thread.is_alive(), "it ends with its job"
     assert pool.is_idle
     pool.check_deadlines(monotonic())
-    assert pool._held_up == []
+    assert pool._stalled == []
     assert pool.is_idle
     assert len(pool._threads) == 2
 
@@ -262,7 +262,7 @@ def test_a_pool_of_one_runs_one_handler_at_a_time(make_pool):
     pool = make_pool(1, 5)
     (job,) = hold_up(pool, 1)
     waiting = make_pool.submit(pool)
-    assert pool._held_up == []
+    assert pool._stalled == []
     assert not waiting.begun.is_set()
     job.go.set()
     assert waiting.begun.wait(PATIENCE)
@@ -270,28 +270,28 @@ def test_a_pool_of_one_runs_one_handler_at_a_time(make_pool):
 
 
 @pytest.mark.parametrize(("limit", "replaced"), [(1, 2), (2, 4)])
-def test_threads_that_are_held_up_are_not_replaced_for_ever(
+def test_threads_that_are_stalled_are_not_replaced_for_ever(
     make_pool, monkeypatch, limit, replaced
 ):
-    monkeypatch.setattr(module, "_MAX_HELD_UP", limit)
+    monkeypatch.setattr(module, "_MAX_STALLED", limit)
     pool = make_pool(2, 0)
     jobs = hold_up(pool, replaced + 2)
-    assert (len(pool._held_up), pool.busy) == (replaced, 2)
+    assert (len(pool._stalled), pool.busy) == (replaced, 2)
     assert make_pool.submit(pool) is None
     for job in jobs:
         job.go.set()
 
 
-def test_a_thread_that_is_held_up_for_too_long_is_given_up(make_pool):
+def test_a_thread_that_is_stalled_for_too_long_is_given_up(make_pool):
     pool = make_pool(2, 1, handler_timeout=5)
     (job,) = hold_up(pool, 1)
-    (thread,) = pool._held_up
+    (thread,) = pool._stalled
     pool.check_deadlines(thread.started_at + 5)
     assert job.times_expired == 0
     for _ in range(2):
         pool.check_deadlines(thread.started_at + 5.1)
         assert job.times_expired == 1
-    assert (pool._held_up, pool.abandoned, len(pool._threads)) == ([], [thread], 2)
+    assert (pool._stalled, pool.abandoned, len(pool._threads)) == ([], [thread], 2)
     job.go.set()
 
 
@@ -356,7 +356,7 @@ def test_no_timeout(make_pool):
 
 
 def test_stuck_threads_are_not_replaced_for_ever(make_pool, monkeypatch, caplog):
-    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 2)
+    monkeypatch.setattr(module, "_MAX_ABANDONED", 2)
     pool = make_pool(1, 5, handler_timeout=5)
     for _ in range(3):
         begin(make_pool, pool, 1)
@@ -368,8 +368,8 @@ def test_stuck_threads_are_not_replaced_for_ever(make_pool, monkeypatch, caplog)
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_pool_is_worn_before_its_capacity_shrinks(make_pool, monkeypatch, threads):
-    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 4)
-    monkeypatch.setattr(module, "_WORN_WRITTEN_OFF", 2)
+    monkeypatch.setattr(module, "_MAX_ABANDONED", 4)
+    monkeypatch.setattr(module, "_MANY_ABANDONED", 2)
     pool = make_pool(threads, 5, handler_timeout=5)
     for _ in range(2):
         begin(make_pool, pool, threads)
@@ -384,7 +384,7 @@ def test_a_pool_is_worn_before_its_capacity_shrinks(make_pool, monkeypatch, thre
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_capacity_comes_back_when_stuck_handlers_return(make_pool, monkeypatch, threads):
-    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 1)
+    monkeypatch.setattr(module, "_MAX_ABANDONED", 1)
     pool = make_pool(threads, 5, handler_timeout=5)
     stuck = []
     while pool._threads:
@@ -402,7 +402,7 @@ def test_capacity_comes_back_when_stuck_handlers_return(make_pool, monkeypatch, 
 
 def test_no_threads_no_idle_ones(make_pool, monkeypatch):
     """Who is queued for threads that are gone would wait for ever."""
-    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 0)
+    monkeypatch.setattr(module, "_MAX_ABANDONED", 0)
     pool = make_pool(1, 0, handler_timeout=5)
     begin(make_pool, pool, 1)
     pool.check_deadlines(monotonic() + 6)
@@ -675,7 +675,7 @@ def test_timeouts_are_told_in_the_log(make_pool, caplog):
 
 
 def test_stuck_threads_are_told_in_the_log(make_pool, monkeypatch, caplog):
-    monkeypatch.setattr(module, "_MAX_WRITTEN_OFF", 0)
+    monkeypatch.setattr(module, "_MAX_ABANDONED", 0)
     pool = make_pool(1, 5, handler_timeout=5)
     begin(make_pool, pool, 1)
     pool.check_deadlines(monotonic() + 6)

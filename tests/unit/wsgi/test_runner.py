@@ -1,4 +1,4 @@
-"""The bridge behind the gateway's own connections."""
+"""The runner behind the gateway's own connections."""
 
 import json
 from threading import Event
@@ -9,7 +9,7 @@ from unit.http.wire import Wire
 
 from gateway.http.body.body import BodyBudget
 from gateway.limits import Limits
-from gateway.wsgi.bridge import WsgiBridge
+from gateway.wsgi.runner import WsgiRunner
 
 PATIENCE = 10.0
 GET = b"GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -41,11 +41,11 @@ class HeldHandler:
 
 
 class Stage:
-    """A bridge with a handler, and connections to it."""
+    """A runner with a handler, and connections to it."""
 
     def __init__(self, make_site, **options):
         self.handler = HeldHandler()
-        self.bridge = WsgiBridge(self.handler, **({"threads": 1} | options))
+        self.bridge = WsgiRunner(self.handler, **({"threads": 1} | options))
         self.site = make_site(application=self.bridge, budget=BodyBudget(1 << 20))
         self.bridge._pool.start(self.site.loop.call_soon)
 
