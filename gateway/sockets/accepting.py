@@ -60,7 +60,7 @@ class Counts(Protocol):
     def least(self) -> int:
         """What the least busy one has."""
 
-    def sign_of_least(self) -> object:
+    def activity_of_least(self) -> object:
         """Something else whenever the least busy one has noted anything, or is another."""
 
 
@@ -259,7 +259,7 @@ class Listener:
         if not patience or self._counts is None:
             return False
         now = self._loop.time()
-        sign = self._counts.sign_of_least()
+        sign = self._counts.activity_of_least()
         if sign != self._sign:
             self._sign, self._heard_at = sign, now
         return now - self._heard_at < patience

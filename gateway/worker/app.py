@@ -372,7 +372,7 @@ async def _serve(
     )
     if post.link is not None:
         interval = beat_interval(config.worker_timeout)
-        post.link.attend(
+        post.link.start(
             site.loop,
             server,
             lambda: application.needs_replacement or not server.can_serve_new(),
@@ -415,7 +415,7 @@ def _ending_behind_overrun(
 
     def check(now: float) -> None:
         if link is not None and bridge.needs_replacement and not site.is_draining:
-            link.tell_worn()
+            link.ask_for_replacement()
             server.drain("a handler is past its time", takes_queue=False)
         if site.is_draining:
             bridge.refuse_behind_overrun(now)

@@ -31,7 +31,7 @@ class Counts:
     def least(self) -> int:
         return min(self.mine, self.others)
 
-    def sign_of_least(self) -> object:
+    def activity_of_least(self) -> object:
         return self.sign
 
 
