@@ -132,7 +132,6 @@ LONG = {
     "gateway.http.connection.connection": "one state machine; what has no state of it is outside",
     "gateway.http.connection.exchange": "the right to respond, whose two sides belong together",
     "gateway.processes.supervisor": "all that may happen to workers, and what follows, in turn",
-    "gateway.worker.app": "what a worker is made of, in one place",
     "gateway.wsgi.asgi_exchange": "request, exchange and body of one foreign protocol",
     "gateway.wsgi.bridge": "the ways into the pool from two kinds of servers, side by side",
     "gateway.wsgi.invocation": "one run, with all that can come in its way, from beginning to end",
