@@ -265,7 +265,7 @@ def _work(
         # To a non-blocking descriptor: a crash must not wait for a reader.
         faulthandler.enable(own_log.descriptor)
         enlarge()
-    from gateway.worker.app import Post, work  # noqa: PLC0415
+    from gateway.worker.app import WorkerPost, work  # noqa: PLC0415
     from gateway.worker.exit_watchdog import leave_within  # noqa: PLC0415
 
     if link is None:
@@ -273,14 +273,14 @@ def _work(
         tell_ready = partial(_announce, announcement)
         stop_listening = partial(_refuse_new_connections, config, sock, bound)
         fail = partial(_fail, own_log=own_log, link=None)
-        return work(config, Post(sock, tell_ready, announcement.note, fail, stop_listening))
+        return work(config, WorkerPost(sock, tell_ready, announcement.note, fail, stop_listening))
     if config.reload:
         from gateway.code.code_loading import load_from_source  # noqa: PLC0415
 
         load_from_source(str(config.chdir), shared.files_write)
     try:
         fail = partial(_fail, own_log=own_log, link=link)
-        post = Post(
+        post = WorkerPost(
             sock,
             link.tell_ready,
             announcement.note,

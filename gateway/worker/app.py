@@ -24,18 +24,18 @@ from gateway.processes.heartbeat import beat_interval
 from gateway.processes.link import Link
 from gateway.sockets.descriptors import connections_allowed, occupy_standard, turned_away_allowed
 from gateway.threads.main_thread import MainThread
+from gateway.worker.access import new_connection, trigger
 from gateway.worker.announcement import counted
-from gateway.worker.answering import error_style, metadata, request_ids
 from gateway.worker.applications import asgi_application, wsgi_bridge
-from gateway.worker.connection_state import shared_state, timeouts_of, trial_state
-from gateway.worker.entrance import new_connection, trigger
+from gateway.worker.connection_state import probe_state, shared_state, timeouts_of
 from gateway.worker.exit_watchdog import leave_within
 from gateway.worker.function import context_template_of, load_function, target_of
 from gateway.worker.instance import Instance
 from gateway.worker.interfaces import KINDS, bridged
 from gateway.worker.lasting_loop import run_loop
-from gateway.worker.load import Load
+from gateway.worker.load import RequestLoad
 from gateway.worker.logs import Logs
+from gateway.worker.responses import error_style, metadata, request_ids
 from gateway.worker.server import Server
 from gateway.wsgi.bridge import WsgiBridge
 from gateway.wsgi.pool_thread import job_times
@@ -46,40 +46,40 @@ if TYPE_CHECKING:
     from gateway.logs.line_buffer import LineBuffer
     from gateway.triggers.trigger import Trigger
 
-_LEAST_LEAVE = 1.0
-"""Seconds for what is registered with `atexit`, when draining has taken all its time."""
+_MIN_EXIT_SECONDS = 1.0
+"""Time for `atexit` callbacks when draining has used up its own."""
 
 
-class Post(NamedTuple):
-    """What a worker is given to serve at."""
+class WorkerPost(NamedTuple):
+    """What a worker gets from the process that starts it."""
 
     sock: socket.socket
-    """Where connections come."""
+    """The listening socket."""
     on_ready: Callable[[], None]
-    """Called once requests are served."""
+    """Called when the worker can serve."""
     on_found: Callable[[str, Callable[..., Any]], None]
-    """Called before, with the interface and the handler that speaks it."""
+    """Called before `on_ready`, with the interface and the handler."""
     fail: Callable[[BaseException], None]
     """Ends the process because of an error, without waiting for any thread."""
     stop_listening: Callable[[], None] | None = None
-    """Called before the last requests, where nobody else listens at the socket."""
+    """Called when draining begins, where no other process listens on the socket."""
     link: Link | None = None
-    """To the supervisor, if there is one."""
+    """The link to the supervisor, if there is one."""
     log_lock: int | None = None
-    """A file that all workers lock while they write lines to standard output."""
+    """A file that workers lock while they write lines to standard output."""
     lines: "LineBuffer | None" = None
-    """Where lines for it wait, shared with the supervisor."""
+    """The buffer of lines for standard output, shared with the supervisor."""
 
 
-def work(config: Config, post: Post) -> int:
-    """Load the handler and serve it until told to stop; the exit status.
+def work(config: Config, post: WorkerPost) -> int:
+    """Load the handler and serve it until the worker must end; return the exit status.
 
     Raises:
         UsageError: something that the user can mend keeps the worker from starting.
     """
-    gate = trigger(config)  # First: the handler's code is not to see the keys.
+    gate = trigger(config)  # First: the handler's code must not see the keys.
     prepare_standard_streams()
-    # Before that runs for the first time: it may print.
+    # Before the handler's code runs, which may print.
     logs = Logs(config, context_template_of(config).function.name, post.log_lock, post.lines)
     try:
         handler, interface = load_function(config, port_of(post.sock))
@@ -87,17 +87,17 @@ def work(config: Config, post: Post) -> int:
         instance = _instance(config, logs.attend)
         return _run_worker(config, handler, interface, instance, post, logs, gate=gate)
     except BaseException:
-        logs.withdraw()  # What is told of it is the gateway's.
+        logs.withdraw()  # The report of the failure is the gateway's.
         raise
     finally:
         logs.close()
 
 
 def check(config: Config) -> str:
-    """Load what `serve` would serve, and say in a line what was found.
+    """Load what `serve` would serve; return a line that describes it.
 
     Raises:
-        UsageError: as `serve` would.
+        UsageError: `serve` could not start with these settings.
     """
     trigger(config)
     handler, interface = load_function(config, None if config.unix else config.port)
@@ -110,7 +110,7 @@ def check(config: Config) -> str:
 
 
 def _instance(config: Config, attend: Attend | None = None) -> Instance:
-    """Its hooks are loaded behind the handler, from the same folder."""
+    """Load the hooks, after the handler and from the same folder."""
     return Instance(
         config,
         context_template_of(config),
@@ -126,14 +126,14 @@ def _run_worker(
     handler: Callable[..., Any],
     interface: Interface,
     instance: Instance,
-    post: Post,
+    post: WorkerPost,
     logs: Logs,
     *,
     gate: "Trigger | None",
 ) -> int:
     profile = _profile(config, interface)
     status = 0
-    # A terminal sends SIGINT to all processes: it is the supervisor's.
+    # A terminal sends SIGINT to all processes; the supervisor handles it.
     signals = (signal.SIGTERM,) if post.link else (signal.SIGTERM, signal.SIGINT)
     main_thread = None if interface == "asgi" or config.threads > 1 else MainThread(signals)
 
@@ -180,7 +180,7 @@ def _run_worker(
             logs.withdraw()
             raise
         finally:
-            logs.close()  # The main thread may never come to that.
+            logs.close()  # The main thread may be stuck.
 
     if main_thread is None:
         run()
@@ -192,7 +192,7 @@ def _run_worker(
 def _profile(config: Config, interface: str) -> "InvocationProfile | None":
     if config.profile_invocations == "off":
         return None
-    # What it needs of the standard library takes 10 ms to import.
+    # Its imports from the standard library take 10 ms.
     from gateway.logs.invocation_profile import InvocationProfile  # noqa: PLC0415
 
     if interface == "asgi":
@@ -207,18 +207,18 @@ async def _serve(
     instance: Instance,
     logs: Logs,
     profile: "InvocationProfile | None",
-    post: Post,
+    post: WorkerPost,
     function: WsgiBridge | AsgiApplication,
     *,
     gate: "Trigger | None",
     signals: tuple[int, ...],
     main_thread: MainThread | None,
 ) -> tuple[float, int]:
-    """Initialise, and serve until told to stop; in how many seconds the process should then have
-    ended, and with which status.
+    """Initialise, and serve until the server ends; return the seconds left for the process to end,
+    and its exit status.
 
-    Raises:
-        UsageError: the initializer has failed, and nobody else replaces the worker.
+    Raises: UsageError: the initializer has failed, and there is no supervisor to replace the
+    worker.
     """
     await instance.begin()
     application = instance.stand_before(function)
@@ -249,7 +249,7 @@ async def _serve(
     counts = None if post.link is None else post.link.counts
     load = None
     if main_thread is not None and isinstance(function, WsgiBridge):
-        load = Load(site.connections, function, counts)
+        load = RequestLoad(site.connections, function, counts)
     sweep = DeadlineSweep(
         site,
         sweep_interval(timeouts, config.handler_timeout, config.queue_timeout, config.queue_delay),
@@ -261,7 +261,7 @@ async def _serve(
         sweep,
         admission,
         drain_timeout=config.drain_timeout,
-        trial=trial_state(config, timeouts),
+        probe=probe_state(config, timeouts),
         is_alone=post.link is None,
         counts=counts,
         load=load,
@@ -284,20 +284,20 @@ async def _serve(
         main_thread.on_late_signal = server.on_late_signal
         signals = ()
         assert isinstance(function, WsgiBridge)
-        sweep.add(_ending_behind_overrun(server, site, function, post.link))
+        sweep.add(_replacement_after_overrun(server, site, function, post.link))
     await server.run(post.sock, post.on_ready, signals)
     if post.link is None:
         instance.require_no_failure()
-    return max(_LEAST_LEAVE, server.time_left), int(server.has_failed)
+    return max(_MIN_EXIT_SECONDS, server.time_left), int(server.has_failed)
 
 
-def _ending_behind_overrun(
+def _replacement_after_overrun(
     server: Server, site: SharedState, bridge: WsgiBridge, link: Link | None
 ) -> Callable[[float], None]:
-    """A worker whose only thread is stuck in a handler takes nothing more and is replaced, at once.
+    """A check that replaces a worker whose only thread is stuck in a handler.
 
-    New connections wait to be accepted by another.  Where there is no supervisor they wait here: in
-    a debugger the handler goes on.
+    The worker accepts nothing more, and new connections wait for its replacement.  Without a
+    supervisor they wait for this worker: in a debugger the handler goes on.
     """
 
     def check(now: float) -> None:

@@ -10,10 +10,10 @@ from gateway.http.answers.api_path import unserved
 from gateway.limits import Limits
 from gateway.logs.function_log import FunctionLog
 from gateway.threads.main_thread import MainThread
-from gateway.worker.answering import error_style, is_container
 from gateway.worker.function import context_template_of
 from gateway.worker.instance import Instance
 from gateway.worker.interfaces import Bridged
+from gateway.worker.responses import error_style, is_container
 from gateway.wsgi.bridge import WsgiBridge
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from gateway.http.body.body import BodyBudget
 from gateway.http.connection.exchange import Exchange
 from gateway.http.connection.gate import Gate
 from gateway.http.connection.shared_state import ServedApplication, SharedState, Timeouts
-from gateway.worker.answering import error_style, exchange_type, is_container, request_ids
+from gateway.worker.access import proxies
 from gateway.worker.applications import limits
-from gateway.worker.entrance import proxies
-from gateway.worker.liveness import Trial
+from gateway.worker.liveness import ProbeApplication
+from gateway.worker.responses import error_style, exchange_type, is_container, request_ids
 
 if TYPE_CHECKING:
     from gateway.fc.metadata import InvocationMetadata
@@ -65,11 +65,11 @@ def shared_state(
     )
 
 
-def trial_state(config: Config, timeouts: Timeouts) -> SharedState:
-    """The site of connections that the worker makes with itself: nobody else's, and not logged."""
+def probe_state(config: Config, timeouts: Timeouts) -> SharedState:
+    """The state of the connections by which a worker probes itself.  They are not logged."""
     return SharedState(
         loop=asyncio.get_running_loop(),
-        application=Trial(),
+        application=ProbeApplication(),
         limits=limits(config),
         timeouts=timeouts,
         budget=BodyBudget(0),
@@ -78,7 +78,7 @@ def trial_state(config: Config, timeouts: Timeouts) -> SharedState:
 
 
 def _body_budget(config: Config) -> BodyBudget:
-    """The last part of the memory for bodies is kept for the oldest one, which is to finish."""
+    """The budget for bodies, of which the last part is reserved for the oldest one to finish."""
     kept = min(config.body_buffer, config.body_memory // 8)
     return BodyBudget(config.body_memory - kept, overdraft=kept)
 
@@ -86,7 +86,7 @@ def _body_budget(config: Config) -> BodyBudget:
 def _record(
     observers: Sequence[Callable[[Exchange], None]],
 ) -> Callable[[Exchange], None] | None:
-    """What is called at the end of each exchange."""
+    """The function to call at the end of each exchange; `None` without observers."""
     if len(observers) < 2:
         return observers[0] if observers else None
 

@@ -45,9 +45,9 @@ def context_template_of(config: Config) -> ContextTemplate:
 
 
 def load_function(config: Config, port: int | None) -> tuple[Callable[..., Any], Interface]:
-    """Import the handler from the code folder; what it is and what it speaks.
+    """Import the handler from the code folder; return it and its interface.
 
-    `port` is where requests will come; `None`: not to a port.
+    `port` is the port of the listening socket, `None` if it has none.
     """
     folder = config.chdir or Path()
     try:
