@@ -28,13 +28,13 @@ from gateway.processes.forking import has_terminal
 from gateway.processes.link import Link
 from gateway.processes.supervisor import Supervisor
 from gateway.processes.worker_process import GRACE_SECONDS, Times
-from gateway.signals.unused import disarm
+from gateway.signals.unused import survive_unused_signals
 from gateway.sockets.descriptors import occupy_standard
 from gateway.sockets.listening import (
     BoundPath,
-    address_of,
     listen_on_path,
     listen_on_port,
+    listening_address,
     refuse_new,
     take_over,
 )
@@ -90,7 +90,7 @@ def _serve(config: Config, load: Callable[[], Config] | None, own_log: ErrorLog)
     sock = _listen(config)
     bound = None if config.unix is None else BoundPath(config.unix)
     workers = worker_count(config)
-    announcement = Announcement(config, workers, address_of(sock))
+    announcement = Announcement(config, workers, listening_address(sock))
     settings.in_force = config = replace(config, workers=workers)
     shared = _share(config)
     supervisor = os.getpid()
@@ -259,12 +259,12 @@ def _work(
     own_log: ErrorLog,
 ) -> int:
     # Only a worker imports these.
-    from gateway.signals.alternate_stack import enlarge  # noqa: PLC0415
+    from gateway.signals.alternate_stack import enlarge_signal_stack  # noqa: PLC0415
 
     with suppress(OSError, ValueError, RuntimeError):
         # To a non-blocking descriptor: a crash must not wait for a reader.
         faulthandler.enable(own_log.descriptor)
-        enlarge()
+        enlarge_signal_stack()
     from gateway.worker.app import WorkerPost, work  # noqa: PLC0415
     from gateway.worker.exit_watchdog import leave_within  # noqa: PLC0415
 
@@ -308,7 +308,7 @@ def _disarm_without_supervisor() -> None:
         return True
 
     why = "with --workers 0 nothing can be loaded again; start the gateway anew"
-    disarm({signal.SIGHUP: why}, unless=end_with_terminal)
+    survive_unused_signals({signal.SIGHUP: why}, unless=end_with_terminal)
 
 
 def _announce(announcement: Announcement) -> None:

@@ -36,7 +36,7 @@ from gateway.processes.worker_process import NEVER, Times, WorkerProcess
 from gateway.processes.worker_slot import WorkerSlot, WorkerSlots
 from gateway.signals.inbox import SignalInbox
 from gateway.signals.termination import TerminationSignals
-from gateway.signals.unused import IDLE, Notices
+from gateway.signals.unused import UNUSED, SignalNotices
 
 log = logger("gateway.supervisor")
 
@@ -81,7 +81,7 @@ class Supervisor:
         self._is_ending = False
         self._status = 0
         self._end_signals = TerminationSignals()
-        self._notices = Notices()
+        self._notices = SignalNotices()
         self._ends_with_terminal = has_terminal() and (
             signal.getsignal(signal.SIGHUP) == signal.SIG_DFL  # Otherwise nohup(1) has started it.
         )
@@ -193,7 +193,7 @@ class Supervisor:
         for number in numbers:
             if number in (signal.SIGTERM, signal.SIGINT):
                 self._end(signal.Signals(number).name, now)
-            elif number in IDLE:
+            elif number in UNUSED:
                 line = self._notices.line(number, now)
                 if line is not None:
                     log.warning("%s", line)
