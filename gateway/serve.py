@@ -19,7 +19,7 @@ from gateway.code.green_threads import require_real_threads
 from gateway.config import Config
 from gateway.config.rereading import Rereading
 from gateway.error_log.loggers import logger, say, speak
-from gateway.error_log.outlet import standard_error
+from gateway.error_log.nonblocking_file import standard_error
 from gateway.error_log.writer import ErrorLog
 from gateway.errors import CodeError, UsageError
 from gateway.logs.line_store import LineStore
@@ -234,7 +234,7 @@ def _refuse_new_connections(config: Config, sock: socket.socket, bound: BoundPat
 def _watch(config: Config, link: WatcherLink, shared: _SharedResources) -> int:
     # Only the watcher imports these.
     from gateway.code.code_tree import CodeTree, summary  # noqa: PLC0415
-    from gateway.code.watcher import News, Watcher, poll_delay  # noqa: PLC0415
+    from gateway.code.watcher import Watcher, WatcherMessages, poll_delay  # noqa: PLC0415
 
     root = str(config.chdir)
 
@@ -244,7 +244,7 @@ def _watch(config: Config, link: WatcherLink, shared: _SharedResources) -> int:
     tree = CodeTree(root, config.reload_include)
     delay = poll_delay(os.environ, os.uname().release)
     with suppress(OSError):  # The supervisor is gone.
-        Watcher(tree, News(link, shared.files_read), tell, delay).run()
+        Watcher(tree, WatcherMessages(link, shared.files_read), tell, delay).run()
     return 0
 
 
@@ -275,7 +275,7 @@ def _work(
         fail = partial(_fail, own_log=own_log, link=None)
         return work(config, WorkerPost(sock, tell_ready, announcement.note, fail, stop_listening))
     if config.reload:
-        from gateway.code.code_loading import load_from_source  # noqa: PLC0415
+        from gateway.code.source_loading import load_from_source  # noqa: PLC0415
 
         load_from_source(str(config.chdir), shared.files_write)
     try:

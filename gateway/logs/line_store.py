@@ -12,7 +12,7 @@ from contextlib import suppress
 from time import monotonic, sleep
 from typing import Final
 
-from gateway.error_log.outlet import Outlet
+from gateway.error_log.nonblocking_file import NonBlockingFile
 from gateway.logs.line_buffer import LineBuffer
 from gateway.logs.line_writer import CLOSE_MOST
 
@@ -21,7 +21,7 @@ _PIECE: Final = 4096
 
 _RETRY_SECONDS: Final = 0.001
 
-_MOST_KEPT: Final = 16 * 1024 * 1024
+_MAX_QUEUED_BYTES: Final = 16 * 1024 * 1024
 """Bytes for a reader that has stopped; what further workers leave behind is dropped."""
 
 
@@ -32,9 +32,9 @@ class LineStore:
         self._spare: list[LineBuffer] = []
         self._pieces: deque[bytes] = deque()
         self._size = 0
-        self._outlet: Outlet | None = None
+        self._file: NonBlockingFile | None = None
         with suppress(AttributeError, OSError, ValueError):  # There is no standard output.
-            self._outlet = Outlet(sys.__stdout__.fileno())  # type: ignore[union-attr]
+            self._file = NonBlockingFile(sys.__stdout__.fileno())  # type: ignore[union-attr]
 
     def lend(self) -> LineBuffer:
         """A buffer for a worker that is to be forked."""
@@ -45,7 +45,7 @@ class LineStore:
         rest = buffer.rest()
         buffer.clear()
         self._spare.append(buffer)
-        if self._size + len(rest) > _MOST_KEPT:
+        if self._size + len(rest) > _MAX_QUEUED_BYTES:
             return
         piece = b""
         for line in rest.splitlines(keepends=True):
@@ -61,10 +61,10 @@ class LineStore:
     def flush(self) -> bool:
         """Write what there is room for; whether that was all."""
         pieces = self._pieces
-        if pieces and self._outlet is not None:
+        if pieces and self._file is not None:
             with suppress(OSError):  # No room, or the disk is full: later.
                 while pieces:
-                    written = self._outlet.write_whole(pieces[0])
+                    written = self._file.write_whole(pieces[0])
                     self._size -= written
                     pieces[0] = pieces[0][written:]
                     if not pieces[0]:
@@ -75,8 +75,8 @@ class LineStore:
         """Write what is left; for `seconds` and `most` see `LineWriter.close`."""
         end = monotonic() + most
         until, left = monotonic() + seconds, self._size
-        while not self.flush() and self._outlet is not None and monotonic() < min(until, end):
+        while not self.flush() and self._file is not None and monotonic() < min(until, end):
             if self._size < left:
                 until, left = monotonic() + seconds, self._size
-            self._outlet.await_room(0.05)
+            self._file.await_room(0.05)
             sleep(_RETRY_SECONDS)  # There may be room, but not for a whole piece.

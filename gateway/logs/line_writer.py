@@ -19,7 +19,7 @@ from time import monotonic
 from typing import Final
 
 from gateway.error_log.loggers import logger
-from gateway.error_log.outlet import Outlet
+from gateway.error_log.nonblocking_file import NonBlockingFile
 from gateway.logs.line_buffer import LineBuffer
 
 log = logger("gateway.log")
@@ -57,7 +57,7 @@ class LineWriter:
         together only up to PIPE_BUF).  `buffer` is where lines wait; `None`: in one of its own.
         """
         self._descriptor = descriptor
-        self._outlet = Outlet(descriptor)
+        self._file = NonBlockingFile(descriptor)
         self._buffer = buffer or LineBuffer()
         self._lock = lock
         self._tell_dropped = tell_dropped
@@ -132,7 +132,7 @@ class LineWriter:
             self._serve()
         finally:
             # Here, or a write could go to whatever has the number next.
-            self._outlet.close()
+            self._file.close()
             with suppress(OSError):
                 os.close(self._descriptor)
 
@@ -187,9 +187,9 @@ class LineWriter:
     def _write_alone(self, data: memoryview) -> bool:
         while data:
             try:
-                written = self._outlet.write(data)
+                written = self._file.write(data)
             except BlockingIOError:
-                self._outlet.await_room(_RETRY_SECONDS)
+                self._file.await_room(_RETRY_SECONDS)
             except OSError as error:
                 if not self._has_failed:
                     self._has_failed = True

@@ -39,7 +39,7 @@ from gateway.project.yaml_reading import (
 )
 from gateway.text.input_file import content_of
 
-LARGEST = 256 * 1024
+MAX_BYTES = 256 * 1024
 """Bytes of a file; those of projects have a few thousand."""
 _MOST_MERGED = 20_000
 """Entries that all merge keys of a file may copy."""
@@ -49,10 +49,10 @@ _MOST_DIGITS = 400
 
 def read(path: Path, named_by: str) -> Table:
     """The mapping in the file; `named_by` is the place that names the file. Raises ProjectError."""
-    content = content_of(path, named_by, most=LARGEST, fault=ProjectError)
-    if len(content) > LARGEST:
+    content = content_of(path, named_by, most=MAX_BYTES, fault=ProjectError)
+    if len(content) > MAX_BYTES:
         raise ProjectError(
-            f"{path}: is larger than {LARGEST // 1024} KB; name the description of a project"
+            f"{path}: is larger than {MAX_BYTES // 1024} KB; name the description of a project"
         )
     try:
         text = content.decode("utf-8-sig")  # Some editors begin with a mark.

@@ -175,7 +175,8 @@ class Listener:
     ) -> None:
         """Give an accepted socket to the loop.
 
-        Raises: Exception: it failed, and the socket is closed.
+        Raises:
+            Exception: it failed, and the socket is closed.
         """
         # The coroutine is stepped by hand: a task per connection would cost more than all the rest.
         connecting = self._loop.connect_accepted_socket(new_protocol, accepted)
@@ -195,9 +196,7 @@ class Listener:
         """Let the loop watch the socket, even if it does so already."""
         self._end_pause()
         with suppress(Exception):
-            self._loop.remove_reader(
-                self._descriptor
-            )  # A failed reader is not reused.
+            self._loop.remove_reader(self._descriptor)  # A failed reader is not reused.
         try:
             self._loop.add_reader(self._descriptor, self._on_readable)
         except Exception as error:  # `check` tries again.

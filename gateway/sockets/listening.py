@@ -66,7 +66,8 @@ def listen_on_path(path: Path, backlog: int, mode: int = 0o600) -> socket.socket
     The socket has its `mode` from the beginning, so no other user can connect meanwhile.  No other
     thread may create files at the same time.
 
-    Raises: UsageError: it cannot listen on this path.
+    Raises:
+        UsageError: it cannot listen on this path.
     """
     # Locked: a socket that is bound but does not listen yet looks like a dead one, and two gateways
     # that find the same dead one must not remove each other's socket.
@@ -74,9 +75,7 @@ def listen_on_path(path: Path, backlog: int, mode: int = 0o600) -> socket.socket
         _clear_stale(path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            before = os.umask(
-                0o777 & ~mode
-            )  # `bind` creates it with 0777 minus this.
+            before = os.umask(0o777 & ~mode)  # `bind` creates it with 0777 minus this.
             try:
                 sock.bind(str(path))
             finally:
@@ -197,7 +196,8 @@ def _unusable(path: Path, error: OSError) -> UsageError:
 def take_over(descriptor: int, backlog: int | None = None) -> socket.socket:
     """Use an inherited listening socket; set its backlog unless `backlog` is `None`.
 
-    Raises: UsageError: the descriptor is not a listening stream socket.
+    Raises:
+        UsageError: the descriptor is not a listening stream socket.
     """
     try:
         sock = socket.socket(fileno=os.dup(descriptor))

@@ -68,7 +68,8 @@ class MainThread:
         `on_stuck` is called in the other thread when `work` has failed and a task does not return;
         it gets the error and must end the process.
 
-        Raises: BaseException: `work` raised it.
+        Raises:
+            BaseException: `work` raised it.
         """
 
         def run() -> None:

@@ -24,7 +24,7 @@ except ImportError as error:
 
 log = logger("gateway.triggers")
 
-LARGEST: Final = 1024 * 1024
+MAX_BYTES: Final = 1024 * 1024
 """Bytes of a key set."""
 
 _MOST_KEYS: Final = 256
@@ -161,4 +161,4 @@ def _algorithms(entry: Mapping[str, Any]) -> tuple[str, ...]:
     return (algorithm,)
 
 
-__all__ = ["LARGEST", "BadKeySet", "KeySet", "PublicKey", "jwt", "parse_key_set"]
+__all__ = ["MAX_BYTES", "BadKeySet", "KeySet", "PublicKey", "jwt", "parse_key_set"]

@@ -19,7 +19,7 @@ from gateway.error_log.loggers import logger
 from gateway.errors import UsageError
 from gateway.http.connection.gate import Deferral
 from gateway.text.input_file import content_of
-from gateway.triggers.key_set import LARGEST, BadKeySet, KeySet, parse_key_set
+from gateway.triggers.key_set import MAX_BYTES, BadKeySet, KeySet, parse_key_set
 from gateway.triggers.text_at_url import FetchError, fetch_text
 
 log = logger("gateway.triggers")
@@ -90,9 +90,9 @@ class FileSource(TextSource):
         Raises:
             UsageError: there is no such file, or it is no key set.
         """
-        data = content_of(path, place, most=LARGEST)
+        data = content_of(path, place, most=MAX_BYTES)
         try:
-            if len(data) > LARGEST:
+            if len(data) > MAX_BYTES:
                 raise BadKeySet("is larger than 1 MB")
             self._keys = parse_key_set(data)
         except BadKeySet as fault:

@@ -11,7 +11,7 @@ from threading import Event, Timer
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway.triggers.key_set import LARGEST
+from gateway.triggers.key_set import MAX_BYTES
 from gateway.version import __version__
 
 _LONGEST: Final = 10.0
@@ -61,8 +61,8 @@ def _body(connection: HTTPConnection, target: str) -> bytes:
     with connection.getresponse() as response:
         if response.status != 200:
             raise FetchError(f"the answer has status {response.status}, not 200")
-        data = response.read(LARGEST + 1)
-        if len(data) > LARGEST:
+        data = response.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
             raise FetchError("the answer is larger than 1 MB")
         if response.length:
             raise FetchError("the answer was cut off")

@@ -43,7 +43,8 @@ def trigger(config: Config) -> "Trigger | None":
 
     Keys are removed from the environment.
 
-    Raises: UsageError: there are no keys, or they cannot be read.
+    Raises:
+        UsageError: there are no keys, or they cannot be read.
     """
     keys = os.environ.pop(names.FC_ACCESS_KEYS, "")
     if not (config.methods or config.cors or config.auth != "anonymous"):

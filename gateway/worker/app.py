@@ -217,8 +217,8 @@ async def _serve(
     """Initialise, and serve until the server ends; return the seconds left for the process to end,
     and its exit status.
 
-    Raises: UsageError: the initializer has failed, and there is no supervisor to replace the
-    worker.
+    Raises:
+        UsageError: the initializer has failed, and there is no supervisor to replace the worker.
     """
     await instance.begin()
     application = instance.stand_before(function)

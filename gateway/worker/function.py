@@ -11,7 +11,7 @@ from gateway.code.declared_environ import declare
 from gateway.code.environment import put_in_force
 from gateway.code.interface import Interface, check_interface, detect_interface, doubt, is_in_doubt
 from gateway.code.loading import load, naming
-from gateway.code.namesake import admit
+from gateway.code.same_named_package import merge_user_package
 from gateway.config import Config
 from gateway.error_log.loggers import logger
 from gateway.errors import UsageError
@@ -60,7 +60,7 @@ def load_function(config: Config, port: int | None) -> tuple[Callable[..., Any],
     if code_folder in sys.path:
         sys.path.remove(code_folder)
     sys.path.insert(0, code_folder)
-    for name in admit(code_folder):
+    for name in merge_user_package(code_folder):
         log.warning(
             "gateway.%s is the gateway's own, not that of the code in %s; rename the code's",
             *(name, code_folder),

@@ -44,7 +44,8 @@ class Instance:
 
         `attend` makes the context manager around each hook, `None` for none.
 
-        Raises: UsageError: a hook cannot be loaded.
+        Raises:
+            UsageError: a hook cannot be loaded.
         """
         self.metadata = metadata
         self._config = config

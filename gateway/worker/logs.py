@@ -34,7 +34,8 @@ class Logs:
     ) -> None:
         """For `lock` and `buffer` see `LineWriter`.  The caller must call `close`.
 
-        Raises: UsageError: there is no standard output.
+        Raises:
+            UsageError: there is no standard output.
         """
         self._is_closed = False
         self._buffer = buffer
@@ -113,7 +114,8 @@ def _open_access_log(
 ) -> AccessLog | None:
     """The access log on standard output, if it is on; for `lock` and `buffer` see `LineWriter`.
 
-    Raises: UsageError: there is no standard output.
+    Raises:
+        UsageError: there is no standard output.
     """
     if config.access_log == "off":
         return None
@@ -132,7 +134,8 @@ def _open_access_log(
 def _standard_output(option: str) -> int:
     """A duplicate of standard output's descriptor, since the handler may close the original.
 
-    Raises: UsageError: there is no standard output, which `option` needs.
+    Raises:
+        UsageError: there is no standard output, which `option` needs.
     """
     output = sys.__stdout__  # The handler may have replaced `sys.stdout`.
     try:

@@ -74,7 +74,8 @@ def request_ids(config: Config) -> Callable[[], str]:
 def metadata(config: Config, target: str) -> "InvocationMetadata | None":
     """What responses report of their invocations, after the handler `target` is loaded.
 
-    Raises: UsageError: FC_INSTANCE_ID cannot stand in a header field.
+    Raises:
+        UsageError: FC_INSTANCE_ID cannot stand in a header field.
     """
     if config.fc_headers != "full":
         return None
