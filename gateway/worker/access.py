@@ -33,9 +33,9 @@ def new_connection(
     if not config.proxy_protocol:
         return made
     from gateway.proxies.networks import Networks  # noqa: PLC0415
-    from gateway.proxies.proxy_protocol import Door  # noqa: PLC0415
+    from gateway.proxies.proxy_protocol import ProxyProtocol  # noqa: PLC0415
 
-    return Door(Networks(config.trusted_proxies), made).greet
+    return ProxyProtocol(Networks(config.trusted_proxies), made).new_protocol
 
 
 def trigger(config: Config) -> "Trigger | None":
