@@ -1,10 +1,10 @@
-"""What `${…}` stands for.
+"""Evaluates expressions `${…}`.
 
-A value is looked up when it is asked for: an expression that nobody needs may be wrong, or may be
-about things that exist in the cloud only. Understood are ``env(NAME)`` and ``env(NAME, default)``,
+A value is looked up only when it is needed: an unused expression may be wrong, or may refer to
+things that exist in the cloud only. Supported are ``env(NAME)`` and ``env(NAME, default)``,
 ``env.NAME``, ``vars.…``, ``this.…``, ``resources.NAME.…`` (also ``services.NAME.…``, and the name
 alone), ``file(path)``, ``json(text)`` and ``path(path)``; names and texts may have quotes. Results
-are bounded, so that a few lines cannot double one another without end.
+are bounded, so that a few lines cannot double each other without end.
 
 Source: the page "Yaml variables" of Serverless Devs; its older edition writes names without quotes.
 """

@@ -18,7 +18,7 @@ KINDS: Final[dict[Interface, str]] = {
     "asgi": "ASGI application",
     "fc-event": "event handler",
 }
-"""What speakers of each are called."""
+"""What a handler of each interface is called in messages."""
 
 
 class Bridged(NamedTuple):
