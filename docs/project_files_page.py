@@ -47,7 +47,7 @@ Component `fc3` also chooses `--error-style fc3`. Of several HTTP triggers the o
 - **Custom runtimes and containers** start a server of their own, so TARGET is needed: it is the
   first argument of `gateway serve`. Where the function itself runs `gateway serve`, by its command
   or a script such as `bootstrap` in the code folder, or where its variables hold `GATEWAY_TARGET`,
-  its arguments and `GATEWAY_…` variables count here as well, but for where it listens, `--chdir`
+  its arguments and `GATEWAY_…` variables count here as well, except where it listens, `--chdir`
   and `--profile`; its paths are relative to the code.
 - **Environment variables** are set in the process that runs the handler, before it is imported, and
   go before those of the shell, as with `s local`. They are the function's: a `GATEWAY_PORT` among

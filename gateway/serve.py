@@ -136,7 +136,7 @@ def _code_folder(chdir: Path | None) -> Path:
         folder = folder.absolute()
     except OSError as error:
         raise UsageError(
-            f"the current folder has gone ({error.strerror}): change to one"
+            f"the current folder no longer exists ({error.strerror}): change to another"
         ) from error
     if not folder.is_dir():
         raise UsageError(f"--chdir {folder}: is no folder; name the folder of the handler")
@@ -207,7 +207,7 @@ def _read_again(settings: Rereading) -> Times | None:
     for notice in settings.in_force.notices:
         log.warning("%s", printable(notice))
     if changed:
-        log.warning("SIGHUP: what has changed of %s needs a restart", ", ".join(changed))
+        log.warning("SIGHUP: changes of %s need a restart", ", ".join(changed))
     return _times(settings.in_force)
 
 

@@ -315,7 +315,7 @@ class Supervisor:
         for slot in self._slots:
             slot.not_before = NEVER
         is_served = any(slot.ready_at() is not None for slot in self._slots)
-        meanwhile = "the code before it serves on" if is_served else "requests wait"
+        meanwhile = "the previous code stays in service" if is_served else "requests wait"
         log.error("%s: %s until it changes", text, meanwhile)
 
     def _tell_reloaded(self) -> None:

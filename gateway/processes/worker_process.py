@@ -157,7 +157,7 @@ class WorkerProcess:
     def ending(self, status: int) -> str:
         """The status of `os.waitpid` in words, with a hint where the system killed it."""
         is_from_outside = os.waitstatus_to_exitcode(status) == -signal.SIGKILL != -self._was_sent
-        hint = " (as the system does when memory runs out)" if is_from_outside else ""
+        hint = " (the system does this when memory runs out)" if is_from_outside else ""
         return f"{ending(status)}{hint}"
 
 

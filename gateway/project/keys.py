@@ -23,7 +23,7 @@ _PYTHON_ONLY: Final = "With a runtime of Python"
 _CUSTOM_ONLY: Final = "With a custom runtime"
 _COMMAND: Final = (
     f"{_CUSTOM_ONLY}: of a command, or a script, that runs `gateway serve`, its target and options "
-    "count, but for where it listens and `--profile`"
+    "count, except where it listens and `--profile`"
 )
 _CONCURRENCY: Final = "1 where it is absent, as on Function Compute"
 _LOG: Final = "`auto` sets nothing"

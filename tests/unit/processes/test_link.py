@@ -352,7 +352,7 @@ def test_who_ends_may_be_silent_while_threads_of_the_user_end(
         (0, "ended with status 0"),
         (3 << 8, "ended with status 3"),
         (signal.SIGSEGV, "was killed by SIGSEGV"),
-        (signal.SIGKILL, "was killed by SIGKILL (as the system does when memory runs out)"),
+        (signal.SIGKILL, "was killed by SIGKILL (the system does this when memory runs out)"),
         (signal.SIGRTMIN + 1, f"was killed by signal {signal.SIGRTMIN + 1}"),
     ],
 )
