@@ -30,6 +30,6 @@ def __getattr__(name: str) -> object:
     if name[:2] == "__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # The code that is served may have a package of this name.
-    from gateway.code.namesake import attribute
+    from gateway.code.same_named_package import attribute
 
     return attribute(name)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 from gateway.config import Config, ConfigError, load
 from gateway.config.development import DEVELOPMENT
 from gateway.config.sources import Settings
-from gateway.error_log.outlet import STANDARD_ERROR, standard_error
+from gateway.error_log.nonblocking_file import STANDARD_ERROR, standard_error
 from gateway.errors import UsageError
 from gateway.text.printable import CONTINUED, printable
 from gateway.text.spelling import did_you_mean

@@ -1,7 +1,7 @@
-"""What a callable of the user's takes, as far as it tells.
+"""The parameters of the user's callables.
 
-A decorator that takes `*args` tells nothing; what it wraps does, if it was made with
-`functools.wraps`.  So there is a signature for each layer, from the outside in.
+A decorator with `*args` reveals nothing, but the function that it wraps does, if `functools.wraps`
+was used.  So there is a signature for each layer, from the outside in.
 """
 
 import functools
@@ -13,8 +13,8 @@ from typing import Any, Final
 
 Handler = Callable[..., Any]
 
-_MOST_LAYERS: Final = 100
-"""A chain of wrappers that is longer leads back to itself."""
+_MAX_LAYERS: Final = 100
+"""A longer chain of wrappers is a circle."""
 
 _MARKS: Final[dict[Any, str]] = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -33,7 +33,7 @@ def called(handler: Handler) -> Handler:
 
 
 def signature(handler: Handler) -> Signature | None:
-    """Its own, whatever it wraps; `None`: it is written in C and tells nothing about itself."""
+    """Its own signature, not of what it wraps; `None` for C code that does not provide one."""
     if isinstance(handler, staticmethod):
         handler = handler.__func__
     try:
@@ -43,9 +43,9 @@ def signature(handler: Handler) -> Signature | None:
 
 
 def layers(handler: Handler) -> Iterator[Handler]:
-    """`handler`, then what it wraps, and so on; each with its bound arguments still bound."""
+    """`handler`, then what it wraps, and so on; bound arguments stay bound."""
     layer: Handler | None = handler
-    for _ in range(_MOST_LAYERS):
+    for _ in range(_MAX_LAYERS):
         if layer is None:
             return
         yield layer
@@ -53,7 +53,7 @@ def layers(handler: Handler) -> Iterator[Handler]:
 
 
 def accepts(signature: Signature | None, count: int) -> bool:
-    """Whether `count` positional arguments fit; what tells nothing may take them."""
+    """Whether `count` positional arguments fit; an unknown signature accepts any number."""
     if signature is None:
         return True
     try:
@@ -71,14 +71,14 @@ def hands_on(signature: Signature | None) -> bool:
 
 
 def positional(signature: Signature | None) -> list[str]:
-    """The names of the parameters that positional arguments go to, but for `*args`."""
+    """The names of the positional parameters except `*args`."""
     if signature is None:
         return []
     return [name for name, each in signature.parameters.items() if each.kind in _POSITIONAL]
 
 
 def shown(signature: Signature | None) -> str:
-    """Its parameters, for a sentence."""
+    """The parameters as text for a sentence."""
     if signature is None:
         return "(…)"
     names = [_MARKS.get(each.kind, "") + name for name, each in signature.parameters.items()]
@@ -86,7 +86,7 @@ def shown(signature: Signature | None) -> str:
 
 
 def _wrapped(handler: Handler) -> Handler | None:
-    """What `handler` hands its arguments on to, as `functools.wraps` has noted it."""
+    """The callable that `handler` wraps, as recorded by `functools.wraps`."""
     if isinstance(handler, functools.partial):
         inner = _wrapped(handler.func)
         return inner and functools.partial(inner, *handler.args, **handler.keywords)
@@ -95,7 +95,7 @@ def _wrapped(handler: Handler) -> Handler | None:
         return function and MethodType(function, handler.__self__)
     inner = getattr(handler, "__wrapped__", None)
     if inner is None and not (inspect.isroutine(handler) or inspect.isclass(handler)):
-        # A callable object; what its type wraps is called with the object.
+        # A callable object: its class's `__call__` may be the wrapper.
         call = getattr(handler, "__call__", None)  # noqa: B004  # Its method, not whether it is.
         inner = _wrapped(call) if isinstance(call, MethodType) else None
     return inner if callable(inner) else None

@@ -1,10 +1,10 @@
-"""What `X-Fc-Code-Checksum` says: a CRC-64 that changes when a file of the code does.
+"""The value of `X-Fc-Code-Checksum`: a CRC-64 that changes when a file of the code changes.
 
-Function Compute's is that of the package that was uploaded, which the gateway has never seen.
-This one is taken over a list of the files in the code folder, each line as `sha256sum` prints it
-(digest, two blanks, path), sorted by path: reading is `hashlib`'s work, and only the list is left
-to Python.  Where the folder has too much in it, it is a home directory rather than code, and the
-file of the handler's module stands alone.
+Function Compute takes the checksum of the uploaded package, which the gateway does not have.  This
+one is the checksum of a list of the files in the code folder, sorted by path, with lines as
+`sha256sum` prints them (digest, two blanks, path).  So `hashlib` reads the files, and only the list
+is left to Python.  A folder with too many files is a home directory rather than code; then only the
+file of the handler's module counts.
 """
 
 import hashlib
@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-MOST_FILES: Final = 10_000
-MOST_BYTES: Final = 64 * 1024 * 1024
+MAX_FILES: Final = 10_000
+MAX_BYTES: Final = 64 * 1024 * 1024
 
 _POLYNOMIAL: Final = 0xC96C5795D7870F42
-"""ECMA-182's, its bits in reverse, as object storage and XZ use it."""
+"""The polynomial of ECMA-182 with its bits reversed, as in object storage and XZ."""
 
 _ALL_ONES: Final = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -33,7 +33,7 @@ def _table() -> list[int]:
 
 
 def crc64(data: bytes) -> int:
-    """CRC-64/XZ of `data`."""
+    """The CRC-64/XZ of `data`."""
     table = _table()
     register = _ALL_ONES
     for byte in data:
@@ -42,9 +42,9 @@ def crc64(data: bytes) -> int:
 
 
 def code_checksum(folder: Path, module_file: str | None) -> str:
-    """Of the code in `folder`, in decimal digits; `module_file` is the handler's.
+    """The checksum of the code in `folder`, in decimal digits; `module_file` is the handler's file.
 
-    Hidden folders and `__pycache__` are left out, and what cannot be read.
+    Hidden folders, `__pycache__` and unreadable files are left out.
     """
     paths = _paths(folder)
     if paths is None:
@@ -59,20 +59,20 @@ def code_checksum(folder: Path, module_file: str | None) -> str:
 
 
 def _paths(folder: Path) -> list[Path] | None:
-    """The files in `folder`; `None`: there is too much in it."""
+    """The files in `folder`; `None` if there are too many or they are too large."""
     found = []
     total = 0
     for entries, (path, size) in enumerate(_walk(folder), start=1):
         if size >= 0:
             total += size
             found.append(path)
-        if entries > MOST_FILES or total > MOST_BYTES:
+        if entries > MAX_FILES or total > MAX_BYTES:
             return None
     return sorted(found, key=os.fsencode)
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Every file with its size, and -1 with whatever else has been looked at."""
+    """Every file with its size, and every other visited entry with -1."""
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name[0] != "." and name != "__pycache__"]
         yield Path(parent), -1
@@ -83,7 +83,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, int]]:
             except OSError:
                 yield path, -1
                 continue
-            # A pipe would be waited for.
+            # Reading a pipe could block.
             yield path, status.st_size if stat.S_ISREG(status.st_mode) else -1
 
 

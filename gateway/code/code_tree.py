@@ -1,8 +1,8 @@
-"""The files of the user's code: where they are, and which have changed between two looks.
+"""Finds the files of the user's code, and which have changed between two looks.
 
-A look goes through the folders and asks the system for each file's state, a few microseconds each.
-So whatever has happened in between, a rename in place of a write, a folder moved away and back, a
-link that leads elsewhere, is seen by what is there now, not by how it came.
+A look walks the folders and asks the system for the state of each file, which takes a few
+microseconds per file.  It compares states, not events, so it finds every change: a rename instead
+of a write, a folder moved away and back, a link with a new target.
 """
 
 import os
@@ -11,56 +11,58 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
-MOST_FOLDERS: Final = 10_000
-"""Looked at: beyond it, what was named is no folder of code but a home or the whole disk."""
+MAX_FOLDERS: Final = 10_000
+"""The most folders to visit: a tree with more is a home directory or a whole disk."""
 
 _CODE: Final = ("*.py",)
 
-_PASSING: Final = ("flycheck_*",)
-"""Beside hidden files, what editors write next to the file that is being edited."""
+_TEMPORARY_FILES: Final = ("flycheck_*",)
+"""Temporary files of editors beside the edited file, in addition to hidden files."""
 
-_FOREIGN: Final = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
-"""Folders that hold no code of the user, besides hidden ones and virtual environments."""
+_SKIPPED_FOLDERS: Final = frozenset(
+    {"__pycache__", "node_modules", "site-packages", "dist-packages"}
+)
+"""Folders without code of the user, in addition to hidden ones and virtual environments."""
 
-_OF_THE_SYSTEM: Final = ("/proc", "/sys", "/dev")
-"""File systems of devices and processes, which change all the time."""
+_SYSTEM_FOLDERS: Final = ("/proc", "/sys", "/dev")
+"""File systems of devices and processes, which change constantly."""
 
 Stamp = tuple[int, int, int]
-"""Of a file: the time of its last change of any kind (`st_ctime`, for copying with times sets
+"""The state of a file: the time of its last change (`st_ctime`, because a copy with times sets
 `st_mtime` back), its size, its inode."""
 
 Identity = tuple[int, int]
-"""Of a folder, which another may have replaced: its device and inode."""
+"""Device and inode of a folder, which another folder may replace."""
 
 
 class Look(NamedTuple):
-    """What was there."""
+    """The result of one look."""
 
     files: dict[str, Stamp]
     folders: dict[str, Identity]
-    """Where a change can be noticed."""
+    """The folders to watch."""
     is_whole: bool
-    """Whether there were no more than `MOST_FOLDERS`."""
+    """Whether there were at most `MAX_FOLDERS`."""
 
 
 class CodeTree:
     """A folder of code, and files from elsewhere that belong to it."""
 
     def __init__(self, root: str, patterns: Sequence[str] = ()) -> None:
-        """`root` is absolute; `patterns` are names of files that count besides Python's."""
+        """`root` is absolute; `patterns` match further file names in addition to `*.py`."""
         self.root = root
         self._patterns = (*_CODE, *patterns)
         self._others: set[str] = set()
         self._system: set[int] = set()
-        for path in _OF_THE_SYSTEM:
+        for path in _SYSTEM_FOLDERS:
             with suppress(OSError):
                 self._system.add(os.stat(path).st_dev)
         with suppress(OSError):
-            # Where such a path is a plain folder, of the disk that everything is on.
+            # Unless such a path is an ordinary folder on the main disk.
             self._system -= {os.stat(root).st_dev, os.stat(os.sep).st_dev}
 
     def add(self, files: Iterable[str]) -> dict[str, Stamp]:
-        """Count these, too, wherever they are; their stamps, as far as they are there."""
+        """Add these files, wherever they are; return the stamps of those that exist."""
         added = set(files)
         self._others |= added
         stamps = {}
@@ -70,30 +72,30 @@ class CodeTree:
         return stamps
 
     def counts(self, path: str) -> bool:
-        """Whether a file with this path is code, if it is in a folder of the tree."""
+        """Whether a file with this path in a folder of the tree is code."""
         return path in self._others or self._is_code(os.path.basename(path))
 
     def _is_code(self, name: str) -> bool:
-        if name.startswith(".") or any(fnmatchcase(name, pattern) for pattern in _PASSING):
+        if name.startswith(".") or any(fnmatchcase(name, pattern) for pattern in _TEMPORARY_FILES):
             return False
         return any(fnmatchcase(name, pattern) for pattern in self._patterns)
 
     def look(self) -> Look:
-        """What is there now; what cannot be read is not."""
+        """The present state of the tree, without what cannot be read."""
         look = Look({}, {}, is_whole=True)
         seen: set[Identity] = set()
-        # Near folders first: they are what is kept where there are too many.
+        # Near folders first: they are kept if there are too many.
         level = [self.root]
         while level:
             below: list[str] = []
             for folder in level:
-                if len(seen) >= MOST_FOLDERS:
+                if len(seen) >= MAX_FOLDERS:
                     look = look._replace(is_whole=False)
                     break
                 with suppress(OSError):
                     below += self._look_into(folder, look, seen)
             level = below if look.is_whole else []
-        # The folder of the root: where another may take the root's place.
+        # The parent of the root too, since another folder may replace the root.
         for path in (*self._others, self.root):
             _note_folder(path, look)
         for path in self._others:
@@ -101,13 +103,13 @@ class CodeTree:
         return look
 
     def _look_into(self, folder: str, look: Look, seen: set[Identity]) -> list[str]:
-        """Note what is in a folder; the folders in it.
+        """Note the files of a folder; return its subfolders.
 
         Raises:
-            OSError: it has gone meanwhile, or may not be read.
+            OSError: it no longer exists, or may not be read.
         """
         identity = _identity(folder)
-        if identity in seen or identity[0] in self._system:  # Links may go round in a circle.
+        if identity in seen or identity[0] in self._system:  # Links may form a circle.
             return []
         seen.add(identity)
         entries = list(os.scandir(folder))
@@ -119,16 +121,16 @@ class CodeTree:
             if _is_folder(entry):
                 if entry.is_symlink() and self._is_above(entry.path):
                     continue
-                if entry.name not in _FOREIGN and not entry.name.startswith("."):
+                if entry.name not in _SKIPPED_FOLDERS and not entry.name.startswith("."):
                     below.append(entry.path)
             elif self._is_code(entry.name):
-                if entry.is_symlink():  # The system tells of changes where they happen.
+                if entry.is_symlink():  # The system reports changes in the folder of the target.
                     _note_folder(os.path.realpath(entry.path), look)
                 _note(entry.path, look)
         return below
 
     def _is_above(self, link: str) -> bool:
-        """Whether a link leads to a folder around the tree, such as the whole disk."""
+        """Whether a link leads to a folder that contains the tree, such as the whole disk."""
         target = os.path.join(os.path.realpath(link), "")
         return os.path.realpath(self.root).startswith(target)
 
@@ -136,17 +138,17 @@ class CodeTree:
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # A link to where one may not look.
+    except OSError:  # A link to an unreadable place.
         return False
 
 
 def _note(path: str, look: Look) -> None:
-    with suppress(OSError):  # It has gone meanwhile, or is a link to nothing.
+    with suppress(OSError):  # It no longer exists, or is a broken link.
         look.files[path] = _stamp(path)
 
 
 def _note_folder(path: str, look: Look) -> None:
-    """Note the folder that a path is in."""
+    """Note the parent folder of a path."""
     folder = os.path.dirname(path)
     with suppress(OSError):
         if folder not in look.folders:
@@ -164,7 +166,7 @@ def _stamp(path: str) -> Stamp:
 
 
 def differences(before: Look, after: Look) -> list[str]:
-    """The paths of files that are new, other or gone, in their order."""
+    """The sorted paths of files that were added, changed or removed."""
     return sorted(
         path
         for path in before.files.keys() | after.files.keys()
@@ -172,11 +174,11 @@ def differences(before: Look, after: Look) -> list[str]:
     )
 
 
-_SHOWN: Final = 3
+_MAX_SHOWN: Final = 3
 
 
 def summary(paths: Sequence[str], root: str) -> str:
-    """The first of the paths, as seen from `root`, and how many more there are."""
-    shown = [os.path.relpath(path, root) for path in paths[:_SHOWN]]
+    """The first paths, relative to `root`, and the number of further ones."""
+    shown = [os.path.relpath(path, root) for path in paths[:_MAX_SHOWN]]
     more = len(paths) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -1,7 +1,7 @@
-"""The environment variables that Function Compute shows a function's code, for a worker's own.
+"""The environment variables that Function Compute sets for a function's code.
 
-What the options say is what `fc.context` says, so the code sees the same in `os.environ`.
-Credentials are never made up: where nobody has set ALIBABA_CLOUD_ACCESS_KEY_ID, there is none.
+The code finds the same values in `os.environ` and in its context (`fc.context`).  Credentials are
+never invented: without ALIBABA_CLOUD_ACCESS_KEY_ID in the environment there are none.
 """
 
 import os
@@ -23,8 +23,8 @@ def declare(
 ) -> None:
     """Set the variables, before the code is imported.
 
-    `port` is where requests come, `None` where they do not come to a port.  FC_INSTANCE_ID and
-    FC_CUSTOM_LISTEN_PORT stay as they are where they are set.
+    `port` is the listening port, `None` if there is none.  FC_INSTANCE_ID and FC_CUSTOM_LISTEN_PORT
+    are kept if they are set.
     """
     function, service = contexts.function, contexts.service
     environ.update(
@@ -46,12 +46,12 @@ def declare(
 
 
 def new_instance_id(second: int, entropy: bytes) -> str:
-    """An instance id as Function Compute's: since when, and 8 random bytes."""
+    """An instance id in Function Compute's form: the start in seconds and 8 random bytes."""
     return f"c-{second & 0xFFFF_FFFF:08x}-{entropy.hex()}"
 
 
 def port_of(sock: socket.socket) -> int | None:
-    """The port of a listening socket; `None`: it has none."""
+    """The port of a listening socket; `None` if it has none."""
     if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return None
     port: int = sock.getsockname()[1]
@@ -59,7 +59,7 @@ def port_of(sock: socket.socket) -> int | None:
 
 
 def module_file(target: str) -> str | None:
-    """The file of the module that a loaded `target` names."""
+    """The file of the module of a loaded `target`; `None` if it has none."""
     module, colon, _ = target.partition(":")
     name = module if colon else target.rpartition(".")[0]
     found = sys.modules.get(name.replace("/", "."))

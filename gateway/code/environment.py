@@ -1,7 +1,7 @@
-"""The environment variables of a function, in a process that has already begun.
+"""Sets the environment variables of a function in a running process.
 
-On Function Compute the interpreter starts with them. Here it runs when they come, so what it, or
-the C library, would have read at its start is brought up to date as far as that can be done.
+On Function Compute the interpreter starts with them.  Here it runs already, so what the interpreter
+and the C library read at their start is updated as far as possible.
 """
 
 import os
@@ -15,7 +15,7 @@ _CLOUD_FOLDER = PurePosixPath("/code")
 
 
 def put_in_force(variables: Iterable[tuple[str, str]], code_folder: str) -> None:
-    """Set the variables; `code_folder` is where the code is here."""
+    """Set the variables; `code_folder` is the local folder of the code."""
     told = dict(variables)
     os.environ.update(told)
     if "TZ" in told:
@@ -29,7 +29,7 @@ def put_in_force(variables: Iterable[tuple[str, str]], code_folder: str) -> None
 
 
 def _here(folder: str, code_folder: str) -> str:
-    """The folder on this machine that a folder of Function Compute stands for."""
+    """The local folder for a folder on Function Compute."""
     path = PurePosixPath(folder)
     if path.is_relative_to(_CLOUD_FOLDER) and not os.path.exists(folder):
         folder = str(path.relative_to(_CLOUD_FOLDER))

@@ -1,8 +1,8 @@
-"""Whether threads are still threads.
+"""Detects greenlets in place of threads.
 
-gevent and eventlet can put greenlets in the place of Python's threads ("monkey patching").  Those
-all run in one thread, and only while nothing in it waits.  A gateway cannot be served by them: its
-event loop waits in C, so no handler would ever run.
+gevent and eventlet can replace Python's threads by greenlets ("monkey patching").  Greenlets all
+run in one thread, and only while nothing blocks it.  The gateway cannot work with them: its event
+loop blocks in C, so no handler would ever run.
 """
 
 import _thread
@@ -17,10 +17,13 @@ _MADE_BY: Final = ("start_new_thread", "start_joinable_thread", "allocate_lock",
 
 
 def require_real_threads() -> None:
-    """Raises CodeError where greenlets have taken the place of threads.
+    """Refuse to go on if greenlets have replaced threads.
 
-    What others put there, such as a debugger that wants to know of new threads, is none of them;
-    nor is anything else that the libraries replace, such as sockets, which work in threads.
+    Other replacements are accepted, such as a debugger's hook for new threads.  So are the
+    libraries' other patches, such as sockets, which work in threads.
+
+    Raises:
+        CodeError: greenlets have replaced threads.
     """
     for place, prefix in ((_thread, ""), (threading, "_")):
         for name in _MADE_BY:

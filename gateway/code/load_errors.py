@@ -1,7 +1,7 @@
-"""The words for a handler that cannot be loaded.
+"""The errors for a handler that cannot be loaded.
 
-Each error has Function Compute's message, then on the same line the cause and the mend, and at its
-end Function Compute's name for it.
+Each is one line: Function Compute's message, the cause and the mend, and at the end Function
+Compute's name of the error.
 """
 
 import difflib
@@ -14,7 +14,7 @@ from gateway.code.user_trace import user_trace
 from gateway.errors import CodeError
 from gateway.fc import names
 
-_MAX_TEXT = 300
+_MAX_CHARACTERS = 300
 _MAX_LISTED = 6
 _ALIASES = {"collections.abc", "types", "typing"}  # hold the types of `Callable[..., int]` and such
 _CALLERS = {"gateway.code.loading", "gateway.factories"}
@@ -24,8 +24,8 @@ _IMPORT_SYSTEM = {"importlib", "_frozen_importlib", "_frozen_importlib_external"
 class LoadError(CodeError):
     """A handler that cannot be loaded; the text is one line.
 
-    `error_type` and `message` are Function Compute's ("errorType" and "errorMessage" of its
-    answer); `cause` adds what a developer needs at the console.
+    `error_type` and `message` are Function Compute's ("errorType" and "errorMessage" in its
+    response); `cause` adds what a developer needs at the console.
     """
 
     def __init__(self, error_type: str, message: str, cause: str) -> None:
@@ -36,7 +36,7 @@ class LoadError(CodeError):
 
     @property
     def details(self) -> list[str]:
-        """Where in the user's code it comes from: the chain of imports, or the line itself."""
+        """The place in the user's code: the chain of imports, or the line itself."""
         return user_trace(self.__cause__)
 
 
@@ -46,12 +46,12 @@ def code_folder() -> Path:
 
 
 def invalid_handler(target: str, cause: str) -> LoadError:
-    """A target, or what it names, that can be no handler."""
+    """The error for a target that is malformed or does not name a usable handler."""
     return LoadError(names.INVALID_HANDLE_NAME, f"Invalid handler '{_one_line(target)}'", cause)
 
 
 def import_failure(module: str, attribute: str, exc: BaseException) -> LoadError:
-    """The import of `module`, spelled as in the target, ended with `exc`."""
+    """The error for `exc`, raised by the import of `module`, which is spelled as in the target."""
     if isinstance(exc, ImportError):
         return LoadError(
             names.IMPORT_MODULE_ERROR,
@@ -68,7 +68,7 @@ def import_failure(module: str, attribute: str, exc: BaseException) -> LoadError
 
 
 def user_code_failure(exc: BaseException) -> LoadError:
-    """The user's code raised `exc` while it was loaded."""
+    """The error for `exc`, which the user's code raised while it was loaded."""
     cause = type(exc).__name__ + _place(exc)
     if isinstance(exc, SystemExit):
         cause += "; the module ends the process while it is imported"
@@ -84,7 +84,7 @@ def factory_failure(target: str, exc: BaseException) -> LoadError:
 
 
 def initializer_failure(place: str, target: str, exc: BaseException) -> LoadError:
-    """The initializer that `target`, at `place`, names raised `exc`, or took more than its time."""
+    """The error for an initializer `target`, set at `place`, that raised `exc` or timed out."""
     text = _one_line(exc) or type(exc).__name__
     return LoadError(
         names.USER_CODE_ERROR,
@@ -94,7 +94,8 @@ def initializer_failure(place: str, target: str, exc: BaseException) -> LoadErro
 
 
 def missing_handler(module: str, attribute: str, part: str, owner: object) -> LoadError:
-    """`owner`, which is `module` or something in it, has no `part` of a dotted `attribute`."""
+    """The error if `owner`, `module` or an object in it, lacks the `part` of a dotted
+    `attribute`."""
     if isinstance(owner, ModuleType):
         file = owner.__file__
         what = _shown(file) if file else f"package {owner.__name__!r}"
@@ -113,15 +114,15 @@ def missing_handler(module: str, attribute: str, part: str, owner: object) -> Lo
 
 
 def is_module_missing(name: str, exc: ImportError) -> bool:
-    """Whether module `name` itself is not found, rather than one that it imports."""
+    """Whether module `name` itself is missing, not one that it imports."""
     if not isinstance(exc, ModuleNotFoundError) or exc.name is None:
         return False
-    # Code of the user in the traceback means that something was found and has run.
+    # User code in the traceback means that a module was found and has run.
     return f"{name}.".startswith(f"{exc.name}.") and not _user_lines(exc)
 
 
 def describe(value: object) -> str:
-    """What `value` is, for a sentence."""
+    """A description of `value` for a sentence."""
     if value is None:
         return "None"
     if isinstance(value, ModuleType):
@@ -146,7 +147,7 @@ def _import_cause(module: str, attribute: str, exc: ImportError) -> str:
 
 
 def _syntax_place(exc: SyntaxError) -> str:
-    # "<string>" and its like are texts that the module compiles; its own line says more.
+    # "<string>" and the like are texts that the module compiles; its own line says more.
     if not exc.filename or exc.filename.startswith("<"):
         return _place(exc)
     line = f":{exc.lineno}" if exc.lineno else ""
@@ -154,7 +155,7 @@ def _syntax_place(exc: SyntaxError) -> str:
 
 
 def _place(exc: BaseException) -> str:
-    """Where in the user's code `exc` came from, or the innermost line if not from there."""
+    """The line of the user's code that raised `exc`, or the innermost line of other code."""
     lines = _user_lines(exc)
     if not lines:
         return ""
@@ -169,7 +170,7 @@ def _place(exc: BaseException) -> str:
 
 
 def _user_lines(exc: BaseException) -> list[tuple[str, int]]:
-    """File and line of each call in the traceback behind the import system, outermost first."""
+    """File and line of each call in the traceback without the import system, outermost first."""
     lines = []
     traceback = exc.__traceback__
     while traceback is not None:
@@ -181,7 +182,7 @@ def _user_lines(exc: BaseException) -> list[tuple[str, int]]:
 
 
 def _callables(owner: object) -> list[str]:
-    """The public callables that `owner` has, without what a module merely imported."""
+    """The public callables of `owner`, without those that a module imports."""
     home = owner.__name__ if isinstance(owner, ModuleType) else None
     found = []
     for name, value in inspect.getmembers_static(owner):
@@ -199,16 +200,16 @@ def _shown(file: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """In quotes, unless it has them already, as the text of a KeyError does."""
+    """`text` in quotes, unless it has quotes, as the text of a KeyError does."""
     return text if len(text) > 1 and text[0] == text[-1] == "'" else f"'{text}'"
 
 
 def _one_line(value: object) -> str:
-    """The text of `value`, fit for one line of a console."""
+    """The text of `value` as one bounded, printable line."""
     try:
         text = str(value)
     except Exception:
         return f"<{type(value).__name__} without a text>"
     text = " ".join(text.split())
     text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+    return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 1] + "…"

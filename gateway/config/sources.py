@@ -19,7 +19,7 @@ from gateway.config.values import (
     SecretValueError,
 )
 from gateway.fc import names
-from gateway.text.input_file import LARGEST, content_of
+from gateway.text.input_file import MAX_BYTES, content_of
 from gateway.text.spelling import did_you_mean
 
 Settings = dict[str, "Setting"]
@@ -169,8 +169,8 @@ def read_file(path: Path, named_by: str) -> Settings:
     Relative paths in it are relative to its folder. `named_by` is the place that named the file.
     """
     content = content_of(path, named_by, fault=ConfigError)
-    if len(content) > LARGEST:
-        raise ConfigError(f"{path}: is larger than {LARGEST // 1024} KB; name a file of settings")
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"{path}: is larger than {MAX_BYTES // 1024} KB; name a file of settings")
     try:
         text = content.decode("utf-8-sig")  # Some editors begin with a mark.
     except UnicodeDecodeError:

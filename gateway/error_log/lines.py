@@ -1,10 +1,9 @@
-"""The gateway's own log: lines that nobody can forge.
+"""The format of the gateway's own log, whose lines cannot be forged.
 
-A record is a line that begins with its time.  What does not fit in one, a traceback or a text of
-several lines, goes on in lines that begin with `CONTINUED`.  No other character of a message
-reaches the terminal that would move it, colour it or turn the direction of the text: whatever is
-not printable stands there as an escape.  So what a client, a handler or an exception says cannot
-pass for another record.
+A record is a line that begins with its time.  Further lines of a record, such as a traceback, begin
+with `CONTINUED`.  Characters that are not printable appear as escapes, so no message can move the
+cursor, colour the terminal or turn the direction of text.  So text of a client, a handler or an
+exception cannot pass for another record.
 """
 
 import logging
@@ -16,17 +15,17 @@ _FORM: Final = "%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s"
 
 
 class LineFormatter(logging.Formatter):
-    """Formats records as described above."""
+    """Formats records as the module describes."""
 
     def __init__(self) -> None:
         super().__init__(_FORM)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record, without the end of its last line."""
+        """The record without its last line end."""
         record.message = record.getMessage()
         record.asctime = self.formatTime(record)
         parts = [self.formatMessage(record)]
-        # Not `exc_text`, which another formatter may have left there.
+        # Not `exc_text`: another formatter may have set it.
         if record.exc_info:
             parts.append(self.formatException(record.exc_info))
         if record.stack_info:

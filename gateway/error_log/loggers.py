@@ -1,11 +1,11 @@
-"""The gateway's own loggers: what it has to say is said, whatever its user does to `logging`.
+"""The gateway's own loggers, which work whatever the user's code does to `logging`.
 
-Theory of operation.  These loggers stand beside the registry of `logging`.  So
-`dictConfig({"version": 1})`, which disables all loggers that exist, `logging.disable`, handlers
-that are removed, `setLoggerClass` and record factories do not concern them, and nothing that they
-say reaches the user's handlers.  Until `speak` has named a voice, which the command does and a
-library must not, records go to the registry's logger of the same name: an application that embeds
-the gateway configures and reads them there like those of any other library.
+Theory of operation.  These loggers are outside the registry of `logging`.  So they are not affected
+by `dictConfig({"version": 1})`, which disables all existing loggers, nor by `logging.disable`,
+removed handlers, `setLoggerClass` and record factories, and their records do not reach the user's
+handlers.  Until `speak` sets a voice, which the command does and a library must not, records go to
+the registry's logger of the same name: an application that embeds the gateway configures and reads
+them there, as for any other library.
 """
 
 import logging
@@ -13,27 +13,27 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 RETRY_SECONDS: Final = 0.25
-"""Between two calls of `flush` where something is left to be written."""
+"""The interval of calls of `flush` while something is left to write."""
 
 
 class Voice(Protocol):
-    """Where records go."""
+    """Writes the records."""
 
     def is_enabled(self, name: str, level: int, /) -> bool:
-        """Whether records of a logger are wanted."""
+        """Whether records of this logger and level are wanted."""
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Take a record; does not raise and does not wait."""
+        """Take a record; must not raise and must not wait."""
 
     def say(self, text: str) -> None:
-        """Take lines that are no record, without the end of the last one; as `handle`."""
+        """Write lines that are not a record, without the last line end; must not raise or wait."""
 
     def flush(self) -> bool:
-        """Write what had to wait, and do not wait for it; whether that was all."""
+        """Write queued output without waiting; return whether all is written."""
 
 
 class _Registry:
-    """The application's: `logging` as it has been configured."""
+    """A voice that passes records to `logging` as the application has configured it."""
 
     def is_enabled(self, name: str, level: int, /) -> bool:
         return logging.getLogger(name).isEnabledFor(level)
@@ -53,7 +53,7 @@ class _OwnLogger(logging.Logger):
         return _voice.is_enabled(self.name, level)
 
     def makeRecord(self, *values: Any) -> logging.LogRecord:  # noqa: N802
-        # By no factory of the user's.  Behind the function's name there is `extra`.
+        # Without the user's record factory.  The ignored argument is `extra`.
         name, level, file, line, text, arguments, error, function, _, stack = values
         return logging.LogRecord(name, level, file, line, text, arguments, error, function, stack)
 
@@ -69,35 +69,36 @@ _diverted: dict[str, Callable[[logging.LogRecord], bool]] = {}
 
 
 def logger(name: str) -> logging.Logger:
-    """The gateway's logger of this name, which begins with `gateway.`."""
+    """The gateway's logger of this name, which must begin with `gateway.`."""
     return _loggers.setdefault(name, _OwnLogger(name))
 
 
 def speak(voice: Voice | None) -> None:
-    """Have all records go to `voice` from now on; `None`: to the application's logging."""
-    global _voice  # noqa: PLW0603  # One process has one.
+    """Send all records to `voice` from now on; `None` means the application's logging."""
+    global _voice  # noqa: PLW0603  # A process has one voice.
     _voice = _Registry() if voice is None else voice
 
 
 def hand_over(record: logging.LogRecord) -> None:
-    """Have a record that has been made elsewhere told as one of these loggers."""
+    """Send a record of another logger to the voice."""
     _voice.handle(record)
 
 
 def say(text: str) -> None:
-    """Write lines that are no record, without the end of the last one, in one piece."""
+    """Write lines that are not a record in one piece, without the last line end."""
     _voice.say(text)
 
 
 def flush() -> bool:
-    """Write what had to wait for the log's reader, and do not wait; whether that was all."""
+    """Write queued output without waiting; return whether all is written."""
     return _voice.flush()
 
 
 def divert(name: str, take: Callable[[logging.LogRecord], bool] | None) -> None:
-    """Show the records of a logger to `take` first; what it returns true for has gone there.
+    """Offer the records of a logger to `take` first; a record for which it returns true goes no
+    further.
 
-    `None`: to nobody.
+    `None` ends this.
     """
     if take is None:
         _diverted.pop(name, None)

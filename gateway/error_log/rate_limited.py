@@ -1,8 +1,8 @@
-"""What an operator must know of, though it happens many times a second: told in few lines.
+"""Warnings about faults that can happen many times a second, in few lines.
 
 The first line comes at once, further ones with counts at most every `interval`, and a last one when
-it is over.  Who meets a trouble only counts; the sweep writes the lines.  Who cannot wait for the
-sweep calls `check` as well.
+the fault is over.  `note` only counts; the sweep calls `check`, which writes the lines.  Code that
+cannot wait for the sweep calls `check` as well.
 """
 
 import logging
@@ -11,12 +11,12 @@ from contextlib import suppress
 from threading import Lock
 from typing import Final
 
-INTERVAL: Final = 10.0
-"""Seconds between two lines of one trouble, and without any until it is over."""
+INTERVAL_SECONDS: Final = 10.0
+"""Seconds between two lines about one fault, and without a fault until it is over."""
 
 
 class RateLimitedWarning:
-    """One kind of it."""
+    """The warning about one kind of fault."""
 
     __slots__ = (
         "_begun_at",
@@ -34,9 +34,15 @@ class RateLimitedWarning:
     )
 
     def __init__(
-        self, log: logging.Logger, what: str, why: str, mend: str, *, interval: float = INTERVAL
+        self,
+        log: logging.Logger,
+        what: str,
+        why: str,
+        mend: str,
+        *,
+        interval: float = INTERVAL_SECONDS,
     ) -> None:
-        """`what` goes on behind a number, as in "requests were refused"; `mend` says what to do.
+        """`what` follows a number, as in "requests were refused"; `mend` says what to do.
 
         `interval` is in seconds.
         """
@@ -46,14 +52,14 @@ class RateLimitedWarning:
         self._mend = mend
         self._interval = interval
         self.state: Callable[[], str] | None = None
-        """What is to be told of the present, if anything."""
+        """Describes the present state in each line, if set."""
         self._lock = Lock()
         self._count = 0
-        """Since the last line."""
+        """Occurrences since the last line."""
         self._last = ""
-        """What `note` was told of the last one since then."""
+        """The text of `note` about the last occurrence since then."""
         self._total = 0
-        """In the lines so far."""
+        """Occurrences in the lines so far."""
         self._begun_at: float | None = None
         self._told_at = 0.0
 
@@ -61,9 +67,9 @@ class RateLimitedWarning:
         return f"<RateLimitedWarning {self._total}+{self._count} {self._what}>"
 
     def note(self, count: int = 1, *, last: str = "") -> None:
-        """It has happened; safe in any thread.
+        """Count occurrences; safe in any thread.
 
-        `last` tells of the last one in a few words.  The next line quotes it.
+        `last` describes the last one in a few words; the next line quotes it.
         """
         with self._lock:
             self._count += count
@@ -82,7 +88,7 @@ class RateLimitedWarning:
                 self._end(now)
 
     def close(self, now: float) -> None:
-        """Tell what has not been told yet: nobody calls `check` any more."""
+        """Write the last line: `check` is not called any more."""
         if self._count:
             self._tell(now, " since the last line" if self._begun_at is not None else "")
         self._begun_at = None

@@ -1,10 +1,10 @@
-"""The gateway's own log on standard error, which nobody has to read.
+"""The gateway's own log on standard error, which works without a reader.
 
-Theory of operation.  Each record is one write, which never waits (`outlet`).  What there is no room
-for is kept, up to a bound, and written before the next record or when `flush` is called, which the
-loop's sweep and the supervisor do.  Beyond the bound records are dropped and counted until half of
-what is kept has left; then a line in their place tells how many are missing.  There is no thread:
-the supervisor forks.
+Theory of operation.  Each record is one write, which never waits (`nonblocking_file`).  Records
+without room are queued, up to a bound, and written before the next record or by `flush`, which the
+loop's sweep and the supervisor call.  Beyond the bound records are dropped and counted until half
+of the queue is written; then a line in their place says how many are missing.  There is no thread,
+because the supervisor forks.
 """
 
 import logging
@@ -15,25 +15,25 @@ from time import monotonic
 from typing import Final
 
 from gateway.error_log.lines import LineFormatter
-from gateway.error_log.outlet import Outlet
+from gateway.error_log.nonblocking_file import NonBlockingFile
 
-_MOST_KEPT: Final = 256 * 1024
-"""Bytes; with some tracebacks of a few KB each that is a hundred failures."""
+_MAX_QUEUED_BYTES: Final = 256 * 1024
+"""Enough for a hundred failures with tracebacks of a few KB."""
 
 
 class ErrorLog:
-    """A `loggers.Voice` over an outlet."""
+    """A `loggers.Voice` that writes to a file."""
 
-    def __init__(self, outlet: Outlet | None, level: str) -> None:
-        """Take records of `level`, such as `info`, and above; `None`: there is nowhere to write."""
-        self._outlet = outlet
+    def __init__(self, file: NonBlockingFile | None, level: str) -> None:
+        """Take records of `level`, such as `info`, and above; without a file drop them."""
+        self._file = file
         self._level = logging.getLevelNamesMapping()[level.upper()]
         self._formatter = LineFormatter()
-        self._kept: deque[bytes] = deque()
+        self._queue: deque[bytes] = deque()
         self._size = 0
         self._dropped = 0
         self._is_full = False
-        # For a signal handler that logs in the middle of a record.
+        # Reentrant for a signal handler that logs in the middle of a record.
         self._lock = RLock()
         self._is_writing = False
         if hasattr(os, "register_at_fork"):
@@ -41,21 +41,21 @@ class ErrorLog:
 
     @property
     def descriptor(self) -> int:
-        """Where it is written to; -1: nowhere."""
-        return -1 if self._outlet is None else self._outlet.descriptor
+        """The descriptor that it writes to; -1 without a file."""
+        return -1 if self._file is None else self._file.descriptor
 
     def is_enabled(self, _: str, level: int, /) -> bool:
         """Whether records of any logger are wanted."""
         return level >= self._level
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Write a record, or keep it for later, or count it as dropped."""
+        """Write a record, or queue it, or count it as dropped."""
         if record.levelno >= self._level:
             self.say(self._text(record))
 
     def say(self, text: str) -> None:
-        """Write lines, without the end of the last one, in one piece; as `handle`."""
-        if self._outlet is None:
+        """Write lines in one piece, without the last line end; like `handle`."""
+        if self._file is None:
             return
         data = f"{text}\n".encode("utf-8", "backslashreplace")
         with self._lock:
@@ -63,58 +63,58 @@ class ErrorLog:
             self._write()
 
     def flush(self) -> bool:
-        """Write what there is room for; whether nothing is kept any more."""
-        if not self._kept and not self._dropped:
+        """Write what there is room for; return whether the queue is empty."""
+        if not self._queue and not self._dropped:
             return True
         with self._lock:
             self._write()
-        return not self._kept
+        return not self._queue
 
     def close(self, seconds: float) -> None:
-        """Write what is kept, and wait up to `seconds` for room."""
+        """Write the queue, waiting up to `seconds` for room."""
         until = monotonic() + seconds
-        while not self.flush() and self._outlet is not None and monotonic() < until:
-            self._outlet.await_room(min(_POLL, max(0.0, until - monotonic())))
+        while not self.flush() and self._file is not None and monotonic() < until:
+            self._file.await_room(min(_POLL_SECONDS, max(0.0, until - monotonic())))
 
     def _text(self, record: logging.LogRecord) -> str:
         try:
             return self._formatter.format(record)
-        except Exception as error:  # By what a user's object does when it is made into text.
+        except Exception as error:  # A method of a user's object has failed.
             record.msg, record.args = "a message cannot be shown: %s", (type(error).__name__,)
             record.exc_info = record.stack_info = None
             return self._formatter.format(record)
 
     def _put(self, data: bytes) -> None:
-        if self._is_full or (self._kept and self._size + len(data) > _MOST_KEPT):
+        if self._is_full or (self._queue and self._size + len(data) > _MAX_QUEUED_BYTES):
             self._is_full = True
             self._dropped += 1
         else:
-            self._kept.append(data)
+            self._queue.append(data)
             self._size += len(data)
 
     def _write(self) -> None:
-        outlet, kept = self._outlet, self._kept
-        if outlet is None or self._is_writing:
+        file, queue = self._file, self._queue
+        if file is None or self._is_writing:
             return
         self._is_writing = True
         try:
-            while kept:
-                data = kept[0]
-                written = outlet.write_whole(data)
+            while queue:
+                data = queue[0]
+                written = file.write_whole(data)
                 self._size -= written
                 if written < len(data):
-                    kept[0] = data[written:]
+                    queue[0] = data[written:]
                     continue
-                kept.popleft()
-                if self._is_full and self._size <= _MOST_KEPT // 2:
-                    self._go_on()
+                queue.popleft()
+                if self._is_full and self._size <= _MAX_QUEUED_BYTES // 2:
+                    self._resume()
         except OSError:
-            pass  # No room now, or none at all: a full disk may have some later.
+            pass  # No room now, or a full disk, which may have room later.
         finally:
             self._is_writing = False
 
-    def _go_on(self) -> None:
-        """Take records again, behind one that tells how many are missing."""
+    def _resume(self) -> None:
+        """Accept records again, after one that says how many are missing."""
         dropped, self._dropped, self._is_full = self._dropped, 0, False
         if dropped:
             text = "%d records are missing: standard error was not read as fast as they came"
@@ -124,13 +124,14 @@ class ErrorLog:
             self._put(f"{self._formatter.format(record)}\n".encode())
 
     def _forget(self) -> None:
-        """In a forked process: what is kept is the parent's to write; who held the lock is gone."""
+        """In a forked process: the parent writes the queue, and the lock's holder does not
+        exist."""
         self._lock = RLock()
         self._is_writing = False
-        self._kept.clear()
+        self._queue.clear()
         self._size = self._dropped = 0
         self._is_full = False
 
 
-_POLL: Final = 0.05
-"""Seconds between two attempts where the file says that it has room, and takes nothing."""
+_POLL_SECONDS: Final = 0.05
+"""The interval of attempts where poll reports room but the file takes nothing."""

@@ -1,9 +1,9 @@
 """The access log: one line per exchange.
 
-The thread that ends an exchange makes its line, a microsecond's work, and keeps nothing of it:
-what is kept until later, exchange by exchange, costs more in garbage collection and cache misses
-than a line does.  What does not change from one line to the next is remembered: what a head says,
-on the head, which equal requests of a connection share; the time's text for as long as it is true.
+The thread that ends an exchange formats its line, which takes a microsecond, and keeps nothing of
+the exchange: keeping exchanges for later would cost more in garbage collection and cache misses.
+Parts that repeat are cached: the text of a head on the head, which equal requests of a connection
+share, and the text of the current time.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,14 @@ from gateway.logs.line_writer import LineWriter
 from gateway.logs.redaction import QUERIES
 
 _CLOSE_SECONDS: Final = 2.0
-"""In which a reader must take something of the end of the log, to be waited for."""
+"""`close` gives up when the reader takes nothing for this long."""
 
 
 class _Said(NamedTuple):
-    """What a client said of itself and its request; empty where nothing was understood."""
+    """The client's part of a line; empty where the request could not be parsed."""
 
     client: str
-    """Its address; empty on a Unix socket."""
+    """The client's address; empty on a Unix socket."""
     method: str
     target: str
     version: str
@@ -37,22 +37,22 @@ class _Said(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """A format of lines; all that it makes is printable ASCII, but for colours of its own."""
+    """A format of lines; the output is printable ASCII except for its own colours."""
 
     ticks: int
-    """Texts of the time per second."""
+    """The resolution of times, in ticks per second."""
     stamp: Callable[[int], str]
-    """The text of a time, in ticks since 1970."""
+    """Formats a time in ticks since 1970."""
     escape: Callable[[str], str]
-    """Text with what could forge a part of a line as something that cannot."""
+    """Escapes text that could forge a part of a line."""
     parts: Callable[[_Said], tuple[str, ...]]
-    """What depends on `_Said` alone, escaped, in the pieces that `line` takes."""
+    """Formats what depends on `_Said` alone, escaped, as the parts for `line`."""
     line: Callable[[Exchange, str, tuple[str, ...], float], str]
-    """The line of an exchange, from a stamp, the parts and a duration in milliseconds."""
+    """Formats the line of an exchange from a stamp, the parts and the duration in milliseconds."""
     dropped: Callable[[str, int], str]
-    """The line that stands for a number of lines, with a stamp."""
+    """Formats the line that replaces a number of dropped lines, with a stamp."""
     is_prompt: bool = False
-    """Whether a line is written at once, because somebody waits for it."""
+    """Whether to write each line at once, because a person waits for it."""
 
 
 class AccessLog:
@@ -70,8 +70,8 @@ class AccessLog:
     ) -> None:
         """Take over `descriptor`; for `lock` and `buffer` see `LineWriter`, which `close` ends.
 
-        `query`: what is shown of the queries of URLs, see `observe.redaction`.
-        `in_colour` is for the short form, which alone has any.
+        `query` says how much of URL queries to show, see `redaction`.  `in_colour` applies to the
+        short form only.
         """
         self._shown = QUERIES[query]
         self._form = _COLOURED if in_colour and form == "short" else _FORMS[form]
@@ -79,15 +79,15 @@ class AccessLog:
         self._line = self._form.line
         self._offset = time() - monotonic()
         self._stamp = (0, "")
-        """A time in ticks and its text: one value, for threads to change it at once."""
+        """A time in ticks and its text, in one tuple so that threads replace both atomically."""
         self.writer = LineWriter(descriptor, self._tell_dropped, lock, buffer)
-        """Takes lines of other logs, too."""
+        """The writer, which other logs share."""
         self._put = self._put_at_once if self._form.is_prompt else self.writer.put
         if buffer is None and not self._form.is_prompt:
-            self._put = self._put_soon  # Nobody else could write it.
+            self._put = self._put_soon  # A private buffer is lost if the process is killed.
 
     def add(self, exchange: Exchange) -> None:
-        """Take an exchange that is over; from any thread."""
+        """Log an exchange that is over.  Safe in any thread."""
         peer = exchange.connection.peer
         head = exchange.head
         known = None if head is None else head.log_parts
@@ -102,7 +102,7 @@ class AccessLog:
         if stamp[0] != tick:
             stamp = self._stamp = (tick, self._form.stamp(tick))
         duration = (finished_at - exchange.received_at) * 1000
-        if duration < 0:  # The loop's clock is coarser than the threads'.
+        if duration < 0:  # The loop's clock is coarser than the clock of threads.
             duration = 0.0
         self._put(self._line(exchange, stamp[1], known[1], duration))
 
@@ -115,12 +115,12 @@ class AccessLog:
         self.writer.rouse()
 
     def flush(self) -> None:
-        """Have the lines written that have come; the sweep calls it, a few times a second."""
+        """Start to write the queued lines; the sweep calls it a few times per second."""
         self._offset = time() - monotonic()
         self.writer.flush()
 
     def close(self) -> None:
-        """Write what has come; a reader that does not take it in time does without."""
+        """Write the queued lines; lines that the reader does not take in time are lost."""
         self.writer.close(_CLOSE_SECONDS)
 
     def _tell_dropped(self, count: int) -> str:
@@ -129,7 +129,7 @@ class AccessLog:
 
 
 def _client(exchange: Exchange) -> str:
-    """The client's address; empty where it is not known."""
+    """The client's address; empty if it is unknown."""
     connection = exchange.connection
     client, head, proxies = connection.peer, exchange.head, connection.site.proxies
     if proxies is not None and head is not None:
@@ -163,12 +163,12 @@ def _escaped(said: _Said, escape: Callable[[str], str]) -> _Said:
     return _Said(*[escape(part) for part in said])
 
 
-# The combined format of Apache, with request id and milliseconds behind it, and the code of what
-# the gateway has refused.
+# Apache's combined format, followed by the request id, the milliseconds and the gateway's error
+# code.
 
 
 class _Escapes(dict[int, str | int]):
-    """What stands for a character, by its number: a table is ten times as fast as a pattern."""
+    """The replacement for each character code: a table is ten times as fast as a pattern."""
 
     def __missing__(self, code: int) -> str | int:
         is_plain = 0x20 <= code < 0x7F and code not in b'"\\'
@@ -182,7 +182,7 @@ _ESCAPES: Final = _Escapes()
 
 
 def _text_escape(text: str) -> str:
-    """As Apache does: the bytes that came, and a quote and a backslash, in hexadecimal."""
+    """Escape like Apache: other bytes, quotes and backslashes become hexadecimal."""
     return text.translate(_ESCAPES)
 
 
@@ -192,7 +192,7 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
 
 def _text_stamp(second: int) -> str:
     at = datetime.fromtimestamp(second, UTC)
-    # Not `%b`, which is in the language of the locale, and a handler may set that.
+    # Not `%b`, which depends on the locale, which a handler may set.
     return f"{at.day:02}/{_MONTHS[at.month - 1]}/{at:%Y:%H:%M:%S} +0000"
 
 
@@ -226,7 +226,7 @@ _quote: Final = JSONEncoder().encode
 
 
 def _json_escape(text: str) -> str:
-    """As JSON without its quotes, in printable ASCII: JSON itself would let DEL pass."""
+    """Escape for a JSON string, in printable ASCII: JSON itself does not escape DEL."""
     return _quote(text)[1:-1].replace("\x7f", "\\u007f")
 
 
@@ -258,24 +258,24 @@ def _json_dropped(stamp: str, count: int) -> str:
 _JSON: Final = _Form(1000, _json_stamp, _json_escape, _json_parts, _json_line, _json_dropped)
 
 
-# Short lines, for people who wait for them.
+# Short lines for development.
 
-_SLOW: Final = 1000.0
-"""Milliseconds from which on a request is marked."""
+_SLOW_MILLISECONDS: Final = 1000.0
+"""Requests that take this long or longer are marked."""
 
 
 def _short_stamp(second: int) -> str:
-    return datetime.fromtimestamp(second).strftime("%H:%M:%S")  # On their clock.
+    return datetime.fromtimestamp(second).strftime("%H:%M:%S")  # Local time.
 
 
 def _short_parts(said: _Said) -> tuple[str, ...]:
-    # No space, either: what a target ends with is not to pass for a status.
+    # Spaces, too: the end of a target must not pass for a status.
     target = said.target.replace(" ", "\\x20")
     return (f" {said.method} {target} " if said.method else " - ",)
 
 
 def _short_line(exchange: Exchange, stamp: str, parts: tuple[str, ...], duration: float) -> str:
-    mark = " (slow)" if duration >= _SLOW else ""
+    mark = " (slow)" if duration >= _SLOW_MILLISECONDS else ""
     return (
         f"{stamp}{parts[0]}{exchange.status} {_short_size(exchange.bytes_sent)} "
         f"{_short_duration(duration)}{mark}{exchange.error and ' ' + exchange.error}\n"
@@ -288,7 +288,7 @@ def _coloured_line(exchange: Exchange, stamp: str, parts: tuple[str, ...], durat
     return (
         f"{painted(stamp, FAINT)}{parts[0]}{painted(str(status), colour_of(status))} "
         f"{_short_size(exchange.bytes_sent)} "
-        f"{painted(f'{took} (slow)', YELLOW) if duration >= _SLOW else took}"
+        f"{painted(f'{took} (slow)', YELLOW) if duration >= _SLOW_MILLISECONDS else took}"
         f"{exchange.error and ' ' + exchange.error}\n"
     )
 

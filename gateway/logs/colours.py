@@ -1,4 +1,4 @@
-"""Colours on a terminal (ECMA-48 §8.3.117, Select Graphic Rendition), and whether there are any."""
+"""Terminal colours (ECMA-48 §8.3.117, Select Graphic Rendition), and when to use them."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,7 +11,7 @@ CYAN: Final = "36"
 
 
 def painted(text: str, colour: str) -> str:
-    """`text` in a colour; "": in none."""
+    """`text` in a colour; unchanged if `colour` is empty."""
     return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
 
 
@@ -24,10 +24,10 @@ _OF_CLASS: Final = {2: GREEN, 3: CYAN, 4: YELLOW, 5: RED}
 
 
 def wants_colour(environ: Mapping[str, str], *, is_terminal: bool) -> bool:
-    """Whether what is written somewhere should be coloured.
+    """Whether output should be coloured.
 
-    As agreed between programs: NO_COLOR (no-color.org) goes before FORCE_COLOR (force-color.org),
-    that before CLICOLOR_FORCE and CLICOLOR (bixense.com/clicolors), and those before the terminal.
+    The precedence follows common conventions: NO_COLOR (no-color.org), FORCE_COLOR
+    (force-color.org), CLICOLOR_FORCE and CLICOLOR (bixense.com/clicolors), then the terminal.
     """
     if environ.get("NO_COLOR"):
         return False

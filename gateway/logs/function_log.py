@@ -1,11 +1,12 @@
-"""The log of what a function prints and logs, invocation by invocation.
+"""The log of what a function prints and logs, by invocation.
 
-Theory of operation: `sys.stdout`, `sys.stderr` and a handler of the root logger ask a context
-variable to whom a word belongs (`attendance`), make lines of it (`line_assembly`, `line_forms`) and
-queue them for a writer, so nobody who prints waits for the reader of the log.
+Theory of operation.  `sys.stdout`, `sys.stderr` and a handler of the root logger read from a
+context variable which invocation output belongs to (`invocation_log`), make lines of it
+(`line_assembly`, `line_forms`) and queue them for a writer, so code that prints never waits for the
+reader of the log.
 
-Without a form nothing of that is written, and output goes where it would go without the gateway.
-While a client has asked for the tail of an invocation it is listened to, too.
+Without a form nothing is written here, and output goes where it would go without the gateway.
+While a client has asked for the tail of an invocation, output is copied for the tail, too.
 """
 
 import io
@@ -21,13 +22,13 @@ from gateway.http.connection.invocation_log import Readers
 from gateway.limits import MIB
 from gateway.logs.invocation_log import CURRENT, InvocationLog, Output, Outside
 from gateway.logs.line_forms import STDERR, STDOUT, Form, Stamps
-from gateway.logs.output import LoggedStream, OutputStream, OverheardStream
+from gateway.logs.output_streams import LoggedStream, OutputStream, TeeStream
 from gateway.logs.peak_memory import peak_memory
 from gateway.logs.records import RecordHandler
 
 
 class FunctionLog:
-    """Makes the lines of a worker's invocations and hands them on."""
+    """Makes the lines of a worker's invocations and passes them on."""
 
     def __init__(
         self,
@@ -38,10 +39,10 @@ class FunctionLog:
         shows_stack: bool = False,
         tail_readers: Readers = "nobody",
     ) -> None:
-        """`put` takes lines in `form`, which has them written; `None`: nothing is.
+        """`put` takes lines in `form`; with the form `None` nothing is written.
 
-        `memory` is the function's, in MB.  `tail_readers`: which clients may ask for a tail, and
-        `shows_stack`: whether they see there where a handler failed.
+        `memory` is the function's memory in MB.  `tail_readers` says which clients may ask for a
+        tail, and `shows_stack` whether a tail has the tracebacks of handlers.
         """
         self.form = form
         self.is_on = form is not None
@@ -66,18 +67,18 @@ class FunctionLog:
         """A context manager for one run of the function's code.
 
         `phase` is `Invoke`, `Initialize`, `PreFreeze` or `PreStop`.  Enter it in the thread or task
-        that runs the code, and in a context of its own (`contextvars`): what is printed and logged
-        inside belongs to `request_id`, and marks for the start and the end stand around it.  What
-        escapes makes the end a failure; its traceback is logged by who catches it, inside.
+        that runs the code, in its own context (`contextvars`).  Output and records inside belong to
+        `request_id`, between a start mark and an end mark.  An exception that escapes marks the end
+        as failed; the code that catches it inside logs its traceback.
         """
         return InvocationLog(
             self, phase, request_id, wants_tail=wants_tail and self.tail_readers != "nobody"
         )
 
-    # Where words come in.
+    # Input.
 
     def install(self) -> None:
-        """Listen to the process: standard output and errors, and the root logger."""
+        """Take over standard output, standard error and the root logger."""
         self._originals = sys.stdout, sys.stderr
         sys.stdout = self._stream(sys.stdout, STDOUT)
         sys.stderr = self._stream(sys.stderr, STDERR)
@@ -86,39 +87,39 @@ class FunctionLog:
             os.register_at_fork(after_in_child=self._go_on_in_child)
 
     def _stream(self, original: Any, name: str) -> Any:
-        """What takes the place of `original`, or itself where that is no stream to listen to."""
+        """The replacement for `original`, or `original` if it is not a text stream."""
         if self.form is not None:
-            if not isinstance(original, io.TextIOWrapper):  # `None` where its file is closed.
+            if not isinstance(original, io.TextIOWrapper):  # `None` if its file is closed.
                 original = io.TextIOWrapper(io.BufferedWriter(io.FileIO(os.devnull, "w")), "utf-8")
             stream: OutputStream = LoggedStream(original, name, self.output)
         elif isinstance(original, io.TextIOWrapper):
-            stream = OverheardStream(original, name, self.overheard)
+            stream = TeeStream(original, name, self.overheard)
         else:
             return original
-        self._streams.append(stream)  # Or the end of the last one would close the original's file.
+        self._streams.append(stream)  # Deleting one would close the file.
         return stream
 
     def output(self) -> Output:
-        """Whose output is written now."""
+        """The output that present writes belong to."""
         return CURRENT.get() or self._outside.output
 
     def overheard(self) -> Output | None:
-        """Whose output is written now, if it is an invocation's."""
+        """The output of the present invocation, if there is one."""
         return CURRENT.get()
 
     def count_tail(self, change: int) -> None:
-        """One tail more, or less, is listened for."""
+        """Add `change` to the number of tails, and copy output only while there are any."""
         if self.form is not None:
             return
         with self._tails_lock:
             self._tails += change
             is_any = self._tails > 0
             for stream in self._streams:
-                if isinstance(stream, OverheardStream):
+                if isinstance(stream, TeeStream):
                     stream.listen(is_any)
 
     def closing_line(self, milliseconds: float) -> str:
-        """The last of a tail, as Function Compute has it behind an empty line."""
+        """The last line of a tail, after an empty line, as on Function Compute."""
         used = peak_memory() / MIB
         return (
             f"\nDuration: {milliseconds:.2f} ms, Billed Duration: {ceil(milliseconds)} ms, "
@@ -128,7 +129,8 @@ class FunctionLog:
     # The end.
 
     def withdraw(self) -> None:
-        """Take the streams out of their places, unless somebody else has; hear no more records."""
+        """Restore the original streams, unless other code has replaced ours; take no more
+        records."""
         stdout, stderr = self._originals
         if sys.stdout in self._streams:
             sys.stdout.flush()
@@ -138,12 +140,13 @@ class FunctionLog:
         self._records.withdraw()
 
     def leave(self) -> None:
-        """No writer takes lines any more: write what comes at the process's end directly."""
+        """Write later output directly, since the writer ends."""
         self._outside.output.finish()
         self.put = _write_directly
 
     def _go_on_in_child(self) -> None:
-        """A handler has forked: the child has no writer, and answers for nothing."""
+        """In a child that a handler has forked: it has no writer, and the parent writes the
+        marks."""
         self.put = _write_directly
         self._tails_lock = Lock()
         current = CURRENT.get()
@@ -153,5 +156,5 @@ class FunctionLog:
 
 
 def _write_directly(line: str) -> None:
-    with suppress(OSError):  # Nobody reads.
+    with suppress(OSError):  # The reader has gone.
         os.write(1, line.encode())

@@ -1,12 +1,12 @@
-"""Whose words they are: what is printed and logged, and the invocation that it belongs to.
+"""Attributes output and log records to their invocation.
 
-Theory of operation: a context variable says which invocation runs.  It is in the context that each
-invocation has of its own; asyncio's tasks and `to_thread` hand it on, a plain thread has none.  So
-whatever is written asks the variable, and not the thread, whose it is.
+Theory of operation.  A context variable holds the running invocation.  Each invocation has its own
+context; asyncio's tasks and `to_thread` inherit it, a plain thread does not.  So the variable
+decides which invocation output belongs to, not the thread.
 
-When an invocation is over its end has been written once, by whoever came first: the thread that ran
-it, or the loop that gave it up.  What its leftovers write then still has its request id in the log,
-but no tail takes it.
+The end of an invocation is written once, by the thread that ran it or by the loop that gave it up.
+Later output of its leftover threads and tasks still gets its request id in the log, but is not
+added to a tail.
 """
 
 import threading
@@ -34,12 +34,12 @@ from gateway.text.printable import CONTINUED
 if TYPE_CHECKING:
     from gateway.logs.function_log import FunctionLog
 
-_LONGEST_WAIT: Final = 0.1
-"""Seconds for the lock of an output: the loop must not wait longer for a thread that prints."""
+_LOCK_SECONDS: Final = 0.1
+"""The loop waits no longer than this for the lock of a thread that prints."""
 
 
 class Output:
-    """What is written under one request id: partial lines, and the tail."""
+    """The output under one request id: partial lines and the tail."""
 
     def __init__(self, log: "FunctionLog", request_id: str) -> None:
         self.request_id = shown(request_id)
@@ -47,29 +47,29 @@ class Output:
         self._tail: Tail | None = None
         self._is_tail_over = False
         self._assemblies: dict[str, LineAssembly] = {}
-        # For signal handlers and destructors: they print in the middle of what holds it.
+        # Reentrant for signal handlers and destructors that print while the lock is held.
         self._lock = threading.RLock()
 
     def __del__(self) -> None:
-        """Its thread has ended, or the last leftover of its invocation."""
+        """Write the rest: its thread or the last leftover of its invocation has ended."""
         self.finish()
 
     def take(self, stream: str, text: str) -> None:
-        """What was printed to `stream`."""
+        """Take text that was printed to `stream`."""
         with self._lock:
             pieces = self._assembly(stream).feed(text)
         if pieces:
             self._emit(stream, pieces)
 
     def take_bytes(self, stream: str, data: bytes) -> None:
-        """What was written to the buffer of `stream`."""
+        """Take bytes that were written to the buffer of `stream`."""
         with self._lock:
             pieces = self._assembly(stream).feed_bytes(data)
         if pieces:
             self._emit(stream, pieces)
 
     def record(self, at: float, level: str, text: str, tail_text: str) -> None:
-        """What was logged; `tail_text` is what the client may know of it."""
+        """Take a log record; `tail_text` is the part that the client may see."""
         form = self._log.form
         if form is not None:
             self._log.put(form.record(at, self.request_id, level, text))
@@ -78,7 +78,7 @@ class Output:
             self._add_to_tail(begin + "\n".join(record_lines(tail_text)) + "\n")
 
     def finish(self) -> None:
-        """Write what is left without a line end."""
+        """Write partial lines that are left."""
         for stream in list(self._assemblies):
             with self._held_shortly() as is_held:
                 pieces = self._assemblies[stream].finish() if is_held else []
@@ -107,7 +107,7 @@ class Output:
                 self._tail.add(line)
 
     def _end_tail(self, last: str) -> None:
-        """Add the last of it: what comes from leftovers is not told any more."""
+        """Add the last line; later output of leftovers is not added."""
         with self._held_shortly():
             if self._tail is not None:
                 self._is_tail_over = True
@@ -115,8 +115,8 @@ class Output:
 
     @contextmanager
     def _held_shortly(self) -> Iterator[bool]:
-        """The lock, if it can be had soon, and whether it could: on the loop, too."""
-        is_held = self._lock.acquire(timeout=_LONGEST_WAIT)
+        """Acquire the lock if that is possible soon, and yield whether it was; safe on the loop."""
+        is_held = self._lock.acquire(timeout=_LOCK_SECONDS)
         try:
             yield is_held
         finally:
@@ -124,19 +124,19 @@ class Output:
                 self._lock.release()
 
     def renew_lock(self) -> None:
-        """In a forked process: whoever held it is not there."""
+        """In a forked process: the thread that held the lock does not exist."""
         self._lock = threading.RLock()
 
 
 class Outside(threading.local):
-    """What is written outside of invocations, thread by thread: lines of several must not mix."""
+    """Output outside of invocations, by thread so that the lines of several do not mix."""
 
     def __init__(self, log: "FunctionLog") -> None:
         self.output = Output(log, OUTSIDE)
 
 
 class InvocationLog(Output):
-    """A context manager around one invocation: what is written inside belongs to it.
+    """A context manager around one invocation, to which output inside belongs.
 
     Enter it in the thread or task that runs the invocation.
     """
@@ -151,7 +151,7 @@ class InvocationLog(Output):
         self._started_at = 0.0
         self._token: Token[Output | None] | None = None
         self._is_open: list[bool] = []
-        """Has an item from the start to the end: who pops it, ends."""
+        """Has one item from the start to the end; the thread that pops it writes the end."""
 
     def __repr__(self) -> str:
         state = "open" if self._is_open else "over" if self._started_at else "not begun"
@@ -175,7 +175,7 @@ class InvocationLog(Output):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End; what escapes from inside makes it a failure, and goes on."""
+        """Write the end; an exception marks it as failed and is not suppressed."""
         if isinstance(error, CancelledError):
             self.fail(STOPPED)
         elif error is not None:
@@ -186,12 +186,12 @@ class InvocationLog(Output):
             self._token = None
 
     def fail(self, error: str = FAILED) -> None:
-        """Have the end mark tell of a fault; the first one that is told counts."""
+        """Set the error of the end mark; the first call counts."""
         if self._error is None:
             self._error = error
 
     def end(self, error: str | None = None) -> None:
-        """Write the end, unless it is there; from any thread.  `error` is as for `fail`."""
+        """Write the end, once.  Safe in any thread.  `error` is as for `fail`."""
         try:
             self._is_open.pop()
         except IndexError:
@@ -207,9 +207,9 @@ class InvocationLog(Output):
             self._log.count_tail(-1)
 
     def tell(self, level: int, message: str, error: BaseException | None) -> bool:
-        """Take a message of the gateway on this invocation; whether it is in its log then.
+        """Log a message of the gateway about this invocation; return whether this log has it.
 
-        Without a form it is not: who has it logs it, and it is overheard.
+        Without a form it does not: the caller logs it, and a tail copies it.
         """
         if self._log.form is None:
             return False
@@ -217,13 +217,13 @@ class InvocationLog(Output):
         return True
 
     def take_tail(self) -> str:
-        """The tail as it is now, encoded; "" when there is none, or it has been taken."""
+        """The present tail, encoded; empty if there is none, or at a second call."""
         with self._held_shortly():
             tail, self._tail = self._tail, None
         return "" if tail is None else tail.encode()
 
     def forsake(self) -> None:
-        """In a forked process: the end is the parent's to write, and what is no line yet."""
+        """In a forked process: leave the end mark and partial lines to the parent."""
         self._is_open.clear()
         self._assemblies.clear()
 
@@ -234,4 +234,4 @@ class InvocationLog(Output):
 
 
 CURRENT: Final[ContextVar[Output | None]] = ContextVar("gateway.logs.output", default=None)
-"""Whose words they are that are written now; `None`: no invocation's."""
+"""The output of the running invocation; `None` outside of invocations."""

@@ -1,9 +1,9 @@
-"""Where the time of an invocation goes, stage by stage, from samples.
+"""Measures the stages of invocations by samples.
 
-Theory of operation: nothing of this is on the way of a request unless it is asked for.  Then a
-connection of another type notes when bytes came and were understood, the handler is wrapped, and
-what is called at the end of each exchange puts the notes together.  One request in sixteen is a
-sample, chosen by the last digit of its id, which a counter makes.
+Theory of operation.  A request does not pass this code unless the profile is switched on.  Then
+another type of connection notes when bytes arrived and were parsed, the handler is wrapped, and the
+observer of exchanges combines the notes.  One request in sixteen is a sample, chosen by the last
+digit of its id, which comes from a counter.
 """
 
 import json
@@ -32,17 +32,17 @@ STAGES: Final = (
 )
 
 _SAMPLED: Final = "0"
-"""Last digit of the ids of requests that are samples."""
+"""The last digit of the ids of sampled requests."""
 
-_MOST_SAMPLES: Final = 65_536
-_MOST_OPEN: Final = 4_096
+_MAX_SAMPLES: Final = 65_536
+_MAX_OPEN: Final = 4_096
 _PRICE_ROUNDS: Final = 2_000
 
 Handler = Callable[..., Any]
 
 
 class _Run(NamedTuple):
-    """When a handler's job was queued and picked up, and the handler called and back."""
+    """When a job was queued and picked up, and its handler called and returned."""
 
     queued_at: float
     picked_up_at: float
@@ -51,7 +51,7 @@ class _Run(NamedTuple):
 
 
 class ProfiledConnection(Connection):
-    """A connection that notes when its present request was read, parsed and complete."""
+    """A connection that notes when its current request was read, parsed and complete."""
 
     __slots__ = ("complete_at", "parsed_at", "read_at")
 
@@ -74,24 +74,25 @@ class ProfiledConnection(Connection):
 
 
 class InvocationProfile:
-    """Collects samples of a worker; `job_times` tells of the calling pool thread's job.
+    """Collects the samples of a worker.
 
-    `job_times` returns when the job was queued and when it was picked up, as `time.monotonic()`.
+    `job_times` returns when the job of the calling pool thread was queued and picked up, as
+    `time.monotonic()`.
     """
 
     def __init__(self, job_times: Callable[[], tuple[float, float]]) -> None:
         self._job_times = job_times
         self._runs: dict[str, _Run] = {}
-        self._samples: deque[tuple[float, ...]] = deque(maxlen=_MOST_SAMPLES)
+        self._samples: deque[tuple[float, ...]] = deque(maxlen=_MAX_SAMPLES)
         self._sampled = 0
         self._lock = Lock()
 
     def connection(self, site: SharedState) -> Connection:
-        """A connection whose requests can be samples."""
+        """A connection whose requests can be sampled."""
         return ProfiledConnection(site)
 
     def wrap(self, handler: Handler) -> Handler:
-        """The handler, timed."""
+        """Wrap the handler to measure it."""
 
         def timed(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
             request_id: str = environ[names.ENVIRON_CONTEXT].request_id
@@ -101,15 +102,15 @@ class InvocationProfile:
             result = handler(environ, start_response)
             returned_at = monotonic()
             with self._lock:
-                if len(self._runs) >= _MOST_OPEN:
-                    self._runs.clear()  # Of requests that ended before their handlers returned.
+                if len(self._runs) >= _MAX_OPEN:
+                    self._runs.clear()  # Left over from ended requests.
                 self._runs[request_id] = _Run(*self._job_times(), called_at, returned_at)
             return result
 
         return timed
 
     def add(self, exchange: Exchange) -> None:
-        """Put a sample together; called when an exchange is over, in any thread."""
+        """Complete a sample when an exchange is over.  Safe in any thread."""
         if exchange.request_id[-1] != _SAMPLED:
             return
         sent_at = monotonic()
@@ -125,13 +126,13 @@ class InvocationProfile:
                 *run,
                 sent_at,
             )
-            # A pipelined request's first bytes may have come before the answer to the one before.
+            # The first bytes of a pipelined request may arrive before the previous response.
             stages = [max(0.0, later - earlier) for earlier, later in pairwise(times)]
             self._samples.append(tuple(stages))
             self._sampled += 1
 
     def report(self, form: Literal["table", "json"]) -> str:
-        """What was found, in microseconds; ends with a line end."""
+        """The results in microseconds, with a line end."""
         with self._lock:
             samples = list(self._samples)
         stages = [_stage(name, [sample[i] for sample in samples]) for i, name in enumerate(STAGES)]
@@ -146,7 +147,7 @@ class InvocationProfile:
 def _stage(name: str, seconds: list[float]) -> dict[str, Any]:
     if not seconds:
         return {}
-    # Two at least, for `quantiles`; the same twice is the same.
+    # `quantiles` needs two values; doubling them does not change the result.
     cuts = quantiles(seconds * 2, n=100, method="inclusive")
     figures = {"p50": cuts[49], "mean": fmean(seconds), "p99": cuts[98]}
     return {
@@ -170,7 +171,7 @@ def _table(facts: dict[str, Any]) -> str:
 
 
 def _price() -> float:
-    """What it costs to take a sample, in microseconds: measured here and now."""
+    """The measured cost of a sample in microseconds."""
     profile = InvocationProfile(lambda: (0.0, 0.0))
     exchange = _Unserved()
 
@@ -187,7 +188,7 @@ def _price() -> float:
 
 
 class _Unserved:
-    """An exchange of no request."""
+    """An exchange without a request."""
 
     request_id = _SAMPLED
 

@@ -1,27 +1,27 @@
-"""Lines out of what is printed in pieces: `print` writes each argument and each end by itself."""
+"""Assembles lines from pieces: `print` writes each argument and each end separately."""
 
 import codecs
 from typing import Final, NamedTuple
 
-LONGEST_LINE: Final = 64 * 1024
-"""Characters of one entry of the log; what is longer goes on in further ones."""
+MAX_LINE_CHARACTERS: Final = 64 * 1024
+"""The most characters of one entry of the log; longer lines go on in further entries."""
 
 
 class Piece(NamedTuple):
-    """A line without its end, or a part of one that is too long."""
+    """A line without its end, or a part of a line that is too long."""
 
     text: str
     is_continued: bool
-    """Whether it goes on with the line of the piece before it."""
+    """Whether it continues the line of the previous piece."""
 
 
 class LineAssembly:
-    """Puts together the lines of one stream."""
+    """Assembles the lines of one stream."""
 
     __slots__ = ("_decoder", "_is_continued", "_longest", "_parts", "_size")
 
-    def __init__(self, longest: int = LONGEST_LINE) -> None:
-        """`longest` characters are in a piece at the most; one line more may be kept here."""
+    def __init__(self, longest: int = MAX_LINE_CHARACTERS) -> None:
+        """A piece has at most `longest` characters; up to one such line is kept here."""
         self._longest = longest
         self._parts: list[str] = []
         self._size = 0
@@ -35,13 +35,13 @@ class LineAssembly:
         return self._feed(text)
 
     def feed_bytes(self, data: bytes) -> list[Piece]:
-        """The pieces that `data` completes: UTF-8, with escapes for what is none."""
+        """The pieces that `data` completes: decoded as UTF-8, with escapes for invalid bytes."""
         if self._decoder is None:
             self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         return self._feed(self._decoder.decode(data))
 
     def finish(self) -> list[Piece]:
-        """What is left without a line end."""
+        """The pieces of the partial line that is left."""
         pieces = self.feed("")
         rest = self._take("")
         if rest:
@@ -67,12 +67,12 @@ class LineAssembly:
         return pieces
 
     def _take(self, text: str) -> str:
-        """All that is there, and `text` behind it."""
+        """The kept text followed by `text`."""
         parts, self._parts, self._size = self._parts, [], 0
         return "".join([*parts, text])
 
     def _cut(self, line: str, pieces: list[Piece]) -> str:
-        """The end of a line of any length; what comes before it is added to `pieces`."""
+        """Add all but the last piece of a line to `pieces`; return the last."""
         longest = self._longest
         if len(line) <= longest:
             return line

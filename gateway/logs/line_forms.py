@@ -1,7 +1,7 @@
-"""How lines of the function log look: as text like Function Compute's, or as JSON objects.
+"""The formats of the function log: text like Function Compute's, or JSON objects.
 
-Nothing that a function prints or logs makes another line than it is: line ends have been taken
-apart before, and what is not printable stands there as an escape.
+Output of a function cannot forge a line: text is split at line ends before, and characters that are
+not printable appear as escapes.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,21 +9,21 @@ from datetime import UTC, datetime
 from json import JSONEncoder
 from typing import Any, Final, NamedTuple, Protocol
 
-from gateway.logs.line_assembly import LONGEST_LINE, Piece
+from gateway.logs.line_assembly import MAX_LINE_CHARACTERS, Piece
 from gateway.text.printable import CONTINUED, printable
 
 STDOUT: Final = "stdout"
 STDERR: Final = "stderr"
 
 OUTSIDE: Final = "-"
-"""In the place of the request id, for what belongs to no invocation."""
+"""Replaces the request id for output outside of invocations."""
 
 START: Final = "Start"
 END: Final = "End"
 
 
 class Mark(NamedTuple):
-    """The start or the end of an invocation, or of a hook."""
+    """The start or the end of an invocation or a hook."""
 
     phase: str
     """`Invoke`, `Initialize`, `PreFreeze` or `PreStop`."""
@@ -32,29 +32,29 @@ class Mark(NamedTuple):
     milliseconds: float | None = None
 
     def text(self, request_id: str) -> str:
-        """As Function Compute writes it."""
+        """The mark in Function Compute's form."""
         fault = f", Error: {shown(self.error)}" if self.error else ""
         return f"FC {self.phase} {self.event} RequestId: {request_id}{fault}\n"
 
 
 class Form(Protocol):
-    """Makes lines, each with its end; `at` is in seconds since 1970."""
+    """Formats lines with their line ends; `at` is in seconds since 1970."""
 
     def output(self, at: float, request_id: str, stream: str, piece: Piece) -> str:
-        """What was printed to `stream`."""
+        """The line for text that was printed to `stream`."""
 
     def record(self, at: float, request_id: str, level: str, text: str) -> str:
-        """What was logged; one line or several."""
+        """The line or lines of a log record."""
 
     def mark(self, at: float, request_id: str, mark: Mark) -> str:
-        """A start or an end."""
+        """The line for a start or an end."""
 
     def missing(self, at: float, count: int) -> str:
-        """What stands for so many lines that were not taken."""
+        """The line that replaces `count` dropped lines."""
 
 
 class TextForm:
-    """`<time> <request id> [<level or stream>] <text>`; marks as Function Compute has them."""
+    """`<time> <request id> [<level or stream>] <text>`, with marks in Function Compute's form."""
 
     def __init__(self) -> None:
         self._stamp = Stamps()
@@ -77,13 +77,13 @@ class TextForm:
 
 
 class JsonForm:
-    """An object in a line; see docs/logs.md for its keys."""
+    """One JSON object per line; docs/logs.md lists the keys."""
 
     def __init__(self, function: str) -> None:
         """`function` is the function's name."""
         self._stamp = Stamps()
         self._function = function
-        # Only ASCII, so that nothing of it can move or colour a terminal.
+        # ASCII only, so that no character can move the cursor or colour the terminal.
         self._encode: Callable[[dict[str, Any]], str] = JSONEncoder(ensure_ascii=True).encode
 
     def output(self, at: float, request_id: str, stream: str, piece: Piece) -> str:
@@ -114,7 +114,7 @@ class JsonForm:
         }
         if piece.is_continued:
             line["is_continued"] = True
-        # JSON would let DEL pass.
+        # JSON does not escape DEL.
         return self._encode(line).replace("\x7f", "\\u007f") + "\n"
 
 
@@ -123,7 +123,7 @@ class Stamps:
 
     def __init__(self) -> None:
         self._known = (-1, "")
-        """A second and its text: one value, for threads to change it at once."""
+        """A second and its text, in one tuple so that threads replace both atomically."""
 
     def __call__(self, at: float) -> str:
         second, thousandths = divmod(int(at * 1000), 1000)
@@ -135,24 +135,25 @@ class Stamps:
 
 
 def record_lines(text: str) -> Sequence[str]:
-    """The lines of a record, escaped: all but the first begin with `CONTINUED`."""
-    if len(text) <= LONGEST_LINE and text.isprintable():
+    """The escaped lines of a record; all except the first begin with `CONTINUED`."""
+    if len(text) <= MAX_LINE_CHARACTERS and text.isprintable():
         return (text,)
     lines = [shown(piece.text) for line in text.split("\n") for piece in _cut(line)]
     return [lines[0], *[CONTINUED + line for line in lines[1:]]]
 
 
 def _cut(text: str) -> list[Piece]:
-    """`text`, line ends and all, in pieces of a bearable length."""
-    starts = range(0, len(text), LONGEST_LINE) or (0,)
-    return [Piece(text[start : start + LONGEST_LINE], start > 0) for start in starts]
+    """`text` with its line ends, in pieces of at most `MAX_LINE_CHARACTERS` characters."""
+    starts = range(0, len(text), MAX_LINE_CHARACTERS) or (0,)
+    return [Piece(text[start : start + MAX_LINE_CHARACTERS], start > 0) for start in starts]
 
 
 def shown(text: str) -> str:
-    """`text` with escapes for what is not printable, but for tabs, which can pass for nothing."""
+    """`text` with escapes for characters that are not printable, except tabs, which are
+    harmless."""
     return text if text.isprintable() else "\t".join(map(printable, text.split("\t")))
 
 
 def _valid(text: str) -> str:
-    """`text` with escapes for lone surrogates, which JSON has no character for."""
+    """`text` with escapes for lone surrogates, which JSON cannot represent."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

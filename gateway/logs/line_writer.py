@@ -1,12 +1,12 @@
-"""Lines go to a descriptor by a thread of their own: nobody who has one waits for its reader.
+"""Writes lines to a descriptor in a thread, so that no other thread waits for the reader.
 
-Theory of operation.  Any thread puts lines into a buffer; the writer takes them in batches.  It is
-woken when there is a batch, and by `flush` or `rouse` for what is less.  While the reader is slow,
-stopped, or the disk full, the writer waits and the buffer fills.  Once it is full lines are dropped
-and counted until half of it has been written; then a line in their place tells how many.  All that
-is in the buffer by then came before them, so it stands where they would have stood.
+Theory of operation.  Any thread puts lines into a buffer; the writer takes them in batches.  A full
+batch wakes it, and so do `flush` and `rouse` for less.  While the reader is slow or stopped, or the
+disk full, the writer waits and the buffer fills.  When it is full, lines are dropped and counted
+until half of it is written; then a line says how many are missing.  All lines in the buffer by then
+are older than the dropped ones, so this line stands in their place.
 
-The buffer may be shared with the supervisor, which writes what a killed process has left there.
+The supervisor may share the buffer; it then writes the lines that a killed process has left.
 """
 
 import fcntl
@@ -19,29 +19,29 @@ from time import monotonic
 from typing import Final
 
 from gateway.error_log.loggers import logger
-from gateway.error_log.outlet import Outlet
+from gateway.error_log.nonblocking_file import NonBlockingFile
 from gateway.logs.line_buffer import LineBuffer
 
 log = logger("gateway.log")
 
 _BATCH_BYTES: Final = 128 * 1024
-"""What a pipe or a page cache takes at once."""
+"""The most bytes of one write."""
 
 _WAKE_BYTES: Final = 128 * 1024
-"""Queued, that wake the writer."""
+"""More queued bytes than this wake the writer."""
 
 _RETRY_SECONDS: Final = 1.0
-"""Between two attempts to write where an error came back: a full disk may have room again."""
+"""The interval of attempts after an error: a full disk may have room again."""
 
-CLOSE_MOST: Final = 6.0
-"""Seconds for a reader that takes the end of the log, but slowly."""
+MAX_CLOSE_SECONDS: Final = 6.0
+"""Seconds for a slow reader to take the end of the log."""
 
 _LINGER_SECONDS: Final = 0.005
-"""In which further lines of those that are wanted soon gather, and wake nobody."""
+"""After `rouse` the writer waits this long for further lines, which then need no wake-up."""
 
 
 class LineWriter:
-    """Writes lines to a descriptor.  Make one per process, after it has forked."""
+    """Writes lines to a descriptor.  Create it in each process, after the fork."""
 
     def __init__(
         self,
@@ -50,32 +50,32 @@ class LineWriter:
         lock: int | None = None,
         buffer: LineBuffer | None = None,
     ) -> None:
-        """Take over `descriptor`; `tell_dropped` makes the line that stands for so many.
+        """Take over `descriptor`; `tell_dropped` makes the line that replaces dropped lines.
 
-        `lock` is a file that is locked while a batch is written: other processes that write to the
-        same pipe, and lock the same file, would else put theirs in the middle (POSIX keeps writes
-        together only up to PIPE_BUF).  `buffer` is where lines wait; `None`: in one of its own.
+        `lock` is a file to lock while a batch is written; otherwise processes that write to the
+        same pipe could mix their lines (POSIX keeps writes together only up to PIPE_BUF).  `buffer`
+        holds the queued lines; `None` creates one.
         """
         self._descriptor = descriptor
-        self._outlet = Outlet(descriptor)
+        self._file = NonBlockingFile(descriptor)
         self._buffer = buffer or LineBuffer()
         self._lock = lock
         self._tell_dropped = tell_dropped
         self._is_full = self._is_awake = self._has_failed = self._lingers = False
         self._dropped = 0
         self._written = 0
-        """Bytes; `close` looks whether there are more."""
+        """The number of written bytes, by which `close` sees progress."""
         self._drop_lock = Lock()
         self._wakes: SimpleQueue[None] = SimpleQueue()
         self._closing = Event()
-        # A daemon: a reader that has stopped must not keep the process from its end.
+        # A daemon: a stopped reader must not keep the process alive.
         self._thread = Thread(target=self._run, name="gateway-log", daemon=True)
         self._thread.start()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._leave_to_parent)
 
     def put(self, line: str) -> None:
-        """Queue a line with its end, or drop it; never waits.  From any thread."""
+        """Queue a line with its end, or drop it, without waiting.  Safe in any thread."""
         if not self._is_full:
             size = self._buffer.put(line.encode())
             if size >= 0:
@@ -89,21 +89,21 @@ class LineWriter:
             self._wake()
 
     def flush(self) -> None:
-        """Have what is queued written, and do not wait for it."""
+        """Wake the writer if lines are queued, without waiting."""
         if not self._is_awake and (self._dropped or self._is_full or not self._buffer.is_empty):
             self._wake()
 
     def rouse(self) -> None:
-        """Have it written within milliseconds, without a wake-up for each line; as `flush`."""
+        """Let queued lines be written within milliseconds, with few wake-ups."""
         if not self._is_awake:
             self._lingers = True
             self._wake()
 
-    def close(self, seconds: float, most: float = CLOSE_MOST) -> None:
-        """Write what is queued and close the descriptor.
+    def close(self, seconds: float, most: float = MAX_CLOSE_SECONDS) -> None:
+        """Write the queued lines and close the descriptor.
 
-        A reader that takes nothing for `seconds` is not waited for, and a slow one for up to `most`
-        seconds.  What has not left by then may be lost, which is logged.
+        It gives up when the reader takes nothing for `seconds`, or after `most` seconds in all.
+        Lines may then be lost, which is logged.
         """
         self._closing.set()
         self._wake()
@@ -121,7 +121,7 @@ class LineWriter:
         self._wakes.put(None)
 
     def _leave_to_parent(self) -> None:
-        """In a forked process: the buffer is the parent's, and so is the end of the log."""
+        """In a forked process: leave the buffer and the end of the log to the parent."""
         self._drop_lock = Lock()
         self._is_full = self._is_awake = True
 
@@ -131,26 +131,26 @@ class LineWriter:
         try:
             self._serve()
         finally:
-            # Here, or a write could go to whatever has the number next.
-            self._outlet.close()
+            # In this thread, otherwise a write could go to another file with the same number.
+            self._file.close()
             with suppress(OSError):
                 os.close(self._descriptor)
 
     def _serve(self) -> None:
         while True:
-            is_last = self._closing.is_set()  # Before the look at the queue, or its end is lost.
+            is_last = self._closing.is_set()  # Before the queue, or lines could be missed.
             if not self._write_all() or is_last:
                 return
             lingers, self._lingers = self._lingers, False
             if lingers:
                 self._closing.wait(_LINGER_SECONDS)
             self._is_awake = False
-            # Whoever has queued before this and roused nobody, counts on being seen now.
+            # Lines that were queued before this, without a wake-up, must be seen now.
             if not lingers or self._buffer.is_empty:
                 self._wakes.get()
 
     def _write_all(self) -> bool:
-        """Write until the buffer is empty; False when that is given up."""
+        """Write until the buffer is empty; False if writing failed while closing."""
         while True:
             lines = self._buffer.take(_BATCH_BYTES)
             if self._is_full or self._dropped:
@@ -162,7 +162,7 @@ class LineWriter:
                 return False
 
     def _go_on(self) -> None:
-        """Take lines again, behind one that tells how many are missing, once a half has left."""
+        """Once a half is written accept lines again, after one that says how many are missing."""
         if not self._buffer.has_room:
             return
         with self._drop_lock:
@@ -172,11 +172,11 @@ class LineWriter:
         self._is_full = False
 
     def _write(self, data: memoryview) -> bool:
-        """Write all of `data`, however long that takes; False when it failed while closing."""
+        """Write all of `data`, however long it takes; False if it failed while closing."""
         if self._lock is None:
             return self._write_alone(data)
-        # Of the process, and released at its end whatever ends it.
-        with suppress(OSError):  # A handler has closed it, as daemons close all they have.
+        # The lock belongs to the process, so the system releases it at the end of the process.
+        with suppress(OSError):  # A handler has closed it, as daemons close all descriptors.
             fcntl.lockf(self._lock, fcntl.LOCK_EX)
         try:
             return self._write_alone(data)
@@ -187,9 +187,9 @@ class LineWriter:
     def _write_alone(self, data: memoryview) -> bool:
         while data:
             try:
-                written = self._outlet.write(data)
+                written = self._file.write(data)
             except BlockingIOError:
-                self._outlet.await_room(_RETRY_SECONDS)
+                self._file.await_room(_RETRY_SECONDS)
             except OSError as error:
                 if not self._has_failed:
                     self._has_failed = True

@@ -1,13 +1,13 @@
-"""How much memory the process has taken."""
+"""The peak memory of the process."""
 
 import resource
 import sys
 
 
 def peak_memory() -> int:
-    """The most memory that this process has had resident, in bytes.
+    """The peak resident memory of this process in bytes.
 
-    It costs 0.8 µs; what is resident at the moment would cost twice that (`/proc/self/statm`).
+    It takes 0.8 µs; the present resident memory (`/proc/self/statm`) would take twice that.
     """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

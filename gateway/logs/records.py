@@ -1,4 +1,4 @@
-"""What a function logs, by any logger, as Function Compute's root logger has it."""
+"""Collects what a function logs, by any logger, like Function Compute's root logger."""
 
 import logging
 from types import TracebackType
@@ -14,17 +14,16 @@ if TYPE_CHECKING:
     from gateway.logs.invocation_log import Output
 
 _FUNCTION: Final = "gateway.function"
-"""The gateway's logger for what it tells of an invocation, and the name of `context.logger`."""
+"""The gateway's logger for messages about invocations; also the name of `context.logger`."""
 
 
 class RecordHandler(logging.Handler):
-    """Hands records of functions to whom they belong.
+    """Passes records of functions to the output that they belong to.
 
-    With a function log it stands at the root logger, as the handler that functions find there on
-    Function Compute.  Without one the root logger is left as Python has made it, so that
-    `basicConfig` and all else does what it would do without the gateway; then a tail has the
-    records that nobody else handles, in the place of `logging.lastResort`, and of the others what
-    their handlers print.
+    With a function log it is a handler of the root logger, like the one on Function Compute.
+    Without one the root logger stays untouched, so that `basicConfig` and everything else works as
+    without the gateway.  A tail then gets the records without a handler, because this handler
+    replaces `logging.lastResort`; of other records it gets what their handlers print.
     """
 
     def __init__(self, log: "FunctionLog") -> None:
@@ -34,7 +33,8 @@ class RecordHandler(logging.Handler):
         self._last_resort = logging.lastResort
 
     def install(self) -> None:
-        """Take what functions log from now on, and what the gateway tells of an invocation."""
+        """Take the records of functions and the gateway's messages about invocations from now
+        on."""
         divert(_FUNCTION, self.take_own)
         if self._log.is_on:
             logging.root.handlers.insert(0, self)
@@ -42,7 +42,7 @@ class RecordHandler(logging.Handler):
             logging.lastResort = self
 
     def withdraw(self) -> None:
-        """Take nothing any more."""
+        """Take no more records."""
         divert(_FUNCTION, None)
         logging.root.removeHandler(self)
         if logging.lastResort is self:
@@ -57,7 +57,7 @@ class RecordHandler(logging.Handler):
                 self.handleError(record)
         resort = self._last_resort
         if not self._log.is_on and resort is not None and record.levelno >= resort.level:
-            # What it prints is no further word of the invocation.
+            # What it prints must not count as output of the invocation again.
             token = CURRENT.set(None)
             try:
                 resort.handle(record)
@@ -65,7 +65,8 @@ class RecordHandler(logging.Handler):
                 CURRENT.reset(token)
 
     def take_own(self, record: logging.LogRecord) -> bool:
-        """Take what the gateway tells of an invocation; whether the function log has it then."""
+        """Take a message of the gateway about an invocation; return whether the function log has
+        it."""
         log = self._log
         output = log.output() if log.is_on else log.overheard()
         if output is not None:
@@ -74,14 +75,14 @@ class RecordHandler(logging.Handler):
         return log.is_on
 
     def _take(self, output: "Output", record: logging.LogRecord) -> None:
-        if self.formatter is not None:  # The function's own.
+        if self.formatter is not None:  # The function has set its own formatter.
             text = self.formatter.format(record)
             output.record(record.created, record.levelname, text, text)
         else:
             self._hand_over(output, record, record.getMessage())
 
     def tell(self, output: "Output", level: int, message: str, error: BaseException | None) -> None:
-        """Hand `output` a message of the gateway, by whatever the function has done to logging."""
+        """Pass a message of the gateway to `output`, whatever the function has done to logging."""
         exc_info = None if error is None else (type(error), error, _own_trace(error))
         record = logging.LogRecord(_FUNCTION, level, "", 0, message, None, exc_info)
         self._hand_over(output, record, message)
@@ -95,7 +96,7 @@ class RecordHandler(logging.Handler):
         )
 
     def _trace(self, record: logging.LogRecord) -> str:
-        """What the log has of the record's exception and stack."""
+        """The record's exception and stack for the log."""
         parts = []
         if record.exc_info:
             parts.append(self._traces.formatException(record.exc_info))
@@ -104,7 +105,7 @@ class RecordHandler(logging.Handler):
         return "".join([f"\n{part}" for part in parts])
 
     def _brief(self, record: logging.LogRecord) -> str:
-        """What a client may see of them."""
+        """The part of exception and stack that a client may see."""
         if self._log.shows_stack:
             return self._trace(record)
         if record.exc_info and record.exc_info[1] is not None:
@@ -113,19 +114,20 @@ class RecordHandler(logging.Handler):
 
 
 class ContextRecords(logging.Handler):
-    """Has records of `context.logger` in the gateway's own log, unless somebody else takes them.
+    """Sends records of `context.logger` to the gateway's own log if nothing else takes them.
 
-    That is where there is no function log, and the function has not configured logging.
+    That is so without a function log if the function has not configured logging.
     """
 
     def __init__(self, level: str, log: "FunctionLog | None") -> None:
-        """`level`, such as `info`, and above are taken; `log` has tails, if there are any."""
+        """Take records of `level`, such as `info`, and above; `log` provides tails, if there are
+        any."""
         super().__init__()
         self._least = logging.getLevelNamesMapping()[level.upper()]
         self._log = log
 
     def install(self) -> None:
-        """Stand at `context.logger`."""
+        """Become a handler of `context.logger`."""
         LOGGER.addHandler(self)
         if isinstance(LOGGER, FunctionLogger):
             LOGGER.least = self._least
@@ -141,7 +143,7 @@ class ContextRecords(logging.Handler):
 
 
 def _own_trace(error: BaseException) -> TracebackType | None:
-    """Where the function raised it, without the gateway's way to the function."""
+    """The traceback without the gateway's frames at its beginning."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_GATEWAY_FOLDER):
         trace = trace.tb_next
@@ -152,6 +154,6 @@ _GATEWAY_FOLDER: Final = __file__.rsplit("/logs/", 1)[0] + "/"
 
 
 def brief(error: BaseException) -> str:
-    """An exception's type and message, without where it was raised."""
+    """An exception's type and message, without its traceback."""
     message = message_of(error)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__

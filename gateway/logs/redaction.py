@@ -1,9 +1,9 @@
-"""What of a URL may stand in a log.
+"""Hides secrets in URLs for the log.
 
-Nobody can tell a secret by its looks alone, and names are the application's.  So a parameter is
-hidden by its name, where that says what it holds, or by its value, where that looks made by a
-machine: signed URLs of object stores and of Function Compute, tokens, sessions, passwords.
-`WITHOUT_QUERY` leaves nothing to luck.
+No rule finds every secret: values have no common form, and applications choose the names.  So a
+parameter is hidden if its name suggests a secret, or if its value looks generated: signed URLs of
+object stores and Function Compute, tokens, sessions, passwords.  `without_query` is the only safe
+choice.
 """
 
 import re
@@ -23,106 +23,106 @@ _NAME: Final = re.compile(
         (?:[^a-z]|$)""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""What in the name of a parameter says that its value is nobody else's business."""
+"""Matches a name that suggests a secret value."""
 
 _PARTS: Final = (
     *("secret", "token", "sig", "pass", "pw", "cred", "sess", "cookie", "jwt", "key", "auth"),
     *("saml", "assert", "otp", "sid", "code", "pin", "hmac", "ticket", "nonce"),
 )
-"""A name that `_NAME` finds has one of these; to look for them takes a tenth of the time."""
+"""Every name that `_NAME` matches contains one of these; this check takes a tenth of the time."""
 
 _RUN: Final = re.compile(r"(?<![\w\-+/=.~])(?:[\w\-+/=.~]|%2[BFbf]|%3[Dd]){32,}+", re.ASCII)
-"""What may be random: long, of letters and digits and what encodings of bytes add.  It is looked
-for from the beginning of a run only, or each of its characters would be tried."""
+"""A run that may be random: long, of letters, digits and characters of byte encodings.  It matches
+only from the beginning of a run, otherwise the search would try each of its characters."""
 
 _SEPARATOR: Final = re.compile(r"[&;]")
-_MOST_PARAMETERS: Final = 48
-"""Parameters of a query that are looked at, which takes 3 µs each; the rest is hidden unseen."""
+_MAX_PARAMETERS: Final = 48
+"""The most parameters to examine, at 3 µs each; the rest is hidden unexamined."""
 
-_SHORTEST_MADE: Final = 32
+_MIN_GENERATED_CHARACTERS: Final = 32
 
 _DIGIT: Final = re.compile(r"[0-9]")
 _LETTER: Final = re.compile(r"[A-Za-z]")
 
 _PARAMETER: Final = re.compile(r"([^&=]*+)=([^&]*+)|[^&=]{32,}+")
-"""A name and its value, or something longer without one."""
+"""A name with its value, or a long text without a value."""
 
 _INNER: Final = re.compile(r"([^;=]*+)=([^;]*+)|[^;=]{32,}+")
-"""The same where `;` divides, which old programs take for another `&`, and new ones do not."""
+"""Like `_PARAMETER` with `;` as separator, which only old programs treat like `&`."""
 
 _USER: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#@]*@")
-"""User and password of a URL (RFC 3986 §3.2.1)."""
+"""The user information of a URL (RFC 3986 §3.2.1)."""
 
 
 def redacted(url: str) -> str:
-    """`url` with its secrets hidden, as far as they can be told."""
+    """`url` with its secrets hidden, as far as they can be recognized."""
     path, mark, query = url.partition("?")
     if "@" in path:
         path = _USER.sub(rf"\1{HIDDEN}@", path)
     if not mark:
         return path
-    if query.count("&") + query.count(";") < _MOST_PARAMETERS:
+    if query.count("&") + query.count(";") < _MAX_PARAMETERS:
         return path + mark + _PARAMETER.sub(_hide, query)
     shown = _beginning(query)
     return f"{path}?{_PARAMETER.sub(_hide, shown)}&{HIDDEN}" if shown else f"{path}?{HIDDEN}"
 
 
 def _beginning(query: str) -> str:
-    """Some parameters of very many, each of them whole: its end may say what its beginning is."""
-    match = next(islice(_SEPARATOR.finditer(query), _MOST_PARAMETERS - 1, None))
+    """The first parameters of very many, whole, because their ends may reveal them as secrets."""
+    match = next(islice(_SEPARATOR.finditer(query), _MAX_PARAMETERS - 1, None))
     return query[: max(0, query.rfind("&", 0, match.end()))]
 
 
 def _hide(match: re.Match[str]) -> str:
     name, value = match.groups()
     if name is None:
-        return HIDDEN if _is_made(match[0]) else match[0]
-    if _is_made(name):
+        return HIDDEN if _looks_generated(match[0]) else match[0]
+    if _looks_generated(name):
         name = HIDDEN
-    elif value and _tells(name):
+    elif value and _suggests_secret(name):
         return f"{name}={HIDDEN}"
-    if _is_made(value):
+    if _looks_generated(value):
         return f"{name}={HIDDEN}"
     if ";" in value and match.re is _PARAMETER:
         value = _INNER.sub(_hide, value)
     return f"{name}={value}"
 
 
-_MOST_KNOWN: Final = 512
-_LONGEST_NAME: Final = 64
+_MAX_KNOWN: Final = 512
+_MAX_NAME_CHARACTERS: Final = 64
 
-_known_names: Final[BoundedCache[str, bool]] = BoundedCache(_MOST_KNOWN)
-"""Names, and whether they tell: an application has few, and to look at one costs 3 µs."""
+_known_names: Final[BoundedCache[str, bool]] = BoundedCache(_MAX_KNOWN)
+"""Caches whether a name suggests a secret: an application has few names, and a check costs 3 µs."""
 
 
 def _has_word(name: str) -> bool:
-    if name.isascii():  # Beyond it there are more letters that are equal but for their case.
+    if name.isascii():  # Other alphabets have further letters that differ only in case.
         lower = name.lower()
         if not any(map(lower.__contains__, _PARTS)):
             return False
     return _NAME.search(name) is not None
 
 
-def _tells(name: str) -> bool:
-    """Whether the name of a parameter says that its value is a secret; one too long may."""
+def _suggests_secret(name: str) -> bool:
+    """Whether the name of a parameter suggests a secret; True for very long names."""
     tells = _known_names.get(name)
     if tells is None:
         known = unquote(name) if "%" in name else name
-        tells = len(name) > _LONGEST_NAME or _has_word(known)
-        if len(name) <= _LONGEST_NAME:
+        tells = len(name) > _MAX_NAME_CHARACTERS or _has_word(known)
+        if len(name) <= _MAX_NAME_CHARACTERS:
             _known_names.remember(name, tells)
     return tells
 
 
-def _is_made(text: str) -> bool:
-    """Whether a part of it looks as if a machine had made it."""
-    if len(text) < _SHORTEST_MADE:
+def _looks_generated(text: str) -> bool:
+    """Whether a part of it looks generated."""
+    if len(text) < _MIN_GENERATED_CHARACTERS:
         return False
     return any(_DIGIT.search(run) and _LETTER.search(run) for run in _RUN.findall(text))
 
 
 def without_query(url: str) -> str:
-    """`url` up to its query."""
+    """`url` without its query."""
     return _USER.sub(rf"\1{HIDDEN}@", url.partition("?")[0])
 
 
@@ -136,4 +136,4 @@ QUERIES: Final[dict[str, Callable[[str], str]]] = {
     "off": without_query,
     "full": unchanged,
 }
-"""What is shown of a URL, by the name of the choice."""
+"""The functions that prepare a URL, by the value of `--log-query`."""

@@ -1,12 +1,11 @@
-"""`sys.stdout` and `sys.stderr` as handlers find them where no function log takes their place.
+"""`sys.stdout` and `sys.stderr` of handlers without a function log.
 
-Theory of operation.  A server's standard output is a pipe or a file, and Python would hold back
-what is printed until 8 KB have come: for hours where little is printed, and for ever where a worker
-is killed.  So both streams give away each line, as they do on a terminal.  With that an error of
-the file would come to the handler at each line.  Python alone raises it for one `print` in many, or
-at the end of the process; and a request must not fail because a disk is full or the reader of the
-log has gone.  So what the file does not take is dropped, and told once in the gateway's log.  A
-`print` waits for a reader that has stopped, as in any Python.
+Theory of operation.  A server's standard output is a pipe or a file, for which Python buffers 8 KB:
+output may be delayed for hours, or lost when a worker is killed.  So both streams are
+line-buffered, as on a terminal.  But then a handler would get an error of the file at each line,
+where Python alone raises it for one `print` in many, or at the end of the process.  A request must
+not fail because a disk is full or the reader of the log has gone.  So output that the file does not
+take is dropped, and logged once.  A `print` waits for a stopped reader, as in any Python program.
 """
 
 import io
@@ -22,26 +21,26 @@ _NAMES: Final = {"stdout": "standard output", "stderr": "standard error"}
 
 
 def prepare_standard_streams() -> None:
-    """Have both streams give away lines at once, take what comes, and be there."""
+    """Make both streams exist, line-buffered and without write errors."""
     for name in _NAMES:
         stream = getattr(sys, name)
         prepared = _prepared(stream, name)
         if stream is not None and stream is getattr(sys, f"__{name}__"):
-            # There are those who ask whether the two are the same.
+            # Some code checks whether both names refer to the same stream.
             setattr(sys, f"__{name}__", prepared)
         setattr(sys, name, prepared)
 
 
 def _prepared(stream: Any, name: str) -> Any:
-    if stream is None:  # Its file was closed when the process began.
+    if stream is None:  # Its file was closed at the start of the process.
         return open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")
     if stream is not getattr(sys, f"__{name}__") or type(stream) is not io.TextIOWrapper:
-        return stream  # Whoever has put it there knows why.
+        return stream  # Other code has replaced it on purpose.
     try:
         stream.flush()
         raw: Any = getattr(stream.buffer, "raw", stream.buffer)
         file = _TolerantFile(raw.fileno(), name)
-    except (OSError, ValueError):  # It is no file, or takes nothing already.
+    except (OSError, ValueError):  # It is not a file, or fails already.
         return stream
     made: Any = io.TextIOWrapper(
         io.BufferedWriter(file),
@@ -55,7 +54,7 @@ def _prepared(stream: Any, name: str) -> Any:
 
 
 class _TolerantFile(io.FileIO):
-    """The file of a standard stream; what it does not take is dropped."""
+    """The file of a standard stream; output that it does not take is dropped."""
 
     def __init__(self, descriptor: int, name: str) -> None:
         super().__init__(descriptor, "wb", closefd=False)
@@ -74,4 +73,4 @@ class _TolerantFile(io.FileIO):
                 )
             return memoryview(data).nbytes
         self._has_failed = False
-        return written  # type: ignore[no-any-return]  # `None` where it does not block.
+        return written  # type: ignore[no-any-return]  # `None` if it is non-blocking.

@@ -1,19 +1,19 @@
-"""How long a worker that has died is waited with, before another takes its place."""
+"""Delay before a dead worker is replaced."""
 
 from typing import Final
 
-_FIRST: Final = 0.1
-_LONGEST: Final = 30.0
-_LONGEST_OF_SERVING: Final = 2.0
-"""Seconds.  A request that kills its worker must not let one client keep the gateway away for as
-long as code that cannot be loaded does."""
+_FIRST_SECONDS: Final = 0.1
+_MAX_SECONDS: Final = 30.0
+_MAX_SECONDS_SERVING: Final = 2.0
+"""A request that kills its worker must not let one client stop the gateway for as long as code that
+cannot be loaded does."""
 
-_LONG_LIFE: Final = 10.0
-"""Seconds of service after which a death is a first one."""
+_STABLE_SECONDS: Final = 10.0
+"""A worker that served this long and then dies starts the count anew."""
 
 
 class BackOff:
-    """The deaths of the workers in one place, one after the other."""
+    """Counts consecutive deaths of workers in one slot."""
 
     def __init__(self) -> None:
         self._deaths = 0
@@ -21,13 +21,13 @@ class BackOff:
     def delay(self, served: float | None) -> float:
         """Seconds to wait after a death.
 
-        `served` is for how long the worker could serve, in seconds; `None`: it never could.
+        `served` is how many seconds the worker was ready; `None` if it never was.
         """
-        if served is not None and served >= _LONG_LIFE:
+        if served is not None and served >= _STABLE_SECONDS:
             self._deaths = 0
         deaths, self._deaths = self._deaths, self._deaths + 1
         if not deaths:
             return 0.0
-        longest = _LONGEST if served is None else _LONGEST_OF_SERVING
-        # Bounded before it is a power: a float has an end.
-        return min(_FIRST * 2.0 ** min(deaths - 1, 20), longest)
+        longest = _MAX_SECONDS if served is None else _MAX_SECONDS_SERVING
+        # The exponent is bounded first: a large one overflows a float.
+        return min(_FIRST_SECONDS * 2.0 ** min(deaths - 1, 20), longest)

@@ -1,40 +1,40 @@
-"""How many connections each worker has, for all of them to see."""
+"""The number of connections of each worker, visible to all workers."""
 
 import mmap
 from typing import Final
 
 _ABSENT: Final = 2**62
-"""In place of a count: no worker serves there."""
+"""Stands for a count in a slot without a worker."""
 
 
 class ConnectionCounts:
-    """A count for each place, in memory that forked processes share.
+    """A count for each worker slot, in memory that forked processes share.
 
-    Each is written by one process at a time, as one aligned word, so nobody reads half of one.  A
-    count that is a moment old does no harm.
+    One process at a time writes a count, as one aligned word, so no reader sees half of it.  A
+    count that is slightly out of date does no harm.
     """
 
-    def __init__(self, places: int) -> None:
-        self._counts = memoryview(mmap.mmap(-1, 8 * places)).cast("q")
-        self._notes = memoryview(mmap.mmap(-1, 8 * places)).cast("q")
-        """How often each count has been noted."""
-        for place in range(places):
-            self.clear(place)
+    def __init__(self, slots: int) -> None:
+        self._counts = memoryview(mmap.mmap(-1, 8 * slots)).cast("q")
+        self._updates = memoryview(mmap.mmap(-1, 8 * slots)).cast("q")
+        """How many times each count has been updated."""
+        for slot in range(slots):
+            self.clear(slot)
 
-    def clear(self, place: int) -> None:
-        """Nobody serves in this place."""
-        self._counts[place] = _ABSENT
+    def clear(self, slot: int) -> None:
+        """Mark this slot as one without a worker."""
+        self._counts[slot] = _ABSENT
 
-    def note(self, place: int, count: int) -> None:
-        """The worker in this place has so many connections."""
-        self._counts[place] = count
-        self._notes[place] += 1
+    def note(self, slot: int, count: int) -> None:
+        """Store the number of connections of the worker in this slot."""
+        self._counts[slot] = count
+        self._updates[slot] += 1
 
     def least(self) -> int:
-        """What the least busy worker has; very much when there is none."""
+        """The lowest count of all workers; 2**62 when there is no worker."""
         return min(self._counts)
 
-    def sign_of_least(self) -> tuple[int, int]:
-        """The place of the least busy worker, and how often it has noted its count."""
-        place = min(range(len(self._counts)), key=self._counts.__getitem__)
-        return place, self._notes[place]
+    def activity_of_least(self) -> tuple[int, int]:
+        """The slot of the least busy worker, and how many times it has updated its count."""
+        slot = min(range(len(self._counts)), key=self._counts.__getitem__)
+        return slot, self._updates[slot]

@@ -1,4 +1,4 @@
-"""How a supervisor forks, and whether its terminal is still there."""
+"""Forking and reaping for the supervisor, and whether it still has its terminal."""
 
 import os
 import socket
@@ -7,19 +7,20 @@ from collections.abc import Callable, Iterator
 from gateway.signals.inbox import SignalInbox
 
 
-def split(inbox: SignalInbox, leave: Callable[[], None]) -> tuple[int, socket.socket]:
-    """Fork: the child's number, or in the child 0; and the own end of what links the two.
+def fork_linked(inbox: SignalInbox, leave: Callable[[], None]) -> tuple[int, socket.socket]:
+    """Fork; return the child's process ID (0 in the child) and this process's end of a socket pair.
 
-    The end does not block.  In the child `leave` is called, to let go of what else is the parent's.
+    The socket does not block.  The child calls `leave`, to close what else belongs to the parent.
 
     Raises:
-        OSError: there is no child.
+        OSError: no child could be forked.
     """
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     theirs.setblocking(False)
     try:
-        # A signal to the child before it has left the inbox would be taken for the parent's.
+        # Before the child has left the inbox, the parent would take the child's signals for its
+        # own.
         with inbox.held():
             pid = os.fork()
             if not pid:
@@ -34,8 +35,9 @@ def split(inbox: SignalInbox, leave: Callable[[], None]) -> tuple[int, socket.so
     return pid, mine
 
 
-def ended() -> Iterator[tuple[int, int]]:
-    """The children that have ended, process 1's adopted ones too: number and status of each."""
+def reap() -> Iterator[tuple[int, int]]:
+    """Reap the children that have reap, adopted ones of process 1 too; yield process ID and
+    status."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -47,7 +49,7 @@ def ended() -> Iterator[tuple[int, int]]:
 
 
 def has_terminal() -> bool:
-    """Whether the process is controlled from one, which sends SIGHUP when it goes."""
+    """Whether the process has a controlling terminal, which sends SIGHUP when it closes."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:

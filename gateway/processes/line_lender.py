@@ -1,10 +1,10 @@
-"""What a supervisor lends its workers, as it sees it."""
+"""The supervisor's view of the buffers in which workers keep log lines."""
 
 from typing import Any, Protocol
 
 
-class Lines(Protocol):
-    """Lends workers what their lines wait in, and writes what they leave behind."""
+class LineLender(Protocol):
+    """Lends each worker a line buffer, and writes the lines that dead workers leave in theirs."""
 
     def lend(self) -> object: ...
     def take_back(self, buffer: Any, /) -> None: ...

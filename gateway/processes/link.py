@@ -1,9 +1,9 @@
-"""What supervisor and worker tell one another: single bytes over a pair of sockets.
+"""Messages between supervisor and worker: single bytes over a socket pair.
 
-Nobody waits for the other.  The end of the connection tells the worker that its supervisor is gone,
-and so does every error of it but that there is nothing to read yet: beats that were never read turn
-the end into a reset.  That a worker is gone the supervisor hears from the system, because a process
-that a handler has forked may keep the worker's end open.
+Neither side waits for the other.  The end of the connection means to the worker that its supervisor
+is gone, and so does every error except "nothing to read yet": unread beats turn the end into a
+reset.  The supervisor learns from the system that a worker is gone, because a process that a
+handler has forked may keep the worker's end open.
 """
 
 import logging
@@ -24,70 +24,70 @@ if TYPE_CHECKING:
 # From the worker.
 READY: Final = ord("r")
 BEAT: Final = ord("b")
-WORN: Final = ord("w")
-"""A beat, and the wish to be replaced."""
-EXPLAINED: Final = ord("e")
-"""It cannot start, and has told its user why."""
-FAULTY: Final = ord("f")
-"""The same, and other code of the user would mend it."""
+WANTS_REPLACEMENT: Final = ord("w")
+"""A beat with a request to be replaced."""
+START_FAILED: Final = ord("e")
+"""The worker cannot start, and has reported why to the user."""
+CODE_FAILED: Final = ord("f")
+"""Like `START_FAILED`, and the fault is in the user's code."""
 CLOSED: Final = ord("c")
-"""What it has not been asked by now it will not answer."""
+"""The worker accepts no further requests."""
 
 # From the supervisor.
 LEAVE: Final = ord("l")
-"""End; other workers take what waits to be accepted."""
+"""End; other workers accept the connections that wait."""
 DRAIN: Final = ord("d")
-"""End; the whole gateway does."""
+"""End and accept the connections that wait: the whole gateway ends."""
 END: Final = ord("n")
 """End at once."""
 
-_MOST_UNTOLD: Final = 5
-"""Beats in a row at which a worker cannot tell how it is."""
+_MAX_FAILED_CHECKS: Final = 5
+"""Consecutive beats at which a worker fails to check its own state."""
 
-_LOADING: Final = 3.0
-"""Seconds in which a process without a supervisor may end that has not served yet."""
+_LOADING_END_SECONDS: Final = 3.0
+"""Time to end for a process whose supervisor has gone before it could serve."""
 
 _NO_SIGNAL: Final[int] = getattr(socket, "MSG_NOSIGNAL", 0)
-"""Where the system has it; the interpreter ignores SIGPIPE besides."""
+"""0 where the system lacks it; the interpreter ignores SIGPIPE anyway."""
 
 
-def say(sock: socket.socket, word: int) -> bool:
-    """Send a word on a socket that does not block; whether it has left."""
+def send_byte(sock: socket.socket, code: int) -> bool:
+    """Send one byte on a non-blocking socket; whether it was sent."""
     try:
-        return sock.send(bytes([word]), _NO_SIGNAL) == 1
-    except OSError:  # Nobody reads: the other has gone, or is stopped.
+        return sock.send(bytes([code]), _NO_SIGNAL) == 1
+    except OSError:  # The other side has gone, or is stopped and does not read.
         return False
 
 
-class Ending(Protocol):
-    """A worker's server, as far as it can be told to end."""
+class StoppableServer(Protocol):
+    """The part of a worker's server that ends it."""
 
     def drain(self, reason: str, *, takes_queue: bool, level: int = logging.INFO) -> None:
-        """Let what is under way end; `takes_queue`: and what waits to be accepted.
+        """Finish the running requests; with `takes_queue` also serve the connections that wait.
 
-        `level` is that of the line in the log.
+        `level` is the level of the log line.
         """
 
     def end_at_once(self, reason: str) -> None:
-        """Wait no longer."""
+        """Stop without waiting for running requests."""
 
 
 class SlotCounts:
-    """How many connections all workers have, from where one of them stands."""
+    """The shared connection counts, bound to the slot of one worker."""
 
-    def __init__(self, board: ConnectionCounts, place: int) -> None:
-        self._board = board
-        self._place = place
-        self.least = board.least
-        self.sign_of_least = board.sign_of_least
+    def __init__(self, counts: ConnectionCounts, slot: int) -> None:
+        self._counts = counts
+        self._slot = slot
+        self.least = counts.least
+        self.activity_of_least = counts.activity_of_least
 
     def note(self, count: int) -> None:
-        """This worker has so many."""
-        self._board.note(self._place, count)
+        """Store the number of this worker's connections."""
+        self._counts.note(self._slot, count)
 
 
 class Link:
-    """A worker's end."""
+    """The worker's end of the link."""
 
     def __init__(
         self,
@@ -97,125 +97,125 @@ class Link:
         is_often_replaced: bool = False,
         lines: Any = None,
     ) -> None:
-        """Take over the socket, which does not block; `counts`: where there are other workers.
+        """Take over the non-blocking socket; `counts` is `None` where there are no other workers.
 
-        `is_often_replaced`: being replaced is not worth a line in the log.  `lines`: what the
-        supervisor has lent this worker.
+        `is_often_replaced` logs replacements at DEBUG only.  `lines` is the buffer that the
+        supervisor has lent to this worker.
         """
         self._socket = sock
         self._identity = _identity(sock)
         self._parent: int | None = None
-        self._is_attended = False
+        self._is_started = False
         self.counts = counts
         self.lines = lines
         self._replaced_level = logging.DEBUG if is_often_replaced else logging.INFO
 
     def end_with(self, supervisor: int, leaving_time: float) -> None:
-        """Have this process end when that process has gone, whatever runs in it.
+        """End this process when the supervisor process has gone, whatever code runs.
 
-        `leaving_time` is for how many seconds it may drain then, once it serves.
+        Once the worker serves, it may then drain for `leaving_time` seconds.
         """
         self._parent = supervisor
 
         def leave() -> float:
-            if self._is_attended:
+            if self._is_started:
                 return leaving_time
-            os.kill(os.getpid(), signal.SIGTERM)  # Nothing has been accepted.
-            return _LOADING
+            os.kill(os.getpid(), signal.SIGTERM)  # It has accepted no connection yet.
+            return _LOADING_END_SECONDS
 
         end_with(supervisor, leave)
 
     def tell_ready(self) -> None:
-        """Requests are served from now on."""
-        self._say(READY)
+        """Report that the worker serves requests from now on."""
+        self._send(READY)
 
     def tell_explained(self, *, is_code_at_fault: bool) -> None:
-        """This worker ends, for a reason that its user has been told."""
-        self._say(FAULTY if is_code_at_fault else EXPLAINED)
+        """Report that this worker ends for a reason that it has reported to the user."""
+        self._send(CODE_FAILED if is_code_at_fault else START_FAILED)
 
-    def tell_worn(self) -> None:
-        """This worker is to be replaced, without waiting for its next beat."""
-        self._say(WORN)
+    def ask_for_replacement(self) -> None:
+        """Ask to be replaced, without waiting for the next beat."""
+        self._send(WANTS_REPLACEMENT)
 
     def tell_closed(self) -> None:
-        """This worker takes no more requests, also from who is connected to it."""
-        self._say(CLOSED)
+        """Report that this worker accepts no more requests, not even on open connections."""
+        self._send(CLOSED)
 
-    def _say(self, word: int) -> None:
+    def _send(self, code: int) -> None:
         if self._is_whole():
-            say(self._socket, word)
+            send_byte(self._socket, code)
 
     def _is_whole(self) -> bool:
-        """Whether the descriptor is still the link's: a handler may have closed it, and the next
-        file or client has its number then."""
+        """Whether the descriptor still belongs to the link: a handler may have closed it, and a
+        file or client may have the number now."""
         return _identity(self._socket) == self._identity
 
     def _is_orphan(self) -> bool:
         return self._parent is not None and os.getppid() != self._parent
 
-    def attend(
+    def start(
         self,
         loop: "AbstractEventLoop",
-        server: Ending,
+        server: StoppableServer,
         needs_replacement: Callable[[], bool],
         interval: float,
     ) -> None:
-        """Beat every `interval` seconds, and pass on to `server` what the supervisor says.
+        """Beat every `interval` seconds, and pass the supervisor's commands on to `server`.
 
-        `needs_replacement` tells whether this worker should be replaced.  One that cannot even
-        tell, for some beats in a row, should be, too.
+        `needs_replacement` says whether this worker should be replaced.  If it raises at several
+        consecutive beats, the worker is replaced, too.
         """
-        untold = 0
-        self._is_attended = True
+        failed_checks = 0
+        self._is_started = True
 
         def beat() -> None:
             if self._is_orphan():
                 server.drain("the supervisor has gone", takes_queue=True)
             elif not self._is_whole():
-                # It can say nothing more, and would be taken for one that hangs.
+                # The supervisor would hear no beats and take this worker for a hung one.
                 server.drain("the link to the supervisor is broken", takes_queue=False)
             else:
                 tell()
 
         def tell() -> None:
-            nonlocal untold
+            nonlocal failed_checks
             try:
                 loop.call_later(interval, beat)
             except MemoryError:
                 call_later(loop, interval, beat)
             try:
                 should_go = needs_replacement()
-                untold = 0
-            except Exception:  # Memory, or the depth of recursion that is left.
-                untold += 1
-                should_go = untold >= _MOST_UNTOLD
-            say(self._socket, WORN if should_go else BEAT)
+                failed_checks = 0
+            except Exception:  # MemoryError or RecursionError.
+                failed_checks += 1
+                should_go = failed_checks >= _MAX_FAILED_CHECKS
+            send_byte(self._socket, WANTS_REPLACEMENT if should_go else BEAT)
 
         def listen() -> None:
             try:
-                words = self._socket.recv(64)
+                codes = self._socket.recv(64)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                words = b""
-            if not words:
-                with suppress(Exception):  # The number may be another file's by now.
+                codes = b""
+            if not codes:
+                with suppress(Exception):  # The number may belong to another file by now.
                     loop.remove_reader(self._socket.fileno())
                 server.drain("the supervisor has gone", takes_queue=True)
-            for word in words:
-                if word == END:
+            for code in codes:
+                if code == END:
                     server.end_at_once("the gateway ends")
                 else:
-                    reason = "the gateway ends" if word == DRAIN else "another worker takes over"
-                    level = logging.INFO if word == DRAIN else self._replaced_level
-                    server.drain(reason, takes_queue=word == DRAIN, level=level)
+                    reason = "the gateway ends" if code == DRAIN else "another worker takes over"
+                    level = logging.INFO if code == DRAIN else self._replaced_level
+                    server.drain(reason, takes_queue=code == DRAIN, level=level)
 
         loop.add_reader(self._socket.fileno(), listen)
         call_later(loop, interval, beat)
 
 
 def _identity(sock: socket.socket) -> tuple[int, int] | None:
-    """What tells a socket from others that may have its number later; `None`: it is closed."""
+    """Device and inode of the socket, since its number may be reused; `None` once it is closed."""
     try:
         status = os.fstat(sock.fileno())
     except OSError:

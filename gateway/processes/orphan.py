@@ -1,8 +1,8 @@
-"""The end of a process whose supervisor has gone without a word.
+"""Ends a process whose supervisor has died.
 
-A worker hears of it by its link, and drains.  Its loop may hang, though, or not turn yet because
-code is loaded.  So a thread asks the system, which cannot be mistaken: a child whose parent has
-gone has another one (getppid(2)).
+A worker notices the death by its link and drains.  But its loop may hang, or may not turn yet
+because code is being loaded.  So a thread asks the system: a child whose parent has died gets
+another parent (getppid(2)).
 """
 
 import os
@@ -17,23 +17,22 @@ from gateway.error_log.loggers import logger
 
 log = logger("gateway.supervision")
 
-_INTERVAL: Final = 1.0
-"""Seconds between two questions."""
+_CHECK_SECONDS: Final = 1.0
 
 
 def end_with(parent: int, leave: Callable[[], float]) -> None:
-    """Have this process end soon after `parent`, by a thread.
+    """Start a thread that ends this process soon after the process `parent` has gone.
 
-    `leave` is then called, in that thread: in how many seconds it is killed.
+    The thread calls `leave`, which returns after how many seconds to kill this process.
     """
-    # The system may have no thread to give, or no memory.
+    # The system may lack threads or memory.
     with suppress(RuntimeError, MemoryError):
         Thread(target=_watch, args=(parent, leave), name="gateway-orphan", daemon=True).start()
 
 
 def _watch(parent: int, leave: Callable[[], float]) -> None:
     while os.getppid() == parent:
-        time.sleep(_INTERVAL)
+        time.sleep(_CHECK_SECONDS)
     time.sleep(leave())
     with suppress(Exception):
         log.error("the supervisor has gone, and this process has not ended in time: it is killed")

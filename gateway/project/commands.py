@@ -1,4 +1,4 @@
-"""What starts a custom runtime: whether it runs the gateway, and with which arguments."""
+"""Finds a custom runtime's own `gateway serve` command and its arguments."""
 
 import json
 import shlex
@@ -12,25 +12,25 @@ from gateway.text.input_file import read_bounded
 _CLOUD_FOLDER: Final = PurePosixPath("/code")
 """Where Function Compute puts the code."""
 _DEFAULT_SCRIPT: Final = "bootstrap"
-"""What it starts where a custom runtime names nothing."""
-_LONGEST_SCRIPT: Final = 64 * 1024
-"""Bytes; a program is no script to look at."""
+"""The command that Function Compute runs if a custom runtime names none."""
+_MAX_SCRIPT_BYTES: Final = 64 * 1024
+"""A larger file is a program rather than a script."""
 _OPERATORS: Final = ("&&", "||", "|")
 _ALL_ARGUMENTS: Final = "$@"
 
 
 class Command(NamedTuple):
-    """The words behind `gateway serve`, and the place of the command."""
+    """The arguments of `gateway serve`, and the place of the command."""
 
     arguments: tuple[str, ...]
     place: str
 
 
 def find_command(properties: Properties, *, in_container: bool, code: Path) -> Command | None:
-    """The function's own `gateway serve`; `None` where something else serves it.
+    """The function's own `gateway serve`; `None` if another program serves it.
 
-    in_container: the runtime is a container, which has a command of its own.
-    code: the folder of the code, where a script is looked for.
+    in_container: the runtime is a container, which has its own command.
+    code: the folder of the code, in which to look for a script.
     """
     words: list[str] = []
     place = ""
@@ -55,7 +55,7 @@ def _behind_serve(words: list[str]) -> list[str] | None:
 
 
 def _find_in_script(words: list[str], code: Path) -> Command | None:
-    """The `gateway serve` of a shell script in the code folder, which `words` start."""
+    """The `gateway serve` in a shell script of the code folder that `words` start."""
     for word in words:
         path = PurePosixPath(word)
         inner = path.relative_to(_CLOUD_FOLDER) if path.is_relative_to(_CLOUD_FOLDER) else path
@@ -66,7 +66,7 @@ def _find_in_script(words: list[str], code: Path) -> Command | None:
 
 def _serve_of(script: Path) -> Command | None:
     try:
-        text = read_bounded(script, _LONGEST_SCRIPT).decode()
+        text = read_bounded(script, _MAX_SCRIPT_BYTES).decode()
     except (OSError, UnicodeDecodeError):
         return None
     joined, start = "", 0
@@ -87,7 +87,7 @@ def _serve_of(script: Path) -> Command | None:
 
 
 def _plain(arguments: list[str], place: str) -> Command | None:
-    """The arguments up to the end of their command; `None` where only a shell could tell them."""
+    """The arguments up to the end of their command; `None` if only a shell can evaluate them."""
     taken = []
     for word in arguments:
         if word in _OPERATORS or word.lstrip("0123456789").startswith((">", "<")):
@@ -103,7 +103,7 @@ def _plain(arguments: list[str], place: str) -> Command | None:
 
 
 def _words(properties: Properties, value: Node, name: str, entry: Entry) -> list[str]:
-    """The words of a command: of a list, of a JSON text of one, or as a shell splits them."""
+    """The words of a command: a list, a JSON text of a list, or a text split as by a shell."""
     if isinstance(value, Text):
         try:
             read = json.loads(value.value)

@@ -1,9 +1,9 @@
-"""YAML to nodes.
+"""Converts YAML to nodes.
 
-Scalars mean what YAML 1.2's core schema says (https://yaml.org/spec/1.2.2/#103-core-schema), as in
-Serverless Devs: `on` is a text and `010` is ten. What loaders commonly let pass is refused: a key
-that stands twice, a tag of somebody's own, an anchor within itself. Nothing is constructed, aliases
-share their nodes, and what merging may make is bounded.
+Scalars follow YAML 1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema), as in
+Serverless Devs: `on` is a text and `010` is ten.  Faults that loaders commonly accept are refused:
+duplicate keys, private tags, anchors that contain themselves.  No objects are constructed, aliases
+share their nodes, and the results of merging are bounded.
 """
 
 import re
@@ -39,23 +39,24 @@ from gateway.project.yaml_reading import (
 )
 from gateway.text.input_file import content_of
 
-LARGEST = 256 * 1024
-"""Bytes of a file; those of projects have a few thousand."""
-_MOST_MERGED = 20_000
-"""Entries that all merge keys of a file may copy."""
-_MOST_DIGITS = 400
-"""Of a number; longer ones are left as they are written."""
+MAX_BYTES = 256 * 1024
+"""The limit of a file; project files have a few thousand bytes."""
+_MAX_MERGED = 20_000
+"""The most entries that all merge keys of a file may copy."""
+_MAX_DIGITS = 400
+"""The most digits of a number; longer numbers stay texts."""
 
 
 def read(path: Path, named_by: str) -> Table:
-    """The mapping in the file; `named_by` is the place that names the file. Raises ProjectError."""
-    content = content_of(path, named_by, most=LARGEST, fault=ProjectError)
-    if len(content) > LARGEST:
+    """The mapping in the file; `named_by` is the setting that names the file. Raises
+    ProjectError."""
+    content = content_of(path, named_by, most=MAX_BYTES, fault=ProjectError)
+    if len(content) > MAX_BYTES:
         raise ProjectError(
-            f"{path}: is larger than {LARGEST // 1024} KB; name the description of a project"
+            f"{path}: is larger than {MAX_BYTES // 1024} KB; name the description of a project"
         )
     try:
-        text = content.decode("utf-8-sig")  # Some editors begin with a mark.
+        text = content.decode("utf-8-sig")  # Some editors write a byte order mark.
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ProjectError(f"{path}:{line}: is not UTF-8 text; save it as UTF-8") from None
@@ -128,7 +129,7 @@ def _not_yaml(error: MarkedYAMLError, file: str) -> ProjectError:
 
 
 class _Conversion:
-    """From PyYAML's nodes to ours; each is converted once, however many aliases it has."""
+    """Converts PyYAML's nodes to ours, each once, however many aliases it has."""
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -169,7 +170,7 @@ class _Conversion:
             return Text("null", place, "nothing")
         if tag == BOOL and value.lower() in ("true", "false"):
             return Text(value.lower(), place, "boolean")
-        if tag in (INT, FLOAT) and len(value) <= _MOST_DIGITS:
+        if tag in (INT, FLOAT) and len(value) <= _MAX_DIGITS:
             try:
                 return Text(_number(value), place, "number")
             except (ValueError, OverflowError):
@@ -206,7 +207,7 @@ class _Conversion:
         return str(node.value)
 
     def _merge(self, node: YamlNode, into: dict[str, Entry]) -> None:
-        """Take in what `<<` names; of several the first goes first (https://yaml.org/type/merge)."""
+        """Merge the mappings of `<<`; the first has precedence (https://yaml.org/type/merge)."""
         made = self.node(node)
         for table in made.items if isinstance(made, Array) else (made,):
             if not isinstance(table, Table):
@@ -214,9 +215,9 @@ class _Conversion:
                     f"{self._place(node)}: <<: takes a mapping or several; give an alias of one"
                 )
             self._merged += len(table.entries)
-            if self._merged > _MOST_MERGED:
+            if self._merged > _MAX_MERGED:
                 raise ProjectError(
-                    f"{self._place(node)}: <<: merges more than {_MOST_MERGED} entries in all; "
+                    f"{self._place(node)}: <<: merges more than {_MAX_MERGED} entries in all; "
                     "write less by aliases"
                 )
             for name, entry in table.entries.items():

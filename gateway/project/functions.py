@@ -1,4 +1,4 @@
-"""The functions of a project: which there are, and what each inherits."""
+"""Lists the functions of a project, with what each inherits."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -10,17 +10,17 @@ from gateway.text.spelling import did_you_mean
 
 Component = Literal["fc", "fc3"]
 
-_DEEPEST = 10
-"""Files that extend one another."""
-_MOST_SHOWN = 20
+_MAX_DEPTH = 10
+"""The most files that extend one another."""
+_MAX_SHOWN = 20
 _SECTIONS = ("services", "resources")
 
 
 class Function(NamedTuple):
     """A function as its file describes it.
 
-    module: the key that it stands under.
-    name: its own, or `None` where it cannot be told.
+    module: the key of its resource.
+    name: its own name, or `None` if it cannot be determined.
     """
 
     module: str
@@ -28,11 +28,11 @@ class Function(NamedTuple):
     component: Component
     props: Table
     settings: Table
-    """Of the resource: what stands beside `props`."""
+    """The keys of the resource beside `props`."""
 
 
 def open_project(path: Path, named_by: str) -> Table:
-    """The document with those that it extends; raises ProjectError."""
+    """The document merged with the documents that it extends; raises ProjectError."""
     tables = [document.read(path, named_by)]
     folder = path.parent
     seen = [path.resolve()]
@@ -40,7 +40,7 @@ def open_project(path: Path, named_by: str) -> Table:
         if not isinstance(extended.value, Text):
             raise ProjectError(f"{extended.place}: extend: takes the name of a file; give one")
         base = folder / extended.value.value
-        if base.resolve() in seen or len(seen) == _DEEPEST:
+        if base.resolve() in seen or len(seen) == _MAX_DEPTH:
             raise ProjectError(f"{extended.place}: extend: goes round in circles; remove it")
         tables.append(document.read(base, f"{extended.place}: extend"))
         folder = base.parent
@@ -53,7 +53,7 @@ def open_project(path: Path, named_by: str) -> Table:
 
 
 def functions_of(root: Table, variables: Variables) -> list[Function]:
-    """All functions of the components `fc` and `fc3`, in the order of the file."""
+    """All functions of the components `fc` and `fc3`, in file order."""
     found = []
     merging = Merging()
     for section in _SECTIONS:
@@ -73,7 +73,7 @@ def functions_of(root: Table, variables: Variables) -> list[Function]:
 def choose(
     functions: list[Function], root: Table, wanted: str, named_by: str, file: Path
 ) -> Function:
-    """The function called `wanted`, by its own name or its resource's; the only one for "".
+    """The function named `wanted`, by its own or its resource's name; the only one if it is empty.
 
     Raises ProjectError, which lists the functions.
     """
@@ -103,7 +103,7 @@ def choose(
 
 
 def _no_function(root: Table, file: Path) -> ProjectError:
-    """Where a function was expected, and what stands there instead."""
+    """The error that names what the file has instead of a function."""
     for section in _SECTIONS:
         modules = root.entries.get(section)
         if modules is None or not isinstance(modules.value, Table):
@@ -112,7 +112,7 @@ def _no_function(root: Table, file: Path) -> ProjectError:
             component = module.entries.get("component") if isinstance(module, Table) else None
             if component is None or not isinstance(component.value, Text):
                 fault = "has no component:; give fc or fc3, and props:"
-            elif _bare(component.value.value) == "fc":  # One of fc3 always is a function.
+            elif _bare(component.value.value) == "fc":  # With fc3 it would be a function.
                 fault = "has no function: in its props:; give it one"
             else:
                 place = component.place  # noqa: PLW2901  # The line to mend.
@@ -128,10 +128,10 @@ def _no_function(root: Table, file: Path) -> ProjectError:
 
 def _names(functions: list[Function]) -> str:
     names = [each.name or each.module for each in functions]
-    # Where names do not tell them apart, those of the resources do.
+    # If their names are not unique, the names of the resources are.
     shown = names if len({*names}) == len(names) else [each.module for each in functions]
-    more = f", and {len(shown) - _MOST_SHOWN} more" if len(shown) > _MOST_SHOWN else ""
-    return ", ".join(shown[:_MOST_SHOWN]) + more
+    more = f", and {len(shown) - _MAX_SHOWN} more" if len(shown) > _MAX_SHOWN else ""
+    return ", ".join(shown[:_MAX_SHOWN]) + more
 
 
 def _all_names(functions: list[Function]) -> list[str]:
@@ -148,7 +148,7 @@ def _function(
     if component == "fc":
         function = _table_at(props, "function", name, variables)
         if function is None:
-            return None  # A service alone, without a function.
+            return None  # A service without a function.
         own_name = _text_at(function, "name", name, variables)
     else:
         own_name = _text_at(props, "functionName", name, variables)
@@ -160,7 +160,7 @@ def _component(name: str, module: Table, props: Table, variables: Variables) -> 
     known = _bare(written)
     if known in ("fc", "fc3"):
         return "fc3" if known == "fc3" else "fc"
-    # A component under development is named by its folder: then the properties tell.
+    # A component under development is named by its folder; then the properties decide.
     if not written or "/" in written or "\\" in written or "${" in written:
         if "functionName" in props.entries:
             return "fc3"
@@ -170,7 +170,7 @@ def _component(name: str, module: Table, props: Table, variables: Variables) -> 
 
 
 def _bare(component: str) -> str:
-    """Without the maker and the version: `devsapp/fc@1.0` is `fc`."""
+    """The component without vendor and version: `fc` for `devsapp/fc@1.0`."""
     return component.strip().rpartition("/")[2].partition("@")[0].lower()
 
 
@@ -190,7 +190,7 @@ def _props(name: str, module: Table, root: Table, variables: Variables, merging:
 def _template(
     extended: Entry, name: str, root: Table, variables: Variables
 ) -> tuple[Table, set[str]]:
-    """What a resource extends, and the keys of it that it leaves out."""
+    """The template that a resource extends, and the keys that it ignores."""
     wanted, ignored = extended.value, set()
     if isinstance(wanted, Table):
         ignore = wanted.entries.get("ignore")
@@ -229,6 +229,6 @@ def _text_at(table: Table, key: str, module: str, variables: Variables) -> str |
         return None
     try:
         found = variables.resolve(entry.value, module)
-    except UnresolvedError:  # It matters only if this function is the chosen one.
+    except UnresolvedError:  # It matters only for the chosen function.
         return entry.value.value if isinstance(entry.value, Text) else None
     return found.value if isinstance(found, Text) and found.kind != "nothing" else None

@@ -1,17 +1,17 @@
 """The keys of a function's description: what each sets, and which have no effect here.
 
-The page docs/project-files.md is made from these tables.
+docs/project-files.md is generated from these tables.
 """
 
 from typing import Final, NamedTuple
 
 
 class Key(NamedTuple):
-    """A key that is understood.
+    """A known key.
 
-    path: from `props` on; ``[]`` stands for each item of a list.
-    option: the option that it sets; "" where the text says what it does.
-    about: what more there is to say about it.
+    path: its path below `props`; ``[]`` stands for each item of a list.
+    option: the option that it sets; "" if `about` says what it does.
+    about: a remark for the page.
     """
 
     path: str
@@ -112,7 +112,7 @@ DESCRIPTIVE: Final = {
         "triggers[].description",
     ),
 }
-"""Keys that only name and describe: nothing is said about them."""
+"""Keys that only name or describe; the warning does not mention them."""
 
 _HEALTH = "healthCheckConfig"
 _JWT = ("tokenLookup", "claimPassBy", "whitelist", "blacklist", "whiteList", "blackList")
@@ -196,7 +196,7 @@ WITHOUT_EFFECT: Final = {
         *[f"triggers[].triggerConfig.authConfig.{key}" for key in _JWT],
     ),
 }
-"""Keys that are about the cloud; the warning names them."""
+"""Keys that concern only the cloud; the warning names them."""
 
 CODE_IN_STORAGE: Final = ("ossBucketName", "ossObjectName")
 """Keys of `code` beside `src`."""

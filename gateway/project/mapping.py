@@ -1,4 +1,4 @@
-"""From the description of a function to what the gateway is to do, as plain values with places."""
+"""Maps the description of a function to settings of the gateway, as plain values with places."""
 
 import re
 from collections.abc import Container, Mapping
@@ -19,12 +19,12 @@ _WHOLE: Final = frozenset(
     ("handler_timeout", "function_memory", "threads", "port", "initializer_timeout",
      "pre_freeze_timeout", "pre_stop_timeout")
 )  # fmt: skip
-"""Options that a file gives a whole number for, 1 or more."""
+"""Options whose value in a file is a whole number of at least 1."""
 _HOOKS: Final = frozenset(("initializer", "pre_freeze", "pre_stop"))
 _SPECIAL: Final = frozenset(
     ("target", "interface", "chdir", "methods", "jwks", "auth", "threads", "")
 )
-"""Options of keys that take more than to read them."""
+"""Options whose keys need special treatment."""
 _TRIGGER: Final = "triggers[]."
 
 _NUMBER = re.compile(r"-?[0-9]{1,15}")
@@ -32,12 +32,12 @@ _NUMBER = re.compile(r"-?[0-9]{1,15}")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What a project says about one of its functions.
+    """The settings of one function of a project.
 
-    folder: of the code.
-    environment: for the process that runs the handler.
-    command: of the function's own `gateway serve`, where it has one.
-    notice: which keys have no effect here; "" when there are none.
+    folder: the folder of the code.
+    environment: the variables for the process that runs the handler.
+    command: the function's own `gateway serve`, if it has one.
+    notice: the line about keys without effect; "" if there are none.
     """
 
     values: list[Value] = field(repr=False)
@@ -57,12 +57,12 @@ def read_project(
     chosen: Container[str],
     code_folder: Path | None,
 ) -> Project:
-    """What the project in the file `path` says about its function `function`.
+    """The settings of the function `function` in the project file `path`.
 
-    named_by, function_named_by: the places that name the two.
+    named_by, function_named_by: the settings that name the two.
     environ: the environment variables, for expressions.
-    chosen: options that are set already; what only they need is not looked at.
-    code_folder: the one that is chosen already.
+    chosen: options that are set elsewhere; keys that only they need are not evaluated.
+    code_folder: the folder that is set elsewhere.
 
     Raises ProjectError.
     """
@@ -127,7 +127,7 @@ class _Reading:
         in_container = self._runtime == "custom-container"
         command = find_command(self._properties, in_container=in_container, code=folder)
         if command is None and environment.get("GATEWAY_TARGET"):
-            # Something runs the gateway, which reads this.
+            # The runtime's program runs the gateway, which reads this variable.
             return Command((), str(self._place))
         return command
 
@@ -155,7 +155,7 @@ class _Reading:
         self._add(key.option, name, found)
 
     def _set_concurrency(self) -> None:
-        """How many requests an instance runs at a time: one, unless the file says otherwise."""
+        """Set how many requests an instance runs at a time: one, unless the file says otherwise."""
         path = self._properties.prefixed("instanceConcurrency")
         found = None if "threads" in self._chosen else self._properties.find_text(path)
         if found is None or not found.value:
@@ -164,7 +164,7 @@ class _Reading:
         self._add("threads", "instanceConcurrency", found)
 
     def _is_own_port(self, path: str) -> bool:
-        """Whether a port is of the kind of custom runtime that the function has."""
+        """Whether a port belongs to the function's kind of custom runtime."""
         if self._function.component == "fc":
             return True
         return path.startswith("customContainerConfig") == (self._runtime == "custom-container")
@@ -188,7 +188,7 @@ class _Reading:
             self._notice.name_idle(path, found[0].place)
 
     def _set_target(self, runs_gateway: bool, *, has_trigger: bool) -> None:
-        """The handler and what it speaks; whoever chose another handler knows what it speaks."""
+        """Set handler and interface, unless the user has chosen another handler."""
         if "target" in self._chosen:
             return
         serve = f"gateway serve TARGET --project {self._path}"
@@ -234,11 +234,11 @@ class _Reading:
         self._add("error_style", "component", Text("fc3", place))
 
     def _set_code(self) -> Path:
-        """The folder of the code, which must be there unless another one is chosen."""
+        """The folder of the code, which must exist."""
         name = "codeUri" if self._function.component == "fc" else "code"
         found = self._properties.find(self._properties.prefixed(name))
         if found is None:
-            if self._runtime == "custom-container":  # It is in the image.
+            if self._runtime == "custom-container":  # The code is in the image.
                 return self._path.parent
             raise ProjectError(
                 f"{self._place}: {name}: is missing; give the folder of the code, or --chdir"

@@ -1,4 +1,4 @@
-"""The files of a new project: `gateway init`."""
+"""Writes the files of a new project: `gateway init`."""
 
 import os
 import re
@@ -18,11 +18,11 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
 def start_project(arguments: Sequence[str]) -> str:
-    """Write the files of a new project; what to tell the user.
+    """Write the files of a new project; return the message to the user.
 
-    arguments: the words behind `gateway init`.
+    arguments: the arguments of `gateway init`.
 
-    Raises UsageError, and has written nothing then.
+    Raises UsageError, after which nothing has been written.
     """
     folder = _folder(arguments)
     texts = _texts(_name(folder))
@@ -54,7 +54,7 @@ def _folder(arguments: Sequence[str]) -> Path:
 
 
 def _name(folder: Path) -> str:
-    """The function's: that of the folder where it can be one."""
+    """The function's name: the name of the folder if it is valid."""
     name = folder.absolute().resolve().name
     return name if _NAME.fullmatch(name) else "hello"
 

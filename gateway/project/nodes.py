@@ -1,4 +1,4 @@
-"""The values of a description file, each with its place."""
+"""The values of a project file, each with its place."""
 
 import json
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 
 from gateway.errors import UsageError
 
-_MOST_MERGED = 50_000
-"""Entries that all merging of a project may go through."""
-_DEEPEST = 100
+_MAX_MERGED = 50_000
+"""The most entries that all merging of a project may visit."""
+_MAX_DEPTH = 100
 
 
 class Place(NamedTuple):
@@ -22,15 +22,15 @@ class Place(NamedTuple):
 
 
 class ProjectError(UsageError):
-    """A project cannot be served as it is; the message says where and how to mend it, in a line."""
+    """A project cannot be served; the message is one line that says where and how to mend it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Text:
     """A scalar.
 
-    value: numbers, booleans and nothing are written as JSON has them, whatever the file had.
-    written: what the file has in its place, when `value` came out of an expression.
+    value: its text; numbers, booleans and null in JSON's form.
+    written: the text in the file if `value` is the result of an expression.
     """
 
     value: str = field(repr=False)  # It may be a secret.
@@ -66,9 +66,9 @@ Node = Text | Table | Array
 
 
 class Merging:
-    """Joins tables; what all of it may make is bounded, and what is shared is joined once.
+    """Merges tables, with a bound on the results; a shared pair of tables is merged once.
 
-    By aliases a few lines are a tree of any size, in which each table is met again and again.
+    With aliases a few lines can describe a tree of any size, in which each table occurs many times.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Merging:
         self._made: dict[tuple[int, int], tuple[Table, Table, Table]] = {}
 
     def merged(self, base: Table, over: Table, depth: int = 0) -> Table:
-        """Both tables, and the tables in them; `over` goes first, arrays are not joined.
+        """Merge both tables recursively; `over` has precedence, arrays are not merged.
 
         Raises ProjectError.
         """
@@ -84,9 +84,9 @@ class Merging:
         if known is not None:
             return known[2]
         self._entries += len(base.entries) + len(over.entries)
-        if self._entries > _MOST_MERGED or depth > _DEEPEST:
+        if self._entries > _MAX_MERGED or depth > _MAX_DEPTH:
             raise ProjectError(
-                f"{over.place}: extend: makes more than {_MOST_MERGED} entries in all, or a deeper "
+                f"{over.place}: extend: makes more than {_MAX_MERGED} entries in all, or a deeper "
                 "nesting than any project has; write less by aliases"
             )
         entries = dict(base.entries)
@@ -98,12 +98,12 @@ class Merging:
             else:
                 entries[name] = entry
         made = Table(entries, over.place)
-        self._made[id(base), id(over)] = base, over, made  # They stay, and so do their numbers.
+        self._made[id(base), id(over)] = base, over, made  # Kept, so that their ids stay valid.
         return made
 
 
 def from_json(text: str, place: Place) -> Node:
-    """The value that a JSON text has; raises ValueError."""
+    """The value of a JSON text; raises ValueError."""
     try:
         return _from_plain(json.loads(text), place)
     except RecursionError:
@@ -111,7 +111,7 @@ def from_json(text: str, place: Place) -> Node:
 
 
 def canonical_number(value: float) -> str:
-    """A number as JavaScript writes it, in which Serverless Devs reads the file: 1.0 is 1."""
+    """A number in JavaScript's form, since Serverless Devs is written in it: 1.0 is 1."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         value = int(value)
     return repr(value)

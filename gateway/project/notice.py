@@ -1,4 +1,4 @@
-"""What of a description has no effect here, in one line."""
+"""The line about keys of a project file that have no effect here."""
 
 from collections.abc import Iterable
 
@@ -8,16 +8,16 @@ from gateway.project.nodes import Entry, Place, Table
 from gateway.project.variables import UnresolvedError, Variables
 from gateway.text.spelling import did_you_mean
 
-_MOST_SHOWN = 30
+_MAX_SHOWN = 30
 
 _Tree = dict[str, "_Tree | bool"]
-"""Known keys: what is below them, or whether they have an effect (or need none)."""
+"""Known keys: the keys below them, or whether they have an effect (or need none)."""
 
 
 class Notice:
     """Collects the keys to name.
 
-    file: whose lines are given without the file's name.
+    file: the file whose lines are named without its name.
     """
 
     def __init__(self, file: str) -> None:
@@ -26,13 +26,13 @@ class Notice:
         self._idle: list[tuple[Place, str]] = []
 
     def name_idle(self, name: str, place: Place) -> None:
-        """Have a key named as one without effect."""
+        """Name a key as one without effect."""
         self._idle.append((place, f"{name} ({self._line(place)})"))
 
     def examine(
         self, root: Table, function: Function, trigger: Table | None, variables: Variables
     ) -> None:
-        """Go through all keys around and of the function; of its triggers only `trigger`."""
+        """Examine all keys of the function and around it; of its triggers only `trigger`."""
         self._flat(root.entries.items(), keys.ROOT_KEYS, keys.ROOT_WITHOUT_EFFECT)
         own = function.settings.entries.items()
         self._flat(own, keys.MODULE_KEYS, keys.MODULE_WITHOUT_EFFECT)
@@ -43,7 +43,7 @@ class Notice:
             self._nested(trigger, triggers, "triggers.", function.module, variables)
 
     def text(self) -> str:
-        """The line; "" when there is nothing to name."""
+        """The line; "" if there are no such keys."""
         parts = [
             f"{what}: {_listed(names)}"
             for what, names in (
@@ -68,7 +68,7 @@ class Notice:
         for key, entry in items:
             if key in idle:
                 self.name_idle(key, entry.place)
-            elif key not in known and not key.startswith((".", "x-")):  # WorkerSlots for anchors.
+            elif key not in known and not key.startswith((".", "x-")):  # They hold anchors.
                 self._name_unknown(key, key, entry.place, known | idle)
 
     def _nested(
@@ -83,7 +83,7 @@ class Notice:
             elif isinstance(below, dict):
                 try:
                     value = variables.resolve(entry.value, module)
-                except UnresolvedError:  # Whoever needs it has said so.
+                except UnresolvedError:  # It has been reported where it is needed.
                     continue
                 if isinstance(value, Table):
                     self._nested(value, below, f"{prefix}{key}.", module, variables)
@@ -98,7 +98,7 @@ def _tree(component: Component) -> _Tree:
             at = tree
             for folder in folders:
                 below = at.setdefault(folder, {})
-                assert isinstance(below, dict), path  # The tables are ours.
+                assert isinstance(below, dict), path  # The tables are our own.
                 at = below
             at[last] = has_effect
     return tree
@@ -106,5 +106,5 @@ def _tree(component: Component) -> _Tree:
 
 def _listed(named: list[tuple[Place, str]]) -> str:
     names = [name for _, name in sorted(named)]
-    more = f", and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return ", ".join(names[:_MOST_SHOWN]) + more
+    more = f", and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else ""
+    return ", ".join(names[:_MAX_SHOWN]) + more

@@ -1,4 +1,4 @@
-"""Looking things up in the properties of one function."""
+"""Looks up the properties of one function."""
 
 from typing import NamedTuple
 
@@ -8,10 +8,10 @@ from gateway.project.variables import Variables
 
 
 class Value(NamedTuple):
-    """A setting as the file has it.
+    """A setting in the file.
 
     place: file, line and key.
-    shown: stands in messages for `text`, which may come from the environment.
+    shown: replaces `text` in messages, because `text` may come from the environment.
     """
 
     option: str
@@ -21,7 +21,8 @@ class Value(NamedTuple):
 
 
 class Properties:
-    """What one function has, with its expressions resolved.  All raise ProjectError."""
+    """The properties of one function, with resolved expressions.  All methods raise
+    ProjectError."""
 
     def __init__(self, function: Function, variables: Variables) -> None:
         self.function = function
@@ -32,11 +33,11 @@ class Properties:
         return f"function.{name}" if self.function.component == "fc" else name
 
     def resolved(self, entry: Entry, name: str) -> Node:
-        """What the value of the key `name` stands for."""
+        """The resolved value of the key `name`."""
         return self.variables.value(entry, name, self.function.module)
 
     def find(self, path: str, table: Table | None = None) -> tuple[Entry, Node] | None:
-        """The entry at `path` and what it stands for; `None` where there is none, or nothing."""
+        """The entry at `path` and its resolved value; `None` if it is missing or null."""
         at = self.function.props if table is None else table
         *folders, last = path.split(".")
         for folder in folders:
@@ -60,7 +61,7 @@ class Properties:
         return entry, value
 
     def find_text(self, path: str, table: Table | None = None) -> Text | None:
-        """As `find`, for a text; its place is that of the key."""
+        """Like `find`, for a text, which gets the place of the key."""
         found = self.find(path, table)
         if found is None:
             return None
@@ -72,7 +73,7 @@ class Properties:
 
 
 def sort_of(node: Node) -> str:
-    """What a value is, in a word."""
+    """The kind of a value in a word."""
     if isinstance(node, Text):
         return "text"
     return "mapping" if isinstance(node, Table) else "list"

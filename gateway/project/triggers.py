@@ -1,4 +1,4 @@
-"""The HTTP trigger of a function: who may call it, and how."""
+"""The settings in the HTTP trigger of a function."""
 
 import json
 from collections.abc import Container
@@ -8,16 +8,16 @@ from gateway.project.nodes import Array, Entry, Node, ProjectError, Table, Text
 from gateway.project.notice import Notice
 from gateway.project.properties import Properties, Value, sort_of
 
-_MOST_PARTS = 10_000
-"""Values in a JSON Web Key Set."""
+_MAX_PARTS = 10_000
+"""The most values in a JSON Web Key Set."""
 
 _DEFAULT_AUTH = "function"
-"""What an HTTP trigger without `authType` asks for.  Source: HTTPTriggerConfig of FC 3.0; for 2.0,
-whose files have to say it, whoever forgets it is not left with a function open to everybody."""
+"""The authentication of an HTTP trigger without `authType`.  Source: HTTPTriggerConfig of FC 3.0.
+Files for 2.0 must have the key; if it is missing, the function must not be open to everybody."""
 
 
 def http_trigger(properties: Properties, notice: Notice) -> Table | None:
-    """The HTTP trigger of the newest version, else the first; the others are named."""
+    """The HTTP trigger of the version LATEST, otherwise the first; the notice names the others."""
     found = properties.find("triggers")
     if found is None:
         return None
@@ -48,10 +48,10 @@ def http_trigger(properties: Properties, notice: Notice) -> Table | None:
 
 
 def trigger_values(properties: Properties, trigger: Table, chosen: Container[str]) -> list[Value]:
-    """The settings in an HTTP trigger but for those `chosen` elsewhere.
+    """The settings in an HTTP trigger, except those `chosen` elsewhere.
 
-    Claims, and places of tokens other than the usual one, are not among them.  What is missing
-    never lets more callers in than Function Compute does.
+    Claims and unusual places of tokens are not supported.  An unsupported key never admits more
+    callers than Function Compute does.
     """
     folder = "config" if properties.function.component == "fc" else "triggerConfig"
     values = []
@@ -103,7 +103,7 @@ def _key_set(properties: Properties, entry: Entry, value: Node) -> str:
     def plain(node: Node) -> Any:
         nonlocal parts
         parts += 1
-        if parts > _MOST_PARTS:
+        if parts > _MAX_PARTS:
             raise ProjectError(f"{entry.place}: jwks: has too many parts; shorten it")
         node = properties.resolved(Entry(node, entry.place), "jwks")
         if isinstance(node, Table):

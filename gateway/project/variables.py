@@ -1,10 +1,10 @@
-"""What `${…}` stands for.
+"""Evaluates expressions `${…}`.
 
-A value is looked up when it is asked for: an expression that nobody needs may be wrong, or may be
-about things that exist in the cloud only. Understood are ``env(NAME)`` and ``env(NAME, default)``,
+A value is looked up only when it is needed: an unused expression may be wrong, or may refer to
+things that exist in the cloud only. Supported are ``env(NAME)`` and ``env(NAME, default)``,
 ``env.NAME``, ``vars.…``, ``this.…``, ``resources.NAME.…`` (also ``services.NAME.…``, and the name
 alone), ``file(path)``, ``json(text)`` and ``path(path)``; names and texts may have quotes. Results
-are bounded, so that a few lines cannot double one another without end.
+are bounded, so that a few lines cannot double each other without end.
 
 Source: the page "Yaml variables" of Serverless Devs; its older edition writes names without quotes.
 """
@@ -27,14 +27,14 @@ from gateway.project.nodes import (
 from gateway.text.input_file import read_bounded
 from gateway.text.spelling import did_you_mean
 
-_LONGEST = 64 * 1024
-"""Characters of a text with expressions, or bytes of a file that one names."""
-_MOST_LOOKUPS = 10_000
-"""For the whole file."""
-_MOST_CHARACTERS = 2 * 1024 * 1024
-"""Of all texts that are looked through or made, for the whole file."""
-_DEEPEST = 50
-"""Values that refer to values."""
+_MAX_TEXT_CHARACTERS = 64 * 1024
+"""The most characters of a text with expressions, or bytes of a file that an expression names."""
+_MAX_LOOKUPS = 10_000
+"""The limit for the whole file."""
+_MAX_CHARACTERS = 2 * 1024 * 1024
+"""The limit for all texts that are scanned or made, for the whole file."""
+_MAX_DEPTH = 50
+"""The longest chain of values that refer to values."""
 
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\((.*)\)", re.DOTALL)
 _PATH = re.compile(r"[^\s.()'\"\[\]{},|&?:+]+(?:\.[^\s.()'\"\[\]{},|&?:+]+|\[\d+\])*")
@@ -45,11 +45,11 @@ _QUOTES = "'\""
 
 
 class UnresolvedError(Exception):
-    """An expression stands for nothing; the message says why, and how to mend it."""
+    """An expression has no value; the message says why and how to mend it."""
 
 
 class UnavailableError(UnresolvedError):
-    """An expression stands for something that only Serverless Devs or the cloud knows."""
+    """Only Serverless Devs or the cloud knows the value of an expression."""
 
 
 class _Expression(NamedTuple):
@@ -57,11 +57,11 @@ class _Expression(NamedTuple):
 
 
 class Variables:
-    """The values of one document, with what its expressions stand for.
+    """Evaluates the expressions of one document.
 
     root: the document.
     environ: the environment variables.
-    folder: of the file, from which relative paths in expressions start.
+    folder: the folder of the file, to which paths in expressions are relative.
     """
 
     def __init__(self, root: Table, environ: Mapping[str, str], folder: Path) -> None:
@@ -73,7 +73,7 @@ class Variables:
         self._characters = 0
 
     def value(self, entry: Entry, name: str, module: str) -> Node:
-        """What the entry called `name` stands for in the resource `module`.
+        """The resolved value of the entry `name` in the resource `module`.
 
         Raises ProjectError.
         """
@@ -83,13 +83,13 @@ class Variables:
             raise ProjectError(f"{entry.place}: {name}: {error}") from None
 
     def resolve(self, node: Node, module: str) -> Node:
-        """As `value`, but raises UnresolvedError."""
+        """Like `value`, but raises UnresolvedError."""
         if not isinstance(node, Text) or "${" not in node.value:
             return node
         if any(node is other for other in self._active):
             raise UnresolvedError(f"{_shown(node.value)} refers to itself; break the circle")
         self._lookups += 1
-        if self._lookups > _MOST_LOOKUPS or len(self._active) >= _DEEPEST:
+        if self._lookups > _MAX_LOOKUPS or len(self._active) >= _MAX_DEPTH:
             raise UnresolvedError(f"{_shown(node.value)} refers to too much; write it shorter")
         self._count(node.value)
         self._active.append(node)
@@ -99,9 +99,9 @@ class Variables:
             self._active.pop()
 
     def _count(self, text: str) -> None:
-        """Count a text that is gone through; raises UnresolvedError."""
+        """Count a text towards the limit; raises UnresolvedError."""
         self._characters += len(text)
-        if self._characters > _MOST_CHARACTERS:
+        if self._characters > _MAX_CHARACTERS:
             raise UnresolvedError("the expressions of the file make too much text; write less")
 
     def _filled_in(self, node: Text, module: str) -> Node:
@@ -114,7 +114,7 @@ class Variables:
         text = ""
         for part in parts:
             text += self._as_text(part, node.place, module) if part else ""
-            if len(text) > _LONGEST:
+            if len(text) > _MAX_TEXT_CHARACTERS:
                 raise UnresolvedError(f"{_shown(node.value)} makes a text without end; shorten it")
         self._count(text)
         return Text(text, node.place, "text", node.value)
@@ -155,13 +155,13 @@ class Variables:
             raise _unavailable(written)
         if not arguments or not arguments[0] or len(arguments) > (2 if name == "env" else 1):
             raise _not_understood(written)
-        # The name of a variable is one also without quotes, whatever else it could mean.
+        # A variable's name needs no quotes, even if it could mean something else.
         if name == "env" and not _CALL.fullmatch(arguments[0]):
             variable = _unquoted(arguments[0])
             if variable not in self._environ and len(arguments) == 2:
                 return self._argument(arguments[1], place, module)
             return Text(self._variable(variable, written), place)
-        # Names of files look like paths of values: vars.yaml.
+        # Names of files can look like paths of values: vars.yaml.
         roots = () if name in ("file", "path") else _ROOTS
         argument = self._argument(arguments[0], place, module, roots)
         if not isinstance(argument, Text):
@@ -205,11 +205,13 @@ class Variables:
         try:
             if not path.is_file():
                 raise UnresolvedError(f"${{{_shown(expression)}}}: there is no such file")
-            content = read_bounded(path, _LONGEST + 1)
+            content = read_bounded(path, _MAX_TEXT_CHARACTERS + 1)
         except (OSError, ValueError) as error:
             raise UnresolvedError(f"${{{_shown(expression)}}}: cannot be read: {error}") from None
-        if len(content) > _LONGEST:
-            raise UnresolvedError(f"${{{_shown(expression)}}}: is larger than {_LONGEST} bytes")
+        if len(content) > _MAX_TEXT_CHARACTERS:
+            raise UnresolvedError(
+                f"${{{_shown(expression)}}}: is larger than {_MAX_TEXT_CHARACTERS} bytes"
+            )
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError:
@@ -219,7 +221,7 @@ class Variables:
         return self._table("services").entries | self._table("resources").entries
 
     def _vars(self) -> Node:
-        """What is under `vars:`, which may be an expression as a whole."""
+        """The value of `vars:`, which may be an expression."""
         entry = self._root.entries.get("vars")
         return Table({}, self._root.place) if entry is None else entry.value
 
@@ -258,7 +260,7 @@ class Variables:
 
 
 def _split(text: str) -> "list[str | _Expression]":
-    """The texts and expressions that `text` is made of; raises UnresolvedError."""
+    """Split `text` into texts and expressions; raises UnresolvedError."""
     parts: list[str | _Expression] = []
     at = 0
     while (start := text.find("${", at)) >= 0:
@@ -273,13 +275,13 @@ def _split(text: str) -> "list[str | _Expression]":
 
 
 def _end(text: str, start: int) -> int:
-    """Where the brace is that closes the expression from `start` on; quoted ones do not."""
+    """The index of the brace that closes the expression at `start`, ignoring quoted braces."""
     quote, depth = "", 0
     for index in range(start, len(text)):
         character = text[index]
         if quote:
             quote = "" if character == quote else quote
-        # An apostrophe within a word is none.
+        # An apostrophe within a word is not a quote.
         elif character in _QUOTES and text[index - 1] in "(, {[":
             quote = character
         elif character == "{":
@@ -292,7 +294,7 @@ def _end(text: str, start: int) -> int:
 
 
 def _arguments(text: str) -> list[str]:
-    """The arguments of a call; commas in quotes and in calls divide nothing."""
+    """The arguments of a call; commas in quotes and in inner calls do not separate."""
     arguments, current, quote, depth = [], "", "", 0
     for character in text:
         if quote:

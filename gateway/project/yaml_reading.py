@@ -1,7 +1,7 @@
-"""PyYAML up to its nodes, as the tool reads YAML that the files are written for.
+"""Adapts PyYAML's reading of nodes to Serverless Devs' dialect.
 
-PyYAML follows YAML 1.1 and is stricter with tabs than that.  Serverless Devs reads files with
-js-yaml, which follows 1.2: a tab separates like a space wherever it does not indent (section 6.2 of
+PyYAML follows YAML 1.1 and is stricter with tabs than that.  Serverless Devs uses js-yaml, which
+follows 1.2: a tab separates like a space wherever it does not indent (section 6.2 of
 https://yaml.org/spec/1.2.2/), an anchor may be defined again (section 7.1) and has any name
 (section 6.9.2), scalars are those of the core schema (section 10.3.2).
 """
@@ -23,18 +23,18 @@ TAG = "tag:yaml.org,2002:"
 NULL, BOOL, INT, FLOAT, MERGE = (TAG + name for name in ("null", "bool", "int", "float", "merge"))
 STR, MAP, SEQ = (TAG + name for name in ("str", "map", "seq"))
 
-MOST_NODES = 20_000
-"""Of a file: those of projects have some hundred."""
-DEEPEST = 100
-"""Values in values; those of projects have some ten."""
+MAX_NODES = 20_000
+"""The most values of a file; projects have some hundred."""
+MAX_DEPTH = 100
+"""The deepest nesting; projects have some ten levels."""
 
 _BREAKS = "\r\n\x85\u2028\u2029"
-"""What PyYAML ends a line at."""
+"""The line breaks of PyYAML."""
 _END = "\0" + _BREAKS
 
 
 class ExpansionError(Exception):
-    """A text is not what people write; `line` counts from 0."""
+    """A text exceeds a limit; `line` counts from 0."""
 
     def __init__(self, line: int, fault: str) -> None:
         super().__init__(fault)
@@ -42,9 +42,9 @@ class ExpansionError(Exception):
 
 
 class YamlReading(Reader, Scanner, Parser, Composer, BaseResolver):
-    """The nodes of a text.
+    """Reads the nodes of a text.
 
-    The overridden methods of `Scanner` are those in which it skips spaces, and tabs nowhere.
+    It overrides those methods of `Scanner` that skip spaces but not tabs.
     """
 
     def __init__(self, text: str) -> None:
@@ -70,7 +70,7 @@ class YamlReading(Reader, Scanner, Parser, Composer, BaseResolver):
                 self.allow_simple_key = True
 
     def _skip_blanks(self) -> None:
-        """Skip spaces and tabs, but for tabs that indent something of a block: a mistake."""
+        """Skip spaces and tabs, except tabs that indent a block, which are a fault."""
         length = self._blanks()
         if "\t" in self.prefix(length) and not self.flow_level and self._is_at_line_start():
             is_blank_line = self.peek(length) in _END + "#"
@@ -78,15 +78,15 @@ class YamlReading(Reader, Scanner, Parser, Composer, BaseResolver):
         self.forward(length)
 
     def _blanks(self) -> int:
-        """How many there are from here on."""
+        """The number of blanks from here on."""
         length = 0
         while self.peek(length) in (" ", "\t"):
             length += 1
         return length
 
     def _is_at_line_start(self) -> bool:
-        """Whether nothing but spaces stands before, in this line."""
-        # The buffer is the whole text: the reader was given one.
+        """Whether only spaces precede in this line."""
+        # The buffer holds the whole text, because the reader got a text.
         at = self.pointer
         while at and self.buffer[at - 1] == " ":
             at -= 1
@@ -114,7 +114,7 @@ class YamlReading(Reader, Scanner, Parser, Composer, BaseResolver):
         return breaks or [" "]
 
     def scan_block_scalar_indicators(self, start_mark: object) -> tuple[bool | None, int | None]:  # noqa: ARG002
-        """What stands behind `|` or `>`, in either order; then what follows is skipped."""
+        """Read the indicators after `|` or `>`, in either order, and skip the blanks after them."""
         keeps: bool | None = None
         indent: int | None = None
         while ((sign := self.peek()) in ("+", "-") and keeps is None) or (
@@ -129,7 +129,7 @@ class YamlReading(Reader, Scanner, Parser, Composer, BaseResolver):
         return keeps, indent
 
     def scan_anchor(self, kind: Callable[..., Token]) -> Token:
-        """An anchor or an alias: any name without white space and brackets."""
+        """Scan an anchor or an alias: any name without white space and brackets."""
         start = self.get_mark()
         self.forward()
         length = 0
@@ -144,16 +144,16 @@ class YamlReading(Reader, Scanner, Parser, Composer, BaseResolver):
         return kind(name, start, self.get_mark())
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        """A node; the name of its anchor may have been another's before."""
+        """Compose a node; its anchor may have been defined before."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if not isinstance(event, AliasEvent):
             self.anchors.pop(event.anchor, None)
         self._nodes += 1
-        if self._nodes > MOST_NODES:
+        if self._nodes > MAX_NODES:
             raise ExpansionError(
-                event.start_mark.line, f"has more than {MOST_NODES} values, which no project has"
+                event.start_mark.line, f"has more than {MAX_NODES} values, which no project has"
             )
-        if self._depth == DEEPEST:
+        if self._depth == MAX_DEPTH:
             raise ExpansionError(event.start_mark.line, "is nested too deeply, as no project is")
         self._depth += 1
         node = super().compose_node(parent, index)

@@ -1,16 +1,16 @@
-"""Who a request comes from, as trusted proxies tell it in header fields.
+"""The origin of a request, from header fields of trusted proxies.
 
-Theory of operation: each proxy appends who has connected to it, so the list is true from the right
-for as long as those who appended are trusted.  It is read from the right, hop by hop, through the
-trusted proxies; the first address that is none of them is the client's, and what stands left of
-it, which the client may have written itself, is never looked at.
+Theory of operation.  Each proxy appends the address that connected to it, so the list is reliable
+from the right as long as the appending proxies are trusted.  It is read from the right, hop by hop,
+through the trusted proxies.  The first other address is the client's; everything left of it may
+come from the client itself and is ignored.
 
-A proxy sets some fields and passes others on as they come, and only its operator knows which.  So
-the fields that count are chosen by name, and `Forwarded` excludes the others: no two sources are
-ever weighed against each other, for a client would choose the one it can write.
+A proxy sets some fields and passes others unchanged, and only its operator knows which.  So the
+operator names the fields to read, and `Forwarded` excludes the others: two sources are never
+combined, because a client would write the one that its proxy passes.
 
-What cannot be read is not guessed: a client whose hop is malformed, `unknown` or hidden is not
-known, and does not pass for the proxy.
+Nothing is guessed: if the client's hop is malformed, `unknown` or obfuscated, the client is
+unknown, and the proxy's address does not replace it.
 """
 
 import re
@@ -29,25 +29,25 @@ X_FORWARDED_PROTO: Final = "x-forwarded-proto"
 X_FORWARDED_HOST: Final = "x-forwarded-host"
 X_FORWARDED_PORT: Final = "x-forwarded-port"
 
-_MOST_HOPS: Final = 32
-"""Hops that are read.  Where the last of them is a trusted proxy still, the client is not known."""
+_MAX_HOPS: Final = 32
+"""The most hops to read.  If the last of them is a trusted proxy, the client is unknown."""
 
-_LONGEST_READ: Final = 2048
-"""Characters of a field, in all of its lines together, that are read, from the right.  They have
-room for all hops; the event loop reads them, and what a client adds is not to hold it up."""
+_MAX_CHARACTERS: Final = 2048
+"""The most characters of a field to read from the right, over all of its lines.  All hops fit in.
+The bound keeps a client from blocking the event loop with a long field."""
 
-_LONGEST_HOST: Final = 255
+_MAX_HOST_CHARACTERS: Final = 255
 
 _PORTS: Final = {"http": 80, "https": 443}
 
 
 class TrustedProxies:
-    """Reads what trusted proxies say of a request."""
+    """Reads the origin of requests from fields of trusted proxies."""
 
     __slots__ = ("_names", "_networks", "_reads_forwarded")
 
     def __init__(self, networks: Networks, fields: Iterable[str]) -> None:
-        """`fields` are the names, in lower case, of those that the proxies set."""
+        """`fields` are the lower-case names of the fields that the proxies set."""
         self._networks = networks
         self._names = frozenset(name.encode() for name in fields)
         self._reads_forwarded = FORWARDED.encode() in self._names
@@ -56,14 +56,14 @@ class TrustedProxies:
         return f"<TrustedProxies {self._networks!r} {sorted(self._names)}>"
 
     def origin(self, head: RequestHead, connection: Ends) -> Origin:
-        """Where the request comes from; the head, which belongs to its connection, keeps it."""
+        """The origin of the request, cached on the head, which belongs to its connection."""
         origin: Origin | None = head.origin
         if origin is None:
             origin = head.origin = self._find(head, connection)
         return origin
 
     def _find(self, head: RequestHead, connection: Ends) -> Origin:
-        told = _Told()
+        told = _Forwarded()
         if self._trusts(connection):
             lines = [
                 (name.decode(), value.decode("latin-1"))
@@ -74,22 +74,22 @@ class TrustedProxies:
                 self._read_forwarded([value for _, value in lines], told)
             elif lines:
                 self._read_x_forwarded(lines, told)
-        client = connection.peer if told.client is _NOT_SAID else told.client
+        client = connection.peer if told.client is _UNSET else told.client
         scheme = told.scheme
         server, host = _addressed(told, scheme, head.host, connection.local)
         return Origin(client, server, scheme, host)
 
     def _trusts(self, connection: Ends) -> bool:
-        """Whether who wrote the head's last entries is a trusted proxy.
+        """Whether the peer, which wrote the last entries, is a trusted proxy.
 
-        The client that a PROXY header announces is one only if it is listed by address.
+        A client announced by a PROXY header is trusted only if its address is listed.
         """
         peer = connection.peer
         if connection.is_announced:
             return peer is not None and self._networks.cover_text(peer[0])
         return self._networks.cover_peer(peer)
 
-    def _read_forwarded(self, values: list[str], told: "_Told") -> None:
+    def _read_forwarded(self, values: list[str], told: "_Forwarded") -> None:
         element: dict[str, str] = {}
         for hop, element in enumerate(_elements_from_the_right(values), 1):
             if not self._passes(told, element.get("for", ""), _FORWARDED_NODE, hop):
@@ -97,7 +97,7 @@ class TrustedProxies:
         told.take_scheme(element.get("proto", ""))
         told.take_host(element.get("host", ""))
 
-    def _read_x_forwarded(self, lines: list[tuple[str, str]], told: "_Told") -> None:
+    def _read_x_forwarded(self, lines: list[tuple[str, str]], told: "_Forwarded") -> None:
         values: dict[str, list[str]] = {}
         for name, value in lines:
             values.setdefault(name, []).append(value)
@@ -109,7 +109,7 @@ class TrustedProxies:
                 break
 
         def said(name: str) -> str:
-            """The entry of the hop that names the client, or the nearest there is."""
+            """The entry of the hop that names the client, or the nearest entry."""
             items = lists.get(name)
             return items[-min(max(hops, 1), len(items))] if items else ""
 
@@ -117,30 +117,30 @@ class TrustedProxies:
         told.take_host(said(X_FORWARDED_HOST))
         told.take_port(said(X_FORWARDED_PORT))
 
-    def _passes(self, told: "_Told", text: str, form: re.Pattern[str], hop: int) -> bool:
-        """Take a hop; whether it is a trusted proxy, so that the one before it may be read."""
+    def _passes(self, told: "_Forwarded", text: str, form: re.Pattern[str], hop: int) -> bool:
+        """Take a hop; return whether it is a trusted proxy, so that the hop before it counts."""
         told.client = None
         node = _parse_node(text, form)
         if node is None:
             return False
         address, port = node
         is_proxy = self._networks.cover(address)
-        if is_proxy and hop == _MOST_HOPS:
+        if is_proxy and hop == _MAX_HOPS:
             return False
         told.client = (str(address), port)
         return is_proxy
 
 
-_NOT_SAID: Final[Peer] = ("", -1)
+_UNSET: Final[Peer] = ("", -1)
 
 
-class _Told:
-    """What was read and has passed its check."""
+class _Forwarded:
+    """The values that were read and are valid."""
 
     __slots__ = ("client", "host", "port", "scheme")
 
     def __init__(self) -> None:
-        self.client: Peer | None = _NOT_SAID
+        self.client: Peer | None = _UNSET
         self.scheme = "http"
         self.host = ""
         self.port = 0
@@ -150,7 +150,7 @@ class _Told:
             self.scheme = text.lower()
 
     def take_host(self, text: str) -> None:
-        if len(text) <= _LONGEST_HOST and grammar.HOST.fullmatch(text.encode("latin-1")):
+        if len(text) <= _MAX_HOST_CHARACTERS and grammar.HOST.fullmatch(text.encode("latin-1")):
             self.host = text
 
     def take_port(self, text: str) -> None:
@@ -158,12 +158,12 @@ class _Told:
 
 
 def _addressed(
-    told: _Told, scheme: str, host_field: str, local: Peer | None
+    told: _Forwarded, scheme: str, host_field: str, local: Peer | None
 ) -> tuple[Peer | None, str]:
-    """Whom the client addressed, and what becomes of `Host`.
+    """The address that the client used, and the new value of `Host`.
 
-    Without a word of it, both are as the connection has them.  A port that is told takes the place
-    of the one in the host; the scheme's own is left out.
+    Without information from the proxies both are unchanged.  A forwarded port replaces the port of
+    the host, and the scheme's default port is left out.
     """
     if not told.host and not told.port:
         return local, ""
@@ -178,29 +178,29 @@ def _addressed(
 
 
 def _split(host: str) -> tuple[str, int]:
-    """Name and port, 0 for none, of what `grammar.HOST` has passed."""
+    """Name and port (0 for none) of a text that matches `grammar.HOST`."""
     name, colon, port = host.rpartition(":")
     return (name, _parse_port(port)) if colon and not port.endswith("]") else (host, 0)
 
 
 def _bare(name: str) -> str:
-    """Without the brackets of an IPv6 address."""
+    """The name without the brackets of an IPv6 address."""
     return name[1:-1] if name[:1] == "[" else name
 
 
 def _entries(text: str) -> list[str]:
     """The entries of a list (RFC 9110 §5.6.1: empty ones do not count).
 
-    In the place of all that is not read there is one that says nothing.
+    One empty entry replaces all that is beyond the limit.
     """
-    first, *pieces = text[-_LONGEST_READ - 1 :].split(",")
+    first, *pieces = text[-_MAX_CHARACTERS - 1 :].split(",")
     entries = [entry for piece in pieces if piece and (entry := piece.strip(" \t"))]
-    if len(text) > _LONGEST_READ:
+    if len(text) > _MAX_CHARACTERS:
         return ["", *entries]
     return [first.strip(" \t"), *entries] if first.strip(" \t") else entries
 
 
-# RFC 7239 §6, and what proxies write into X-Forwarded-For, which no standard describes.
+# RFC 7239 §6, and the forms that proxies write into X-Forwarded-For, which has no standard.
 _PORT: Final = r"(?::([0-9]{1,5}))?"
 _X_FORWARDED_NODE: Final = re.compile(
     rf"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)){_PORT}|([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)"
@@ -211,7 +211,7 @@ _FORWARDED_NODE: Final = re.compile(
 
 
 def _parse_node(text: str, form: re.Pattern[str]) -> tuple[Address, int] | None:
-    """Address and port, or 0, of a hop; `None`: it does not tell."""
+    """Address and port (0 for none) of a hop; `None` if it is malformed or hidden."""
     match = form.fullmatch(text)
     if match is None:
         return None
@@ -224,7 +224,7 @@ def _parse_node(text: str, form: re.Pattern[str]) -> tuple[Address, int] | None:
 
 
 def _parse_port(text: str) -> int:
-    """A port from 1 on; 0: it is none."""
+    """A port from 1 to 65535; 0 if the text is not a port."""
     if not (text.isascii() and text.isdigit() and len(text) <= 5):
         return 0
     return number if (number := int(text)) < 65536 else 0
@@ -237,10 +237,9 @@ _PART: Final = re.compile(
              ) )? [\t ]*+ ( [;,] [;,\t ]*+ | \Z )""",
     re.VERBOSE,
 )
-"""RFC 7239 §4: a `forwarded-pair`, or none, and all that divides it from the next.
+"""RFC 7239 §4: an optional `forwarded-pair` and the separators after it.
 
-Its quantifiers do not give back what they took, so that a hostile value costs no more than its
-length.
+Its quantifiers are possessive, so a hostile value takes only linear time.
 """
 
 
@@ -248,20 +247,20 @@ _QUOTED_PAIR: Final = re.compile(r"\\(.)")
 
 
 def _elements_from_the_right(values: list[str]) -> Iterator[dict[str, str]]:
-    """The elements of `Forwarded`, the last first, by field line: a client that leaves a quote
-    open in its own does not reach those that proxies add.
+    """The elements of `Forwarded`, the last first, by field line: an open quote in a client's line
+    does not affect the lines that proxies add.
 
-    A line that cannot be read is an element that says nothing, and so are all lines from the one on
-    that is too long to be read, or stands left of too many.
+    An unreadable line counts as one empty element, and so do all lines beyond the limits of length
+    and number.
     """
-    left = _LONGEST_READ
-    for value in reversed(values[-_MOST_HOPS:]):
+    left = _MAX_CHARACTERS
+    for value in reversed(values[-_MAX_HOPS:]):
         left -= len(value)
         if left < 0:
             yield {}
             return
         yield from reversed(_elements(value))
-    if len(values) > _MOST_HOPS:
+    if len(values) > _MAX_HOPS:
         yield {}
 
 
@@ -273,7 +272,7 @@ def _elements(value: str) -> list[dict[str, str]]:
         if name is not None:
             name = name.lower()
             if name in elements[-1]:
-                break  # RFC 7239 §4: once in each element.
+                break  # RFC 7239 §4: at most once per element.
             elements[-1][name] = token or "".join(_QUOTED_PAIR.split(quoted))
         if not end:
             return [element for element in elements if element]

@@ -1,4 +1,4 @@
-"""Which peers and hops are trusted proxies, by address."""
+"""The addresses of trusted proxies."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -7,17 +7,17 @@ from typing import Final
 from gateway.bounded_cache import BoundedCache
 
 UNIX: Final = "unix"
-"""Entry for peers of a Unix socket, which have no address."""
+"""The entry for peers of a Unix socket, which have no address."""
 ANY: Final = "*"
-"""Entry for whoever connects; it says nothing of the hops behind."""
+"""The entry for all peers; it does not apply to further hops."""
 
-_MOST_REMEMBERED: Final = 256
+_MAX_REMEMBERED: Final = 256
 
 Address = IPv4Address | IPv6Address
 
 
 def parse_address(text: str) -> Address | None:
-    """An IP address, see `unmap`; `None` for any other text."""
+    """An IP address after `unmap`; `None` for any other text."""
     try:
         return unmap(ip_address(text))
     except ValueError:
@@ -25,21 +25,21 @@ def parse_address(text: str) -> Address | None:
 
 
 def unmap(address: Address) -> Address:
-    """The address, of IPv4 also where it was mapped into IPv6 (RFC 4291 §2.5.5.2).
+    """The IPv4 address of an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2); others unchanged.
 
-    So a socket for both shows it, and it is the same host.
+    Dual-stack sockets show IPv4 peers in the mapped form.
     """
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
 
 
 class Networks:
-    """The networks that proxies are in."""
+    """The networks of trusted proxies."""
 
     __slots__ = ("_has_any", "_has_unix", "_known", "_networks")
 
     def __init__(self, entries: Iterable[str]) -> None:
-        """Of addresses, networks as `address/bits`, `UNIX` and `ANY`.
+        """`entries` are addresses, networks as `address/bits`, `UNIX` and `ANY`.
 
         Raises:
             ValueError: an entry is none of these.
@@ -48,8 +48,8 @@ class Networks:
         self._has_any = ANY in listed
         self._has_unix = UNIX in listed
         self._networks = [ip_network(entry) for entry in sorted(listed - {ANY, UNIX})]
-        self._known: BoundedCache[str, bool] = BoundedCache(_MOST_REMEMBERED)
-        """Answers for peers: proxies are few, and say the same all day."""
+        self._known: BoundedCache[str, bool] = BoundedCache(_MAX_REMEMBERED)
+        """Cached results for peers: there are few proxies."""
 
     def __repr__(self) -> str:
         words = [str(network) for network in self._networks]
@@ -57,11 +57,11 @@ class Networks:
         return f"<Networks {', '.join(words) or 'none'}>"
 
     def cover(self, address: Address) -> bool:
-        """Whether the address is in a network of the list; `ANY` does not count."""
+        """Whether a listed network contains the address; `ANY` does not count."""
         return any(address in network for network in self._networks)
 
     def cover_text(self, text: str) -> bool:
-        """The same for an address as a socket tells it, with the zone that it may have."""
+        """`cover` for the address of a socket, which may have a zone."""
         is_covered = self._known.get(text)
         if is_covered is None:
             address = parse_address(text.partition("%")[0])
@@ -70,22 +70,22 @@ class Networks:
         return is_covered
 
     def cover_peer(self, peer: tuple[str, int] | None) -> bool:
-        """Whether who has connected is a trusted proxy; `None` is a Unix socket."""
+        """Whether the peer is a trusted proxy; `None` stands for a Unix socket."""
         if self._has_any:
             return True
         return self._has_unix if peer is None else self.cover_text(peer[0])
 
 
 def check_entry(text: str) -> str:
-    """An entry of the list as it is kept.
+    """Normalize an entry of the list.
 
     Raises:
-        ValueError: it is none; the message continues a sentence about it.
+        ValueError: it is not an entry; the message continues a sentence about it.
     """
     if text in (UNIX, ANY):
         return text
     try:
-        # A zone (RFC 4007 §11) is a link of one machine, and no part of a network.
+        # A zone (RFC 4007 §11) names a link of one machine, not a part of a network.
         network = ip_network("" if "%" in text else text, strict=False)
     except ValueError:
         raise ValueError(

@@ -1,8 +1,8 @@
-"""The PROXY protocol, versions 1 and 2: how a proxy of connections tells whom it serves.
+"""The PROXY protocol, versions 1 and 2, by which a proxy announces the client of a connection.
 
 Source: HAProxy's "The PROXY protocol, versions 1 & 2" (proxy-protocol.txt), sections 2.1 and 2.2.
-It wants a receiver that does not guess: where the protocol is on, every connection begins with a
-header, and only listed proxies may connect.
+It forbids receivers to guess: if the protocol is on, every connection must begin with a header, and
+only listed proxies may connect.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from gateway.proxies.networks import Networks, unmap
 Peer = tuple[str, int]
 
 _V1_START: Final = b"PROXY "
-_V1_LONGEST: Final = 107
-"""Bytes of a line with its end (section 2.1)."""
+_V1_MAX_BYTES: Final = 107
+"""The most bytes of a line with its end (section 2.1)."""
 _V2_START: Final = b"\r\n\r\n\0\r\nQUIT\n"
-_V2_FIXED: Final = 16
-_V2_MOST_BEHIND: Final = 4096
-"""Bytes behind the fixed part.  A length field has room for 64 KB; addresses take 216 at the most,
-and what proxies add to them (section 2.2.7) is short."""
+_V2_FIXED_BYTES: Final = 16
+_V2_MAX_BYTES_AFTER: Final = 4096
+"""The most bytes after the fixed part.  The length field allows 64 KB, but addresses take at most
+216 bytes, and additions of proxies (section 2.2.7) are short."""
 
 _V1_PORT: Final = r"(0|[1-9][0-9]{0,4})"
 _V1_LINE: Final = re.compile(
@@ -35,35 +35,35 @@ _V1_UNKNOWN: Final = re.compile(rb"PROXY UNKNOWN(?: [\t\x20-\x7e]*)?")
 
 _LOCAL: Final = 0x20
 _PROXY: Final = 0x21
-"""Version and command."""
+"""The values of the byte with version and command."""
 
 _ADDRESS_SIZES: Final = {0x11: 12, 0x21: 36}
-"""Bytes of two addresses and ports, by family and protocol: TCP over IPv4 and over IPv6."""
+"""The bytes of both addresses and ports, by family and protocol: TCP over IPv4 and over IPv6."""
 _WITHOUT_ADDRESS: Final = {0x00: 0, 0x31: 216}
-"""Of those that name no address: unspecified, and stream sockets with a path."""
+"""The bytes of families without an IP address: unspecified, and Unix stream sockets."""
 
 
 class MalformedPreface(Exception):
-    """The bytes are not a header of the PROXY protocol; the text says why, and quotes nothing."""
+    """The bytes are not a PROXY header; the text says why, and quotes nothing."""
 
 
 class Preface(NamedTuple):
-    """A header that has been understood."""
+    """A parsed PROXY header."""
 
     size: int
-    """In bytes: behind them the client's begin."""
+    """The header's size in bytes; the client's bytes follow it."""
     is_local: bool
-    """Whether the proxy speaks for itself, so that the ends are the connection's own."""
+    """Whether the proxy connects for itself, so that the connection's own addresses count."""
     source: Peer | None
-    """Whom it serves; `None`: it does not say."""
+    """The client's address; `None` if the proxy does not name it."""
     destination: Peer | None
 
 
 def parse_preface(data: bytes) -> Preface | None:
-    """The header that `data` begins with; `None`: more bytes are needed.
+    """Parse the header at the beginning of `data`; `None` if more bytes are needed.
 
     Raises:
-        MalformedPreface: no bytes that might follow can make it one.
+        MalformedPreface: `data` is not the beginning of a header.
     """
     if data[:12] == _V2_START[: len(data)]:
         return _parse_v2(data)
@@ -73,9 +73,9 @@ def parse_preface(data: bytes) -> Preface | None:
 
 
 def _parse_v1(data: bytes) -> Preface | None:
-    end = data.find(b"\r\n", 0, _V1_LONGEST)
+    end = data.find(b"\r\n", 0, _V1_MAX_BYTES)
     if end < 0:
-        if len(data) >= _V1_LONGEST:
+        if len(data) >= _V1_MAX_BYTES:
             raise MalformedPreface("its line is too long")
         return None
     line, size = data[:end], end + 2
@@ -100,11 +100,11 @@ def _parse_v1(data: bytes) -> Preface | None:
 def _parse_v2(data: bytes) -> Preface | None:
     if len(data) > 12 and data[12] not in (_LOCAL, _PROXY):
         raise MalformedPreface("its version or command is unknown")
-    if len(data) < _V2_FIXED:
+    if len(data) < _V2_FIXED_BYTES:
         return None
     family = data[13]
     behind = int.from_bytes(data[14:16], "big")
-    if behind > _V2_MOST_BEHIND:
+    if behind > _V2_MAX_BYTES_AFTER:
         raise MalformedPreface("it is too long")
     is_local = data[12] == _LOCAL
     needed = 0
@@ -114,12 +114,12 @@ def _parse_v2(data: bytes) -> Preface | None:
             raise MalformedPreface("its family or protocol is not served")
         if behind < needed:
             raise MalformedPreface("it is too short for its addresses")
-    size = _V2_FIXED + behind
+    size = _V2_FIXED_BYTES + behind
     if len(data) < size:
         return None
     if is_local or family in _WITHOUT_ADDRESS:
         return Preface(size, is_local, None, None)
-    block = data[_V2_FIXED : _V2_FIXED + needed]
+    block = data[_V2_FIXED_BYTES : _V2_FIXED_BYTES + needed]
     width = (needed - 4) // 2
     source, destination = block[:width], block[width : 2 * width]
     ports = [int.from_bytes(block[at : at + 2], "big") for at in (2 * width, 2 * width + 2)]
@@ -131,29 +131,29 @@ def _parse_v2(data: bytes) -> Preface | None:
     )
 
 
-class Door:
-    """What the connections of a worker that begin with a header share."""
+class ProxyProtocol:
+    """The settings that all connections with a PROXY header share."""
 
     def __init__(
         self, networks: Networks, new_connection: Callable[[SharedState], Connection] = Connection
     ) -> None:
-        """Connections from `networks` are let in, and go on as what `new_connection` makes."""
+        """Accept connections from `networks`; `new_connection` makes what follows the header."""
         self.networks = networks
         self.new_connection = new_connection
 
-    def greet(self, site: SharedState) -> "PrefacedConnection":
-        """The protocol of a connection that begins."""
+    def new_protocol(self, site: SharedState) -> "PrefacedConnection":
+        """The protocol of a new connection."""
         return PrefacedConnection(site, self)
 
 
 class PrefacedConnection(asyncio.Protocol):
-    """The beginning of a connection, up to the end of its header."""
+    """A connection before the end of its PROXY header."""
 
-    __slots__ = ("_data", "_deadline", "_door", "_peer", "_site", "_transport")
+    __slots__ = ("_data", "_deadline", "_peer", "_proxy_protocol", "_site", "_transport")
 
-    def __init__(self, site: SharedState, door: Door) -> None:
+    def __init__(self, site: SharedState, door: ProxyProtocol) -> None:
         self._site = site
-        self._door = door
+        self._proxy_protocol = door
         self._data = b""
         self._peer: Peer | None = None
         self._transport: asyncio.Transport | None = None
@@ -172,7 +172,7 @@ class PrefacedConnection(asyncio.Protocol):
             self.cut()
             return
         self._peer = peer_of(transport.get_extra_info("socket"))
-        if not self._door.networks.cover_peer(self._peer):
+        if not self._proxy_protocol.networks.cover_peer(self._peer):
             self._close("it is no trusted proxy")
 
     def data_received(self, data: bytes) -> None:
@@ -190,7 +190,7 @@ class PrefacedConnection(asyncio.Protocol):
     def eof_received(self) -> None:
         if self._data:
             self._close("no PROXY header, it ends before")
-        else:  # So load balancers look whether anybody is there.
+        else:  # Load balancers check like this whether the port is open.
             self.cut()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -198,11 +198,11 @@ class PrefacedConnection(asyncio.Protocol):
         self._transport = None
 
     def _hand_over(self, transport: asyncio.Transport, preface: Preface) -> None:
-        """Let a fresh connection go on behind the header."""
+        """Let an ordinary connection go on after the header."""
         rest = self._data[preface.size :]
         self._site.connections.remove(self)
         self._transport = None
-        connection = self._door.new_connection(self._site)
+        connection = self._proxy_protocol.new_connection(self._site)
         if not preface.is_local:
             destination = preface.destination
             if destination is None and self._peer is not None:
@@ -220,34 +220,34 @@ class PrefacedConnection(asyncio.Protocol):
             trouble.check(self._site.loop.time())
             self.cut()
 
-    # Called by the cap on connections, the site's sweep and at its end.
+    # Called by the cap on connections, by the sweep and at the end.
 
     @property
     def descriptor(self) -> int:
-        """Of its socket; -1: it is closed."""
+        """File descriptor of the socket, -1 once closed."""
         return descriptor_of(self._transport)
 
     @property
     def waits_since(self) -> float:
-        """Since when, by the loop's time, it waits for its header."""
+        """When, by the loop's clock, it began to wait for its header."""
         return self._deadline - self._site.timeouts.head
 
     @property
     def pace(self) -> None:
-        """It brings nothing that is awaited."""
+        """`None`: it receives no upload."""
 
     def make_room(self) -> bool:
-        """Close: nothing is under way."""
+        """Close, because no request is running; return True."""
         self.cut()
         return True
 
     def check_deadline(self, now: float) -> None:
-        """Close when the header has not come in time."""
+        """Close if the header has not arrived in time."""
         if now > self._deadline:
             self._close("no PROXY header in time")
 
     def drain(self) -> bool:
-        """Close, unless it is new: nothing is under way."""
+        """Close, unless it is new and may still get its first request."""
         if self._site.loop.time() < self.waits_since + FIRST_REQUEST_SECONDS:
             return True
         self.cut()

@@ -1,9 +1,9 @@
-"""Room for signals that come all at once, in a process whose crashes are told.
+"""A larger stack for signals that arrive together, in a process with `faulthandler`.
 
-`faulthandler` gives the main thread a stack for signal handlers (sigaltstack(2)) of some 16 KB, and
-CPython has its own handlers run there, too.  Signals that are pending together nest, each with a
-frame of some kilobytes (all registers of the processor): half a dozen overflow it, and the process
-is killed by SIGSEGV without a word.
+`faulthandler` gives the main thread an alternate signal stack (sigaltstack(2)) of some 16 KB, and
+CPython runs its own handlers there, too.  Signals that are pending together nest, each with a frame
+of some kilobytes (all registers of the processor): half a dozen overflow it, and SIGSEGV kills the
+process without a message.
 """
 
 import ctypes
@@ -12,8 +12,8 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-_SIZE: Final = 1024 * 1024
-"""Bytes, for some 80 signals of the largest frames; what is not used takes no memory."""
+_STACK_BYTES: Final = 1024 * 1024
+"""Enough for some 80 signals with the largest frames; unused pages take no memory."""
 
 
 class _Stack(ctypes.Structure):
@@ -27,16 +27,16 @@ class _Stack(ctypes.Structure):
 
 
 _memory: list[tuple[mmap.mmap, object]] = []
-"""Kept for the life of the process."""
+"""Keeps the stack for the life of the process."""
 
 
-def enlarge() -> None:
-    """To be called in the main thread, after `faulthandler.enable`."""
+def enlarge_signal_stack() -> None:
+    """Install the larger stack.  Call it in the main thread, after `faulthandler.enable`."""
     if sys.platform != "linux":
         return
-    with suppress(OSError, AttributeError, ValueError):  # Then it stays what it was.
-        memory = mmap.mmap(-1, _SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(OSError, AttributeError, ValueError):  # Then the small stack stays.
+        memory = mmap.mmap(-1, _STACK_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         start = ctypes.c_char.from_buffer(memory)
-        stack = _Stack(ctypes.addressof(start), 0, _SIZE)
+        stack = _Stack(ctypes.addressof(start), 0, _STACK_BYTES)
         _memory.append((memory, start))
         ctypes.CDLL(None).sigaltstack(ctypes.byref(stack), None)

@@ -1,4 +1,4 @@
-"""Signals as something to wait for beside sockets: none is lost, none interrupts anything."""
+"""Signals through a pipe, to wait for beside sockets: none is lost, none interrupts other code."""
 
 import os
 import signal
@@ -6,39 +6,39 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from gateway.signals.unused import IDLE, disarm, handle
+from gateway.signals.unused import UNUSED, handle, survive_unused_signals
 
 _FROM_TERMINAL: Final = (signal.SIGINT, signal.SIGHUP)
-"""A terminal sends them to the whole process group: they are the supervisor's."""
+"""A terminal sends these to the whole process group; the supervisor handles them."""
 
 
 class SignalInbox:
-    """Collects signals of the process, from its making on."""
+    """Collects the signals of the process from now on."""
 
     def __init__(self, numbers: Iterable[int]) -> None:
-        """Those that mean something; of the others it collects what would end the process."""
+        """Collect `numbers`, and also unused signals that would end the process by default."""
         wanted = {*numbers}
-        self._before = {number: signal.getsignal(number) for number in {*wanted, *IDLE}}
+        self._before = {number: signal.getsignal(number) for number in {*wanted, *UNUSED}}
         self.numbers: Final = frozenset(
             number
             for number, handler in self._before.items()
             if number in wanted or handler == signal.SIG_DFL
         )
-        self.descriptor, self._sender = os.pipe()  # Not `pipe2`, which macOS does not have.
+        self.descriptor, self._sender = os.pipe()  # Not `pipe2`, which macOS lacks.
         os.set_blocking(self.descriptor, False)
         os.set_blocking(self._sender, False)
         signal.set_wakeup_fd(self._sender, warn_on_full_buffer=False)
         for number in self.numbers:
             signal.signal(number, self._note)
-        # Whoever has started the gateway may have had them blocked, which is inherited.
+        # The parent process may have blocked them, which is inherited.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self.numbers)
 
     def _note(self, number: int, _: object) -> None:
-        """Note the signal where that has not been done: other code has taken the descriptor."""
+        """Write the signal to the pipe if other code has replaced the wake-up descriptor."""
         taken = signal.set_wakeup_fd(-1)
         signal.set_wakeup_fd(taken, warn_on_full_buffer=False)
         if taken != self._sender:
-            with suppress(OSError):  # It is full: there is enough to read.
+            with suppress(OSError):  # The pipe is full.
                 os.write(self._sender, bytes([number]))
 
     def rearm(self) -> None:
@@ -53,7 +53,7 @@ class SignalInbox:
         signal.set_wakeup_fd(taken, warn_on_full_buffer=False)
 
     def read(self) -> bytes:
-        """The numbers of the signals that have come, in their order."""
+        """The numbers of the signals that have arrived, in order."""
         try:
             return os.read(self.descriptor, 4096)
         except BlockingIOError:
@@ -61,7 +61,7 @@ class SignalInbox:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Have signals wait while the block runs."""
+        """Block signals while the `with` block runs."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, self.numbers)
         try:
             yield
@@ -69,10 +69,10 @@ class SignalInbox:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def leave(self) -> None:
-        """In a forked process: collect none, and leave those of a terminal to the parent.
+        """In a forked process: stop collecting, and leave a terminal's signals to the parent.
 
-        What the user has had ignored, as nohup(1) does, stays so: it reaches the programs that
-        handlers start.
+        A signal that was ignored at the start, as nohup(1) does, stays ignored, also in programs
+        that handlers start.
         """
         signal.set_wakeup_fd(-1)
         os.close(self.descriptor)
@@ -84,8 +84,8 @@ class SignalInbox:
                 signal.signal(number, signal.SIG_IGN)
             else:
                 handle(number, _ignore)
-        disarm()
+        survive_unused_signals()
 
 
 def _ignore(number: int, frame: object) -> None:
-    """Do nothing: the number has been noted, or is another's."""
+    """Do nothing: the wake-up descriptor has the signal, or the parent handles it."""

@@ -1,15 +1,16 @@
-"""Signals that mean nothing to the gateway, and would end it by default.
+"""Signals that the gateway does not use and that would end it by default.
 
-A service manager, ``logrotate`` or a person sends them to what they take for another program.  They
-are those whose default action ends a process (signal(7)), but for
+A service manager, ``logrotate`` or a person may send them by mistake.  They are all signals whose
+default action ends a process (signal(7)), except
 
-- SIGTERM, SIGINT and SIGHUP, which mean something;
-- what a process does to itself: faults (SIGSEGV and so on), SIGABRT, SIGPIPE and limits (SIGXCPU);
-- SIGKILL, about which nothing can be done.
+- SIGTERM, SIGINT and SIGHUP, which the gateway uses;
+- signals that a process causes itself: faults (SIGSEGV and so on), SIGABRT, SIGPIPE, limits
+(SIGXCPU);
+- SIGKILL, which cannot be handled.
 
-The user's code may have handlers of its own for them, before or after.  SIG_IGN would reach the
-programs that it starts (execve(2)), a handler does not.  A signal that was ignored when the gateway
-was started stays ignored.
+The user's code may install its own handlers for them, earlier or later.  The programs that it
+starts would inherit SIG_IGN (execve(2)) but not a handler, so these signals get a handler.  A
+signal that was ignored when the gateway started stays ignored.
 """
 
 import _thread
@@ -33,35 +34,36 @@ _OTHERS: Final = (
     *("SIGURG", "SIGWINCH", "SIGINFO"),
 )
 
-IDLE: Final = frozenset(signal.valid_signals()) - {
+UNUSED: Final = frozenset(signal.valid_signals()) - {
     getattr(signal, name) for name in _OTHERS if hasattr(signal, name)
 }
-"""Their numbers, those of real time included."""
+"""The numbers of the unused signals, including real-time signals."""
 
 _WHY: Final = "it means nothing to the gateway"
 
-_QUIET: Final = 60.0
-"""Seconds in which the same signal is told once."""
+_QUIET_SECONDS: Final = 60.0
+"""Each signal is logged at most once in this time."""
 
 
 def name_of(number: int) -> str:
-    """As in signal(7); real-time signals have numbers only."""
+    """The name in signal(7), or the number of a real-time signal."""
     try:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
 
 
-class Notices:
-    """The lines that tell of them, not more than one a minute for each."""
+class SignalNotices:
+    """The log lines about unused signals, at most one per minute and signal."""
 
     def __init__(self) -> None:
         self._told: dict[int, float] = {}
         self._count: dict[int, int] = {}
 
     def line(self, number: int, now: float, why: str = _WHY) -> str | None:
-        """The line for one that has come; `now` is `time.monotonic()`."""
-        if now - self._told.get(number, -_QUIET) < _QUIET:
+        """The line for a signal that has arrived, or `None` if it is too early for another; `now`
+        is `time.monotonic()`."""
+        if now - self._told.get(number, -_QUIET_SECONDS) < _QUIET_SECONDS:
             self._count[number] = self._count.get(number, 0) + 1
             return None
         self._told[number] = now
@@ -74,17 +76,17 @@ _Handler = Callable[[int, Any], None]
 _installed: Final[dict[int, _Handler]] = {}
 
 
-def disarm(
+def survive_unused_signals(
     reasons: Mapping[int, str] | None = None, unless: Callable[[int], bool] = lambda _: False
 ) -> None:
-    """Have this process live on when such a signal comes, and tell of it.
+    """Let this process survive unused signals, and log each.
 
-    `reasons` has other signals that are to do no more than that, and why.  `unless` is called with
-    the number of one that has come: whether it has been dealt with.  To be called in the main
-    thread, before the user's code is loaded.
+    `reasons` maps further signals to treat like this to the reason in the log.  `unless` gets the
+    number of each signal and returns whether it has handled it.  Call this in the main thread,
+    before the user's code is loaded.
     """
-    notices = Notices()
-    # Whoever has started the gateway may have had them blocked, which is inherited.
+    notices = SignalNotices()
+    # The parent process may have blocked them, which is inherited.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
     def note(number: int, _: object) -> None:
@@ -92,17 +94,17 @@ def disarm(
             return
         line = notices.line(number, monotonic(), (reasons or {}).get(number, _WHY))
         if line is not None:
-            # What this has interrupted may be the log, or the start of a thread: both hold locks.
+            # The interrupted code may be logging or starting a thread, and hold a lock.
             with suppress(RuntimeError, MemoryError):
                 _thread.start_new_thread(_tell, (line,))
 
-    for number in {*IDLE, *(reasons or {})}:
+    for number in {*UNUSED, *(reasons or {})}:
         if signal.getsignal(number) == signal.SIG_DFL:
             handle(number, note)
 
 
 def handle(number: int, handler: _Handler) -> None:
-    """Install a handler that processes forked by the user's code do not keep."""
+    """Install a handler; processes that the user's code forks do not keep it."""
     if not _installed:
         os.register_at_fork(after_in_child=_leave)
     signal.signal(number, handler)
@@ -110,7 +112,7 @@ def handle(number: int, handler: _Handler) -> None:
 
 
 def _leave() -> None:
-    """In a process that the user's code has forked: signals do what they do by default."""
+    """In a process that the user's code has forked: restore the default actions."""
     for number, handler in _installed.items():
         if signal.getsignal(number) is handler:
             is_int = number == signal.SIGINT

@@ -1,19 +1,19 @@
-"""Accepting connections: by one way, for any number of workers.
+"""Accepting connections, in the same way for any number of workers.
 
 Theory of operation.  The loop's own server accepts one connection per turn of the loop, and stops
-for good when an exception is raised meanwhile.  So a busy gateway kept newcomers out for seconds,
-and one whose memory had been used up for a moment never accepted again.  Here a turn accepts up to
-`_BATCH`, and whatever fails is a reason for a pause, never for an end.  Besides, the sweep calls
-`check`, which accepts by itself and has the loop watch the socket anew: whatever has become of
-reader and pause, nobody waits for longer than the time between two sweeps.
+for good when accepting raises an exception.  With it a busy gateway kept new clients waiting for
+seconds, and one short moment without memory ended accepting for ever.  Here a turn accepts up to
+`_BATCH`, and a failure causes a pause, never an end.  In addition the sweep calls `check`, which
+accepts and lets the loop watch the socket anew: even if a reader or a timer is lost, no client
+waits longer than the time between two sweeps.
 
-Where workers share the socket each is to get its share of connections.  The system wakes all of
-them for a connection, and the first would take a whole burst before the others run: of 32
-connections in one burst a second worker got none, and a second core stood idle.  So a worker that
-has more than another holds back for a moment and leaves it the next one.  When the other does not
-come, because it computes or hangs, a few such moments are all that is lost.  (A socket for each
-worker, with SO_REUSEPORT, would spread connections as well, but those that the system has given to
-a worker that hangs or dies would wait for its replacement.)
+Workers that share the socket should share the connections.  The system wakes all of them for a
+connection, and the first would take a whole burst before the others run: of 32 connections in one
+burst a second worker got none, and a second core stayed idle.  So a worker that has more
+connections than another yields: it pauses shortly and leaves the next connection to the other.  If
+the other does not accept, because it computes or hangs, only a few such pauses are lost.  (A socket
+per worker, with SO_REUSEPORT, would spread connections as well, but those that the system assigns
+to a hung or dead worker would wait for its replacement.)
 """
 
 import asyncio
@@ -30,38 +30,38 @@ from gateway.sockets.descriptors import identity_of
 log = logger("gateway.server")
 
 _BATCH: Final = 128
-"""Connections that are accepted in one turn of the loop."""
+"""The most connections that one turn of the loop accepts."""
 
-_MOMENT: Final = 0.001
-"""Seconds that a worker with more connections holds back."""
+_YIELD_SECONDS: Final = 0.001
+"""How long a worker with more connections yields to the others."""
 
-_MOMENTS: Final = 10
-"""Of them in a row are held back in vain, with a connection each."""
+_MAX_UNUSED_YIELDS: Final = 10
+"""Consecutive pauses that no other worker used, after which this one stops yielding."""
 
-_FREE: Final = 0.05
-"""Seconds without holding back, from then on."""
+_NO_YIELD_SECONDS: Final = 0.05
+"""How long it then does not yield."""
 
-_PAUSE: Final = 0.05
-"""Seconds after a failure: the socket stays readable, and would keep the loop busy."""
+_FAILURE_PAUSE_SECONDS: Final = 0.05
+"""The pause after a failure: the socket stays readable and would keep the loop busy."""
 
-_LONGEST_QUEUE: Final = 65536
-"""Connections that can wait to be accepted, at the most that `--backlog` allows."""
+_MAX_BACKLOG: Final = 65536
+"""The largest `--backlog`."""
 
 _Socket: Final = socket.socket
-"""As it is before user code is loaded, which may put another class in its place."""
+"""The original class, which user code may replace in `socket`."""
 
 
 class Counts(Protocol):
-    """What the workers tell one another."""
+    """The loads of all workers, as shared between them."""
 
     def note(self, count: int) -> None:
-        """This worker has so many connections."""
+        """Store this worker's load."""
 
     def least(self) -> int:
-        """What the least busy one has."""
+        """The load of the least busy worker."""
 
-    def sign_of_least(self) -> object:
-        """Something else whenever the least busy one has noted anything, or is another."""
+    def activity_of_least(self) -> object:
+        """A value that changes when the least busy worker stores its load, or is another worker."""
 
 
 class Listener:
@@ -78,13 +78,13 @@ class Listener:
         patience: Callable[[], float] = lambda: 0.0,
         room: Callable[[], int] = lambda: _BATCH,
     ) -> None:
-        """Accept from now on at `sock`, which is closed in the end.
+        """Accept on `sock` from now on; `close` closes it.
 
-        `count` tells how many connections this worker has, or how much it has to do in their place;
-        `counts` those of all workers, `None`: there are no others.  `patience` tells for how many
-        seconds it leaves connections to the one that has least, without a sign of life from it; a
-        moment at the least.  `room` tells how many more connections there may be: at the cap a
-        turn accepts one, so that the loop sees who has left before the next.
+        `count` returns this worker's load, usually its number of connections; `counts` are the
+        loads of all workers, `None` if there are no others.  `patience` returns for how many
+        seconds it leaves connections to the least busy worker while that gives no sign of life; it
+        is at least one pause.  `room` returns how many more connections are allowed: at the cap a
+        turn accepts one, so that the loop notices closed connections before the next.
         """
         self._loop = loop
         self._socket = sock
@@ -98,11 +98,12 @@ class Listener:
         self._room = room
         self._sign: object = None
         self._heard_at = 0.0
-        """When the one that has least gave another sign of life."""
+        """When the least busy worker last gave a sign of life."""
         self._arriving: list[tuple[Any, Coroutine[Any, Any, object]]] = []
-        """Connections that `count` does not know yet: what each waits for, and what waits."""
-        self._in_vain = 0
-        self._free_until = 0.0
+        """Accepted connections that `count` does not include yet: an awaitable and its
+        coroutine."""
+        self._unused_yields = 0
+        self._no_yield_until = 0.0
         self._pause: asyncio.TimerHandle | None = None
         self._paused_until = 0.0
         self._failures = RateLimitedWarning(
@@ -113,19 +114,19 @@ class Listener:
         )
         self.is_open = True
         self.failure: Exception | None = None
-        """Why the last attempt has failed; `None` when it has not."""
+        """Why the last attempt to accept failed; `None` if it succeeded."""
         sock.setblocking(False)
         self._watch()
 
     def arriving(self) -> int:
-        """How many connections have been accepted that `count` does not know yet."""
+        """The number of accepted connections that `count` does not include yet."""
         return len(self._arriving)
 
     @property
     def is_lost(self) -> bool:
-        """Whether the descriptor is no longer that of the listening socket.
+        """Whether the descriptor no longer belongs to the listening socket.
 
-        A handler may have closed it, or opened something else in its place.
+        A handler may have closed it, and something else may have its number.
         """
         if not self.is_open:
             return False
@@ -143,7 +144,7 @@ class Listener:
         is_ours = identity_of(self._descriptor) == self._identity
         self.is_open = False
         self._end_pause()
-        with suppress(Exception):  # The number may be a connection's by now.
+        with suppress(Exception):  # The number may belong to a connection by now.
             self._loop.remove_reader(self._descriptor)
         if is_ours:
             self._socket.close()
@@ -153,15 +154,15 @@ class Listener:
             self._failures.close(self._loop.time())
 
     def take_queued(self) -> None:
-        """Accept all that waits, whatever the other workers have."""
-        for _ in range(_LONGEST_QUEUE):
+        """Accept all queued connections, whatever load the other workers have."""
+        for _ in range(_MAX_BACKLOG):
             if not (self.is_open and self._accept()):
                 break
         self._settle_soon()
 
     def check(self, now: float) -> None:
-        """Called by the sweep: whatever has become of reader and pause, accept and go on."""
-        with suppress(Exception):  # Without memory there may be no line.
+        """Called by the sweep: accept and watch again, even if the reader or the timer is lost."""
+        with suppress(Exception):  # Logging may fail without memory.
             self._failures.check(now)
         self._settle()
         if not self.is_open or self._paused_until > now or self.is_lost:
@@ -172,12 +173,12 @@ class Listener:
     def connect(
         self, accepted: socket.socket, new_protocol: Callable[[], asyncio.BaseProtocol]
     ) -> None:
-        """Begin with a connection, which from then on belongs to the loop.
+        """Give an accepted socket to the loop.
 
         Raises:
-            Exception: there is none; it is closed.
+            Exception: it failed, and the socket is closed.
         """
-        # By hand, as far as it goes without waiting: a task for each would cost more than the rest.
+        # The coroutine is stepped by hand: a task per connection would cost more than all the rest.
         connecting = self._loop.connect_accepted_socket(new_protocol, accepted)
         try:
             awaited = connecting.send(None)
@@ -189,20 +190,21 @@ class Listener:
             raise
         self._arriving.append((awaited, connecting))
 
-    # The reader and its pauses.
+    # Watching and pausing.
 
     def _watch(self) -> None:
-        """Have the loop watch the socket, whether or not it does."""
+        """Let the loop watch the socket, even if it does so already."""
         self._end_pause()
         with suppress(Exception):
-            self._loop.remove_reader(self._descriptor)  # One that has failed is not used again.
+            self._loop.remove_reader(self._descriptor)  # A failed reader is not reused.
         try:
             self._loop.add_reader(self._descriptor, self._on_readable)
         except Exception as error:  # `check` tries again.
             self._note_failure(error)
 
-    def _rest(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Do not watch the socket for a while; without a timer, until the next `check`."""
+    def _pause_for(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Stop watching the socket for `seconds`, or until the next `check` if no timer can be
+        set."""
         self._paused_until = self._loop.time() + seconds
         with suppress(Exception):
             self._loop.remove_reader(self._descriptor)
@@ -218,12 +220,12 @@ class Listener:
     def _take_what_is_left(self) -> None:
         self._watch()
         if self._is_left_to_others():
-            return  # Where it still waits, the loop tells.
+            return  # If the connection still waits, the loop calls again.
         if self._accept():
-            self._in_vain += 1
-            if self._in_vain == _MOMENTS:
-                self._in_vain = 0
-                self._free_until = self._loop.time() + _FREE
+            self._unused_yields += 1
+            if self._unused_yields == _MAX_UNUSED_YIELDS:
+                self._unused_yields = 0
+                self._no_yield_until = self._loop.time() + _NO_YIELD_SECONDS
         self._settle_soon()
 
     # Accepting.
@@ -239,7 +241,7 @@ class Listener:
             if counts is not None:
                 counts.note(mine)
                 if not self._may_take(mine, counts.least()):
-                    self._rest(_MOMENT, self._take_what_is_left)
+                    self._pause_for(_YIELD_SECONDS, self._take_what_is_left)
                     break
             if not self._accept():
                 break
@@ -247,54 +249,55 @@ class Listener:
         self._settle_soon()
 
     def _may_take(self, mine: int, least: int) -> bool:
-        # An eighth more is no harm, and spares a crowd most of the moments.
+        # An eighth more is tolerated, which spares most pauses with many connections.
         if mine <= least + least // 8:
-            self._in_vain = 0
+            self._unused_yields = 0
             return True
-        return self._loop.time() < self._free_until
+        return self._loop.time() < self._no_yield_until
 
     def _is_left_to_others(self) -> bool:
-        """Whether to hold back for longer: who has least is about to come."""
+        """Whether to yield for longer, because the least busy worker may still accept."""
         patience = self._patience()
         if not patience or self._counts is None:
             return False
         now = self._loop.time()
-        sign = self._counts.sign_of_least()
+        sign = self._counts.activity_of_least()
         if sign != self._sign:
             self._sign, self._heard_at = sign, now
         return now - self._heard_at < patience
 
     def _accept(self) -> bool:
-        """Accept a connection; False when there is none, or no more can be had for now."""
+        """Accept a connection; False if none waits or accepting fails for now."""
         descriptor = -1
         try:
-            # Not `accept`: it makes whatever user code has put in the place of `socket.socket`.
+            # Not `accept`: it creates an instance of whatever user code has put into
+            # `socket.socket`.
             descriptor, _ = cast("Any", self._socket)._accept()
             accepted = _Socket(*self._kind, descriptor)
             descriptor = -1
             self.connect(accepted, self._new_protocol)
-        except BlockingIOError:  # None is left, or another worker was first.
+        except BlockingIOError:  # The queue is empty, or another worker was first.
             self.failure = None
             return False
-        except Exception as error:  # Memory, descriptors, what comes out of the loop.
+        except Exception as error:  # No memory, no descriptor, or an error of the loop.
             if descriptor >= 0:
                 os.close(descriptor)
             if isinstance(error, ConnectionAbortedError):
-                return True  # That client alone has gone.
+                return True  # Only this client has gone.
             self._note_failure(error)
-            self._rest(_PAUSE, self._watch)
+            self._pause_for(_FAILURE_PAUSE_SECONDS, self._watch)
             return False
         self.failure = None
         return True
 
     def _settle_soon(self) -> None:
         if self._arriving:
-            with suppress(Exception):  # Else the next turn, or `check`.
-                # Behind `connection_made`, which the loop has been told to call.
+            with suppress(Exception):  # Otherwise the next turn or `check` does it.
+                # After `connection_made`, which the loop has scheduled.
                 self._loop.call_soon(self._settle)
 
     def _settle(self) -> None:
-        """Let go of connections that the site knows now."""
+        """Forget the connections that `count` includes by now."""
         if not self._arriving:
             return
         arriving, self._arriving = self._arriving, []
@@ -306,14 +309,14 @@ class Listener:
                 connecting.send(None)
             except StopIteration as done:
                 transport = done.value[0]
-                # What `connection_made` has raised leaves it open, and nobody's.
+                # If `connection_made` raised, the transport is open and belongs to no connection.
                 if not (transport.is_closing() or transport.is_reading()):
                     transport.abort()
-            except Exception:  # A client that has gone again.
+            except Exception:  # The client has gone.
                 pass
 
     def _note_failure(self, error: Exception) -> None:
         self.failure = error
-        with suppress(Exception):  # Without memory there may be no line.
+        with suppress(Exception):  # Logging may fail without memory.
             self._failures.note(last=getattr(error, "strerror", None) or repr(error))
             self._failures.check(self._loop.time())

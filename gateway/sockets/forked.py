@@ -1,10 +1,10 @@
-"""What becomes of a process that a handler forks, by `os.fork` or `multiprocessing`.
+"""Detaches a process that a handler forks, by `os.fork` or `multiprocessing`.
 
-Theory of operation: the child has a copy of everything, but of the threads only the one that forked
-it.  It must not speak to clients, nor keep their connections open when the gateway closes them; a
-signal that it gets must not be told to the gateway's loop, whose wake-up descriptor it shares; and
-SIGTERM must end it.  So it leaves all that behind before any of the handler's code runs in it.
-`wsgi.pool` has its thread take no more jobs.  The gateway itself is not touched.
+Theory of operation.  The child has a copy of everything, except that only the forking thread runs
+in it.  It must not write to clients, nor keep their connections open after the gateway closes them.
+Its signals must not reach the gateway's loop, whose wake-up descriptor it shares, and SIGTERM must
+end it.  So it drops all this before the handler's code goes on in it.  `wsgi.pool` stops its thread
+from taking further jobs.  The gateway itself is not affected.
 """
 
 import os
@@ -17,17 +17,17 @@ from gateway.sockets.descriptors import identity_of, open_descriptors
 
 
 class Client(Protocol):
-    """Who is connected, in whatever state."""
+    """A connection in any state."""
 
     @property
     def descriptor(self) -> int:
-        """Of its socket; -1: it is closed."""
+        """File descriptor of the socket, -1 once closed."""
 
 
 def leave_to_parent(connections: Iterable[Client], listener: tuple[int, int] | None) -> None:
-    """Called in the child: close its copies of the parent's sockets, and take signals as usual.
+    """In the child: close its copies of the parent's sockets, and restore signal defaults.
 
-    `listener` is the identity of the listening socket.
+    `listener` is the identity of the listening socket (`identity_of`).
     """
     with suppress(ValueError):  # Not the main thread of the main interpreter.
         signal.set_wakeup_fd(-1)
@@ -36,7 +36,7 @@ def leave_to_parent(connections: Iterable[Client], listener: tuple[int, int] | N
     sockets = {listener}
     for connection in connections:
         sockets.add(identity_of(connection.descriptor))
-        # One that has had no request yet has no writer.
+        # A connection has no writer before its first request.
         writer = getattr(connection, "writer", None)
         if writer is not None:
             writer.close()

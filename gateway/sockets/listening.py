@@ -1,4 +1,4 @@
-"""Listening sockets: made, taken over, named.  Every failure says how to mend it."""
+"""Listening sockets: creating, inheriting and naming them.  Every error says how to mend it."""
 
 import ctypes
 import errno
@@ -21,13 +21,13 @@ def listen_on_port(host: str, port: int, backlog: int) -> socket.socket:
     """Listen on a TCP port; 0 picks a free one.
 
     Raises:
-        UsageError: the address cannot be had.
+        UsageError: it cannot listen on this address.
     """
     try:
         address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
             0
         ]
-    except (OSError, UnicodeError) as error:  # The second: no name of RFC 3490 at all.
+    except (OSError, UnicodeError) as error:  # UnicodeError: not a valid name (RFC 3490).
         raise UsageError(f"{_no_address(host)} ({error})") from error
     family, kind, protocol, _, where = address
     sock = socket.socket(family, kind, protocol)
@@ -61,21 +61,21 @@ def _no_address(host: str) -> str:
 
 
 def listen_on_path(path: Path, backlog: int, mode: int = 0o600) -> socket.socket:
-    """Listen on a Unix socket; one that a dead process left behind is replaced.
+    """Listen on a Unix socket; replace one that a dead process left behind.
 
-    It has its `mode` from the beginning, so nobody else can come in between.  The process must
-    not have other threads that make files.
+    The socket has its `mode` from the beginning, so no other user can connect meanwhile.  No other
+    thread may create files at the same time.
 
     Raises:
-        UsageError: the path cannot be had.
+        UsageError: it cannot listen on this path.
     """
-    # Locked: a socket that is bound and does not listen yet is not to be told from a dead one, and
-    # two gateways that find the same dead one must not remove each other's.
+    # Locked: a socket that is bound but does not listen yet looks like a dead one, and two gateways
+    # that find the same dead one must not remove each other's socket.
     with _locked(path.parent):
         _clear_stale(path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            before = os.umask(0o777 & ~mode)  # A socket is made with 0777, less these.
+            before = os.umask(0o777 & ~mode)  # `bind` creates it with 0777 minus this.
             try:
                 sock.bind(str(path))
             finally:
@@ -110,7 +110,7 @@ def listen_on_name(name: str, backlog: int) -> socket.socket:
 
 
 class BoundPath:
-    """The path of a Unix socket that this process has just bound, to be removed by it."""
+    """The path of a Unix socket that this process has just bound and will remove."""
 
     def __init__(self, path: Path) -> None:
         # Loading the handler changes the current folder.
@@ -119,10 +119,10 @@ class BoundPath:
         self._made = _identity_at(self._path)
 
     def remove(self) -> None:
-        """Remove the path, once, if what is there is still what was bound.
+        """Remove the path, once, if it still leads to the socket that was bound.
 
-        To be called before the socket is closed in all processes: as long as one has it open, the
-        system gives the number of its inode to nothing else.
+        Call it before every process has closed the socket: the system does not reuse the inode of
+        an open socket.
         """
         made, self._made = self._made, None
         if made is None or os.getpid() != self._pid:
@@ -133,7 +133,7 @@ class BoundPath:
 
 
 def _identity_at(path: Path) -> tuple[int, int] | None:
-    """What tells the socket at a path from others; `None`: there is none."""
+    """Device and inode of the socket at a path; `None` if there is no socket."""
     try:
         status = path.lstat()
     except OSError:
@@ -142,15 +142,15 @@ def _identity_at(path: Path) -> tuple[int, int] | None:
 
 
 _LOCK_ATTEMPTS: Final = 100
-_LOCK_PAUSE: Final = 0.01
-"""Seconds between two of them: the lock is held for less than a millisecond."""
+_LOCK_PAUSE_SECONDS: Final = 0.01
+"""Others hold the lock for less than a millisecond."""
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other gateways from making and removing sockets in a folder.
+    """Keep other gateways from creating and removing sockets in a folder.
 
-    Where the folder cannot be locked, or somebody else keeps it locked, it is done without.
+    If the folder cannot be locked, or another process keeps it locked, go on without the lock.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -163,8 +163,8 @@ def _locked(folder: Path) -> Iterator[None]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                time.sleep(_LOCK_PAUSE)
-            except OSError:  # The file system has none.
+                time.sleep(_LOCK_PAUSE_SECONDS)
+            except OSError:  # The file system has no locks.
                 break
         yield
     finally:
@@ -177,9 +177,9 @@ def _clear_stale(path: Path) -> None:
             raise UsageError(f"--unix {path} exists and is no socket: choose another path")
         found = path.lstat()
     except OSError:
-        return  # Nothing is there, or `bind` will say what is wrong with it.
+        return  # Nothing is there, or `bind` will report the fault.
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)  # One that is stopped, with a full queue, would never answer.
+        probe.setblocking(False)  # Connecting to a stopped process with a full queue would block.
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
@@ -193,12 +193,12 @@ def _clear_stale(path: Path) -> None:
 
 
 def _unlink(path: Path, found: os.stat_result) -> None:
-    """Remove what was found at a path, if nothing else has taken its place meanwhile."""
+    """Remove the socket found at a path, unless something else has replaced it meanwhile."""
     try:
         if not os.path.samestat(path.lstat(), found):
             raise _in_use(path)
         path.unlink()
-    except FileNotFoundError:  # Somebody else was first.
+    except FileNotFoundError:  # Another process was first.
         return
     except OSError as error:
         raise _unusable(path, error) from error
@@ -216,14 +216,14 @@ def _unusable(path: Path, error: OSError) -> UsageError:
 
 
 def take_over(descriptor: int, backlog: int | None = None) -> socket.socket:
-    """Use an inherited listening socket, whose backlog becomes `backlog`; `None`: stays.
+    """Use an inherited listening socket; set its backlog unless `backlog` is `None`.
 
     Raises:
-        UsageError: the descriptor is none.
+        UsageError: the descriptor is not a listening stream socket.
     """
     try:
         sock = socket.socket(fileno=os.dup(descriptor))
-        os.set_inheritable(descriptor, False)  # Programs that handlers start must not hold it.
+        os.set_inheritable(descriptor, False)  # Programs that handlers start must not inherit it.
         is_listening = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as error:
         raise UsageError(
@@ -241,20 +241,21 @@ def take_over(descriptor: int, backlog: int | None = None) -> socket.socket:
 
 
 def refuse_new(sock: socket.socket) -> None:
-    """Let no more connections come to a listening socket that is about to be closed.
+    """Refuse new connections on a listening socket that is about to be closed.
 
-    Those that are made between the last `accept` and the close would be reset, though their clients
-    have seen them open.  What waits already is still there to be accepted.  It is for all processes
-    that share the socket, and cannot be undone.  Linux only; elsewhere nothing is done.
+    Otherwise connections that arrive between the last `accept` and the close would be reset,
+    although their clients have seen them open.  Queued connections can still be accepted.  This
+    affects all processes that share the socket, and cannot be undone.  Linux only; elsewhere it
+    does nothing.
     """
     if not sys.platform.startswith("linux"):
         return
     with suppress(OSError):
         if sock.family == socket.AF_UNIX:
-            sock.shutdown(socket.SHUT_RD)  # `connect` is refused from now on.
+            sock.shutdown(socket.SHUT_RD)  # From now on `connect` is refused.
         else:
-            # What begins a connection is dropped (socket(7), SO_ATTACH_FILTER): its client repeats
-            # it after a second, and is then refused.
+            # Drop first segments (socket(7), SO_ATTACH_FILTER): the client repeats its segment
+            # after a second and is then refused.
             code = ctypes.create_string_buffer(_DROP_FIRST_SEGMENTS)
             count = len(_DROP_FIRST_SEGMENTS) // 8
             program = struct.pack("@HP", count, ctypes.addressof(code))
@@ -267,17 +268,17 @@ _DROP_FIRST_SEGMENTS: Final = b"".join(
     struct.pack("@HBBI", *instruction)
     for instruction in (
         (0x30, 0, 0, 13),  # Load the flags of the TCP header,
-        (0x54, 0, 0, 0x12),  # of them SYN and ACK;
-        (0x15, 1, 0, 0x02),  # if it is SYN alone, skip one.
-        (0x06, 0, 0, 0xFFFFFFFF),  # Pass it whole.
+        (0x54, 0, 0, 0x12),  # mask SYN and ACK,
+        (0x15, 1, 0, 0x02),  # if only SYN is set, skip one.
+        (0x06, 0, 0, 0xFFFFFFFF),  # Pass the segment.
         (0x06, 0, 0, 0),  # Drop it.
     )
 )
-"""A classic BPF program (RFC 9293 §3.1 has the header)."""
+"""A classic BPF program; RFC 9293 §3.1 defines the TCP header."""
 
 
-def address_of(sock: socket.socket) -> str:
-    """Where clients reach a listening socket: a URL, or `unix:` and the path or `@name`."""
+def listening_address(sock: socket.socket) -> str:
+    """The address of a listening socket for clients: a URL, or `unix:` and the path or `@name`."""
     name = sock.getsockname()
     if sock.family == socket.AF_UNIX:
         if isinstance(name, bytes):  # An abstract one.

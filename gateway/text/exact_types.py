@@ -1,35 +1,35 @@
-"""Values of handlers' own classes, made into those of the built-in ones.
+"""Converts values of handlers' own subclasses to the built-in types.
 
-A subclass of `str` may say of itself what it likes: that it is ASCII, equal to something else, or
-three characters long.  What is checked must be what is sent, so nothing of such a value is looked
-at before it is one of exactly the built-in type.  These functions read what it holds and run none
-of its methods.
+A subclass of `str` may lie about itself: that it is ASCII, equal to another text, or three
+characters long.  What is checked must be what is sent, so such a value is converted to exactly the
+built-in type before any check.  These functions read the stored data and run none of the value's
+methods.
 """
 
 from typing import cast
 
 
 def exact_text(value: str) -> str:
-    """The text that `value` holds.
+    """The text that `value` stores.
 
     Raises:
-        TypeError: it is no text, whatever it says.
+        TypeError: it is not a `str`, whatever its methods claim.
     """
     return str.__str__(value)
 
 
 def exact_number(value: int) -> int:
-    """The number that `value` holds; raises as `exact_text` does."""
+    """The number that `value` stores; raises TypeError if it is not an `int`."""
     return int.__index__(value)
 
 
 def exact_bytes(value: bytes | bytearray | memoryview) -> bytes:
-    """The bytes that `value` holds; raises as `exact_text` does."""
+    """The bytes that `value` stores; raises TypeError if it has another type."""
     kind = type(value)
     if issubclass(kind, bytes):
         return bytes.__getitem__(cast("bytes", value), slice(None))
     if issubclass(kind, bytearray):
         return bytes(bytearray.__getitem__(cast("bytearray", value), slice(None)))
-    if kind is memoryview:  # It has no subclasses.
+    if kind is memoryview:  # It cannot have subclasses.
         return bytes(value)
     raise TypeError(f"an object of type {kind.__name__} is no bytes")

@@ -1,14 +1,15 @@
-"""Text that cannot pass for another line, nor steer a terminal."""
+"""Makes text safe for a line of a log or a terminal."""
 
 import re
 from typing import Final
 
 CONTINUED: Final = "  | "
-"""What a line of a log begins with that belongs to the one above it."""
+"""The beginning of a log line that continues the line above."""
 
 
 def printable(text: str) -> str:
-    """`text` with escapes for what is not printable: controls, line ends, marks of direction."""
+    """`text` with escapes for characters that are not printable: controls, line ends, direction
+    marks."""
     return text if text.isprintable() else _ODD.sub(_escape, text)
 
 

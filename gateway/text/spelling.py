@@ -1,4 +1,4 @@
-"""What a misspelt name probably meant."""
+"""Suggestions for misspelt names."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -9,11 +9,11 @@ alike, `timeout` and `head-timeout` 0.74 with what they mean far apart (see `con
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str, prefix: str = "") -> str:
-    """A question naming the nearest known word, or `otherwise` when none is near.
+    """A question with the nearest known word, or `otherwise` if none is near.
 
-    `prefix` is what all known words begin with: it makes none of them nearer.
+    `prefix` is the common beginning of all known words, which the comparison ignores.
     """
-    # difflib costs start-up time, and only a mistake needs it.
+    # difflib costs start-up time and is needed for mistakes only.
     from difflib import get_close_matches  # noqa: PLC0415
 
     stems = [name.removeprefix(prefix) for name in known]

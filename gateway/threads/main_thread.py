@@ -1,16 +1,16 @@
-"""The main thread, as one that runs the function's code while the event loop turns in another.
+"""Runs the function's code in the main thread while the event loop runs in another.
 
 Function Compute runs all of a function in the main thread of a process: import, initializer and
 each request.  Code relies on it: `signal.alarm` and `signal.signal` work in the main thread only,
 `asyncio.get_event_loop()` makes a loop there only, and a connection of `sqlite3` belongs to the
 thread that has opened it.
 
-Theory of operation: `run_beside` keeps the main thread and starts another one for the loop.  With
-signals that takes care: the interpreter runs their handlers in the main thread, which may be busy
-in the function's code for long.  So their numbers come through a wake-up descriptor, which is
-written when the signal comes, and the loop reads the other end.  Should the function's code have
-replaced that descriptor, as an event loop of its own does, the handler writes the number, when it
-comes to run.
+Theory of operation.  `run_beside` keeps the main thread and starts another one for the loop.
+Signals need care: the interpreter runs their handlers in the main thread, which may be busy in the
+function's code for long.  So the loop reads signal numbers from a pipe, into which the interpreter
+writes them as soon as a signal arrives (`signal.set_wakeup_fd`).  If the function's code has
+replaced that descriptor, as its own event loop would, the handler writes the number as soon as it
+runs.
 """
 
 import os
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
 
 log = logger("gateway.server")
 
-_KILLED: Final = 128
-"""The exit status of who is ended by a signal, as shells have it: this, and the signal's number."""
+_SIGNAL_EXIT_BASE: Final = 128
+"""Shells report the end by a signal as this exit status plus the signal's number."""
 
-_PATIENCE: Final = 1.0
-"""Seconds that the main thread may take to return when the work beside it is over."""
+_PATIENCE_SECONDS: Final = 1.0
+"""Time for the main thread to return after the work beside it has ended."""
 
 
 class MainThread:
-    """The main thread of a process, which makes this object."""
+    """The main thread of a process, which must create this object."""
 
     def __init__(self, signals: Iterable[int]) -> None:
-        """`signals` are heard of by `attend_signals`, from now on."""
+        """Collect `signals` from now on, for `attend_signals`."""
         self.ident: Final = get_ident()
         self.on_signal: Callable[[int], None] = _end_at_once
         """Called on the loop with the number of a signal; by default it ends the process."""
         self.on_late_signal: Callable[[int, object], None] | None = None
-        """The handler of signals that come when there is no loop any more."""
+        """The handler of signals after the loop has ended."""
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._pid = os.getpid()
         self._has_left = Event()
@@ -57,19 +57,19 @@ class MainThread:
         return f"<MainThread {self._tasks.qsize()} tasks>"
 
     def start(self, task: Callable[[], None]) -> None:
-        """Have the main thread call `task`, behind what it has to do before.  From any thread."""
+        """Queue `task` for the main thread.  Safe in any thread."""
         self._tasks.put(task)
 
     def run_beside(
         self, work: Callable[[], None], on_stuck: Callable[[BaseException | None], None]
     ) -> None:
-        """Run `work` in another thread, and meanwhile tasks in this one; return when `work` has.
+        """Run `work` in another thread, and tasks in this one until `work` returns.
 
-        `on_stuck` is called in the other thread when `work` is over and a task does not return: it
-        has to end the process.  It gets what `work` has raised, `None` if nothing.
+        `on_stuck` is called in the other thread when `work` has ended and a task does not return;
+        it must end the process.  It gets what `work` has raised, `None` if nothing.
 
         Raises:
-            BaseException: what `work` raises.
+            BaseException: `work` raised it.
         """
 
         def run() -> None:
@@ -78,7 +78,7 @@ class MainThread:
             except BaseException as error:
                 self._failure = error
             self._tasks.put(None)
-            if not self.has_left(_PATIENCE):
+            if not self.has_left(_PATIENCE_SECONDS):
                 on_stuck(self._failure)
 
         thread = Thread(target=run, name="gateway-loop", daemon=True)
@@ -105,7 +105,7 @@ class MainThread:
                     return
                 task()
             except BaseException as error:
-                # A signal handler of the function's may raise at any time, also long afterwards.
+                # A signal handler of the function may raise at any time, even long afterwards.
                 _tell_stray(error)
             if os.getpid() != self._pid:
                 _leave_child()
@@ -113,19 +113,19 @@ class MainThread:
     # Signals.
 
     def attend_signals(self, loop: "AbstractEventLoop") -> None:
-        """Have the loop, whose thread calls this, hear of signals."""
+        """Let the loop receive signals.  Call it in the loop's thread."""
         inbox = self._inbox
 
         def read() -> None:
             for number in inbox.read():
-                if number in inbox.numbers:  # Others are the function's.
+                if number in inbox.numbers:  # The others belong to the function.
                     self.on_signal(number)
 
         loop.add_reader(inbox.descriptor, read)
 
 
 def _end_at_once(number: int) -> None:
-    os._exit(_KILLED + number)
+    os._exit(_SIGNAL_EXIT_BASE + number)
 
 
 def _tell_stray(error: BaseException) -> None:
@@ -134,7 +134,7 @@ def _tell_stray(error: BaseException) -> None:
 
 
 def _leave_child() -> None:
-    """In a process that the function's code has forked: it is no gateway, and has done its job."""
+    """End a child that the function's code has forked: its handler has returned."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()

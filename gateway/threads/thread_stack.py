@@ -1,4 +1,4 @@
-"""Where a thread is at this moment."""
+"""The current stack of a thread."""
 
 import sys
 import traceback
@@ -6,7 +6,8 @@ from threading import Thread
 
 
 def stack_of(thread: Thread) -> str:
-    """For the end of a log message: lines behind a line end; nothing where it does not run."""
+    """The stack for the end of a log message, beginning with a line end; empty if it is not
+    running."""
     frame = sys._current_frames().get(thread.ident or 0)
     if frame is None:
         return ""

@@ -1,4 +1,4 @@
-"""Timers of what keeps itself going: the sweep of deadlines, and the beats for the supervisor."""
+"""Timers for callbacks that schedule themselves: the deadline sweep and the beats."""
 
 import time
 from collections.abc import Callable
@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import asyncio
 
-_UNTIL_THERE_IS_MEMORY: Final = 0.01
-"""Seconds between two attempts."""
+_RETRY_SECONDS: Final = 0.01
 
 
 def call_later(
     loop: "asyncio.AbstractEventLoop", seconds: float, callback: Callable[[], object]
 ) -> "asyncio.TimerHandle":
-    """Have `callback` called once, also when there is no memory for a timer at first.
+    """Call `callback` once after `seconds`, even if there is no memory for a timer at first.
 
-    What sets its own timer anew each time would never be called again if that failed once.  So the
-    loop stands until there is memory: it could do nothing else without, and handlers in their
-    threads go on.  If it takes too long, the supervisor finds the worker silent and replaces it.
+    A callback that schedules itself would never run again after one failure.  So the loop blocks
+    until there is memory: without memory it could do nothing else, and handlers in their threads go
+    on.  If it takes too long, the supervisor finds the worker silent and replaces it.
     """
     while True:
         try:
             return loop.call_later(seconds, callback)
         except MemoryError:
-            time.sleep(_UNTIL_THERE_IS_MEMORY)
+            time.sleep(_RETRY_SECONDS)

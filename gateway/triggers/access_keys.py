@@ -1,6 +1,6 @@
-"""Who may sign: access keys, from a file or from the environment, never from a command line.
+"""The access keys that may sign, from a file or the environment, never from a command line.
 
-The file is TOML, an entry for each key:
+The file is TOML with an entry for each key:
 
     "LTAI5t…" = "its secret"
 
@@ -9,7 +9,7 @@ The file is TOML, an entry for each key:
     security_token = "…"
     expires = 2030-01-31T00:00:00Z
 
-No message quotes a secret, nor what may be one in the wrong place.
+No message quotes a secret, nor text that may be a misplaced secret.
 """
 
 import re
@@ -23,24 +23,24 @@ from gateway.errors import UsageError
 from gateway.fc import names
 from gateway.text.input_file import content_of
 
-_LARGEST: Final = 1024 * 1024
-"""Bytes of a file with keys."""
+_MAX_BYTES: Final = 1024 * 1024
+"""The limit of a key file."""
 
 _KEY_ID: Final = re.compile(r"[!-+\--9;-~]{1,256}")
-"""Printable ASCII without `:` and `,`, which divide."""
+"""Printable ASCII without the separators `:` and `,`."""
 
-_LONGEST_SECRET: Final = 4096
+_MAX_SECRET_CHARACTERS: Final = 4096
 
 _PLACE: Final = re.compile(r"\(at line \d+, column \d+\)$")
 
 
 class AccessKey:
-    """One key: its secret, and where it is a temporary one, what belongs to it."""
+    """One key: its secret, and the security token and expiry of a temporary key."""
 
     __slots__ = ("_secret", "expires", "security_token")
 
     def __init__(self, secret: str, security_token: str = "", expires: float | None = None) -> None:
-        """`expires`: seconds since 1970; `None`: never."""
+        """`expires` is in seconds since 1970, `None` for never."""
         self._secret = secret.encode()
         self.security_token = security_token.encode()
         self.expires = expires
@@ -50,12 +50,12 @@ class AccessKey:
 
     @property
     def secret(self) -> bytes:
-        """What signs."""
+        """The secret that signs."""
         return self._secret
 
 
 class AccessKeys:
-    """All keys, by their ids."""
+    """All keys by id."""
 
     def __init__(self, keys: Mapping[str, AccessKey]) -> None:
         self._keys = dict(keys)
@@ -67,14 +67,14 @@ class AccessKeys:
         return len(self._keys)
 
     def get(self, key_id: str) -> AccessKey | None:
-        """The key with an id."""
+        """The key with this id; `None` if there is none."""
         return self._keys.get(key_id)
 
     def joined(self, others: "AccessKeys") -> "AccessKeys":
-        """These and those.
+        """The keys of both.
 
         Raises:
-            UsageError: a key is in both, with another secret or not.
+            UsageError: a key id is in both.
         """
         if self._keys.keys() & others._keys.keys():
             raise UsageError(
@@ -84,13 +84,13 @@ class AccessKeys:
 
 
 def read_keys(path: Path) -> AccessKeys:
-    """The keys of a file.
+    """Read the keys of a file.
 
     Raises:
-        UsageError: it cannot be read, or is not as it should be.
+        UsageError: the file cannot be read or is malformed.
     """
-    data = content_of(path, "--auth-keys", most=_LARGEST)
-    if len(data) > _LARGEST:
+    data = content_of(path, "--auth-keys", most=_MAX_BYTES)
+    if len(data) > _MAX_BYTES:
         raise UsageError(f"--auth-keys: {str(path)!r} is larger than 1 MB; is it the right file?")
     try:
         return parse_keys(data.decode("utf-8-sig"), str(path))
@@ -99,7 +99,7 @@ def read_keys(path: Path) -> AccessKeys:
 
 
 def is_open_to_all(path: Path) -> bool:
-    """Whether all users of the machine may read a file."""
+    """Whether all users of the machine may read the file."""
     try:
         return bool(path.stat().st_mode & 0o004)
     except OSError:
@@ -107,10 +107,10 @@ def is_open_to_all(path: Path) -> bool:
 
 
 def parse_keys(text: str, place: str) -> AccessKeys:
-    """The keys in a text that stands at `place`.
+    """Parse a TOML text with keys; `place` names it in messages.
 
     Raises:
-        UsageError: it is no TOML, or an entry is no key.
+        UsageError: it is not TOML, or an entry is not a key.
     """
     try:
         entries = tomllib.loads(text)
@@ -129,10 +129,10 @@ def parse_keys(text: str, place: str) -> AccessKeys:
 
 
 def keys_of_variable(text: str) -> AccessKeys:
-    """The keys in the environment variable: `id:secret`, with commas between.
+    """Parse the keys of the environment variable: `id:secret`, separated by commas.
 
     Raises:
-        UsageError: an item is no such pair, or an id is there twice.
+        UsageError: an item is not such a pair, or an id occurs twice.
     """
     keys: dict[str, AccessKey] = {}
     for number, item in enumerate(filter(None, map(str.strip, text.split(","))), 1):
@@ -176,7 +176,7 @@ def _key(entry: object, place: str) -> AccessKey:
 
 
 def _checked_text(text: object, name: str, place: str) -> str:
-    if not isinstance(text, str) or not text or len(text) > _LONGEST_SECRET:
+    if not isinstance(text, str) or not text or len(text) > _MAX_SECRET_CHARACTERS:
         raise UsageError(f"{place}: its {name} is none; give a text in quotes that is not empty")
     if text.strip() != text or not text.isprintable():
         raise UsageError(f"{place}: its {name} has white space around it, or a control character")

@@ -1,6 +1,6 @@
-"""What Function Compute answers to pages of other origins (the Fetch standard, "CORS protocol").
+"""Function Compute's CORS responses to pages of other origins (Fetch standard, "CORS protocol").
 
-A handler that says itself who may read its answer has the word; nothing is added to what it says.
+If a handler sets Access-Control-Allow-Origin itself, nothing is added.
 """
 
 import re
@@ -18,15 +18,15 @@ _ORIGIN: Final = re.compile(
     rb"(?: : [0-9]{1,5} )?",
     re.VERBOSE,
 )
-"""RFC 6454 §7: one serialised origin, or `null`, which pages have that hide theirs."""
+"""RFC 6454 §7: one serialised origin, or `null` from pages that hide theirs."""
 
-_LONGEST_ORIGIN: Final = 512
+_MAX_ORIGIN_BYTES: Final = 512
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TOKENS: Final = re.compile(rb"%b(?:[ \t]*,[ \t]*%b)*" % (_TOKEN.pattern, _TOKEN.pattern))
 
-_MAX_AGE: Final = 3600
-"""Seconds for which a browser may remember the answer to a preflight."""
+_MAX_AGE_SECONDS: Final = 3600
+"""How long a browser may cache the response to a preflight."""
 
 _EXPOSED: Final = ",".join(names.CORS_EXPOSED)
 
@@ -38,12 +38,13 @@ _EXPOSE_HEADERS: Final = "access-control-expose-headers"
 
 
 class Cors:
-    """Lets pages of every origin read answers, with credentials."""
+    """Lets pages of every origin read responses, with credentials."""
 
     def lines(self, request: RequestHead, response: ResponseHead) -> str:
-        """The field lines for `response`; none where the request names no origin.
+        """The field lines to add to `response`.
 
-        `Vary` is there either way: a cache must not give the answer for one origin to another.
+        `Vary` is added even without an origin: a cache must not give the response for one origin to
+        another.
         """
         own = {name.lower() for name, _ in response.fields}
         if _ALLOW_ORIGIN in own:
@@ -59,9 +60,9 @@ class Cors:
         return lines
 
     def preflight(self, head: RequestHead, methods: tuple[str, ...]) -> Response | None:
-        """The answer to a question for another request; `None`: it is none.
+        """The response to a preflight; `None` if the request is not a preflight.
 
-        `methods` are the trigger's; empty: all.
+        `methods` are the trigger's methods, empty for all.
         """
         if head.method != "OPTIONS" or _origin_of(head) is None:
             return None
@@ -70,7 +71,7 @@ class Cors:
             return None
         fields = [
             ("Access-Control-Allow-Methods", ",".join(methods) or wanted.decode()),
-            ("Access-Control-Max-Age", str(_MAX_AGE)),
+            ("Access-Control-Max-Age", str(_MAX_AGE_SECONDS)),
         ]
         headers = _only(head, b"access-control-request-headers")
         if headers is not None and _TOKENS.fullmatch(headers):
@@ -79,14 +80,14 @@ class Cors:
 
 
 def _origin_of(head: RequestHead) -> str | None:
-    """The origin of the page that asks; `None`: it has none, or what it says is none."""
+    """The origin of the requesting page; `None` if it is missing or malformed."""
     value = _only(head, b"origin")
-    if value is None or len(value) > _LONGEST_ORIGIN or not _ORIGIN.fullmatch(value):
+    if value is None or len(value) > _MAX_ORIGIN_BYTES or not _ORIGIN.fullmatch(value):
         return None
     return value.decode()
 
 
 def _only(head: RequestHead, name: bytes) -> bytes | None:
-    """The value of a field that is there once."""
+    """The value of a field that occurs exactly once."""
     values = [value for field, value in lines_of(head.fields) if field == name]
     return values[0] if len(values) == 1 else None

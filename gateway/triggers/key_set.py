@@ -1,7 +1,7 @@
-"""JSON Web Key Sets (RFC 7517): public keys that sign tokens, each with the algorithms it is for.
+"""JSON Web Key Sets (RFC 7517): public keys for tokens, each with its algorithms.
 
-What a key may be used for is decided by the key alone, before any token is seen: a token's `alg`
-only chooses among that.  So a public key is never taken for a shared secret, and `none` is nothing.
+The key alone determines its algorithms, before any token is seen: a token's `alg` only selects one
+of them.  So a public key is never used as a shared secret, and `none` is never accepted.
 """
 
 import json
@@ -24,17 +24,17 @@ except ImportError as error:
 
 log = logger("gateway.triggers")
 
-LARGEST: Final = 1024 * 1024
-"""Bytes of a key set."""
+MAX_BYTES: Final = 1024 * 1024
+"""The limit of a key set."""
 
-_MOST_KEYS: Final = 256
-_MOST_FITTING: Final = 4
-"""Keys that are tried for one token: who has no valid one should not cost more than a few."""
+_MAX_KEYS: Final = 256
+_MAX_FITTING: Final = 4
+"""The most keys to try for one token, which bounds the cost of invalid tokens."""
 
-_LEAST_RSA_BITS: Final = 2048
+_MIN_RSA_BITS: Final = 2048
 """RFC 7518 §3.3."""
 
-_MOST_RSA_BITS: Final = 8192
+_MAX_RSA_BITS: Final = 8192
 
 _RSA: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 
@@ -49,21 +49,21 @@ _FITTING: Final[dict[tuple[str, object], tuple[str, ...]]] = {
 """Algorithms by type and curve of a key (RFC 7518 §3.1, RFC 8037 §3.1)."""
 
 _PUBLIC: Final = ("kty", "crv", "n", "e", "x", "y")
-"""Members that make up a public key; those of a private one are not even looked at."""
+"""The members of a public key; private members are never read."""
 
 
 class BadKeySet(ValueError):
-    """A text is no key set, or one without a key that can be used."""
+    """A text is not a key set, or has no usable key."""
 
 
 class PublicKey(NamedTuple):
     """One key."""
 
     key_id: str
-    """Empty: it has none."""
+    """Empty if the key has no id."""
     algorithms: tuple[str, ...]
     key: Any
-    """As the library takes it."""
+    """The key as the library expects it."""
 
 
 class KeySet:
@@ -76,26 +76,26 @@ class KeySet:
         return f"<KeySet {[key.key_id for key in self._keys]}>"
 
     def fitting(self, key_id: str | None, algorithm: str) -> list[PublicKey]:
-        """Those that may have signed a token with this `kid` and `alg`, a few at the most.
+        """The few keys that may have signed a token with this `kid` and `alg`.
 
-        A key without an id may be anybody's; a token that names none may be signed by any key.
+        A key without an id fits any `kid`, and a token without a `kid` fits any key.
         """
         fitting = [key for key in self._keys if algorithm in key.algorithms]
         if key_id is not None:
             named = [key for key in fitting if key.key_id == key_id]
             fitting = named or [key for key in fitting if not key.key_id]
-        return fitting[:_MOST_FITTING]
+        return fitting[:_MAX_FITTING]
 
     def knows(self, key_id: str | None) -> bool:
-        """Whether there is a key that a token may mean."""
+        """Whether a key may have signed a token with this `kid`."""
         return key_id is None or any(key.key_id in ("", key_id) for key in self._keys)
 
 
 def parse_key_set(data: bytes) -> KeySet:
-    """The usable keys of a JSON text; for each other one a warning goes to the log.
+    """Parse the usable keys of a JSON text; log a warning for each other key.
 
     Raises:
-        BadKeySet: it is no key set, or has none that can be used; the message continues a sentence.
+        BadKeySet: it is not a key set or has no usable key; the message continues a sentence.
     """
     try:
         found = json.loads(data)
@@ -104,8 +104,8 @@ def parse_key_set(data: bytes) -> KeySet:
     entries = found.get("keys") if isinstance(found, dict) else None
     if not isinstance(entries, list):
         raise BadKeySet('is no JSON Web Key Set: it is to be {"keys": [...]}')
-    if len(entries) > _MOST_KEYS:
-        raise BadKeySet(f"has more than {_MOST_KEYS} keys")
+    if len(entries) > _MAX_KEYS:
+        raise BadKeySet(f"has more than {_MAX_KEYS} keys")
     keys = []
     for number, entry in enumerate(entries, 1):
         try:
@@ -131,15 +131,15 @@ def _public_key(entry: object) -> PublicKey:
         public = {name: entry[name] for name in _PUBLIC if name in entry}
         key = PyJWK(public, algorithms[0]).key
     except (PyJWTError, ValueError, TypeError, KeyError, OverflowError):
-        raise BadKeySet("is broken") from None  # What the library says may quote it.
-    bits = getattr(key, "key_size", 0) if algorithms[0] in _RSA else _LEAST_RSA_BITS
-    if not _LEAST_RSA_BITS <= bits <= _MOST_RSA_BITS:
-        raise BadKeySet(f"has {bits} bits; RSA keys have {_LEAST_RSA_BITS} to {_MOST_RSA_BITS}")
+        raise BadKeySet("is broken") from None  # The library's message may quote the key.
+    bits = getattr(key, "key_size", 0) if algorithms[0] in _RSA else _MIN_RSA_BITS
+    if not _MIN_RSA_BITS <= bits <= _MAX_RSA_BITS:
+        raise BadKeySet(f"has {bits} bits; RSA keys have {_MIN_RSA_BITS} to {_MAX_RSA_BITS}")
     return PublicKey(key_id, algorithms, key)
 
 
 def _algorithms(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the key says that it is for; raises BadKeySet."""
+    """The algorithms of a key; raises BadKeySet."""
     kind, curve = entry.get("kty"), entry.get("crv")
     if kind == "oct":
         raise BadKeySet("is a shared secret; only public keys are used")
@@ -161,4 +161,4 @@ def _algorithms(entry: Mapping[str, Any]) -> tuple[str, ...]:
     return (algorithm,)
 
 
-__all__ = ["LARGEST", "BadKeySet", "KeySet", "PublicKey", "jwt", "parse_key_set"]
+__all__ = ["MAX_BYTES", "BadKeySet", "KeySet", "PublicKey", "jwt", "parse_key_set"]

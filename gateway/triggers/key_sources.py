@@ -1,8 +1,8 @@
-"""Where the keys for tokens come from: a file, read once, or a URL, asked again and again.
+"""The sources of keys for tokens: a file, read once, or a URL, fetched repeatedly.
 
-A URL is asked in a thread of its own, one question at a time: the loop waits for nobody, and the
-gateway is ready before the first answer.  Who needs a key that is not there waits for the next
-answer, bounded in time; how often strangers can cause a question is bounded, too.
+A thread fetches from the URL, one request at a time: the loop never blocks, and the gateway is
+ready before the first response.  A request that needs a missing key waits for the next response,
+for a bounded time.  The rate of fetches that clients can cause is bounded, too.
 """
 
 import asyncio
@@ -19,48 +19,52 @@ from gateway.error_log.loggers import logger
 from gateway.errors import UsageError
 from gateway.http.connection.gate import Deferral
 from gateway.text.input_file import content_of
-from gateway.triggers.key_set import LARGEST, BadKeySet, KeySet, parse_key_set
+from gateway.triggers.key_set import MAX_BYTES, BadKeySet, KeySet, parse_key_set
 from gateway.triggers.text_at_url import FetchError, fetch_text
 
 log = logger("gateway.triggers")
 
-_PERIOD: Final = 300.0
-"""Seconds after which a URL is asked again."""
+_PERIOD_SECONDS: Final = 300.0
+"""The interval of fetches."""
 
-_FIRST_RETRY: Final = 1.0
-_LAST_RETRY: Final = 60.0
+_FIRST_RETRY_SECONDS: Final = 1.0
+_MAX_RETRY_SECONDS: Final = 60.0
 
-_LONGEST_WAIT: Final = 5.0
-"""Seconds for which a request waits for an answer."""
+_MAX_WAIT_SECONDS: Final = 5.0
+"""The longest time that a request waits for keys."""
 
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
 _BURST: Final = 5
-"""Questions that requests may cause at once."""
+"""The most fetches that requests may cause in a row."""
 
-_PAUSE: Final = 10.0
-"""Seconds after which they may cause one more."""
+_REFILL_SECONDS: Final = 10.0
+"""After this time they may cause one more."""
 
 
 class KeySource(Protocol):
-    """Has the keys, or goes to get them."""
+    """Provides the keys, and fetches them if necessary."""
 
     @property
     def keys(self) -> KeySet | None:
-        """Those that are known; `None`: they have never been there."""
+        """The present keys; `None` if none have ever been available."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Go to get them, if need be, on the loop that will ask."""
+        """Begin to fetch the keys if necessary, on the loop that will use them."""
 
     def refresh(self) -> Deferral | None:
-        """Ask for newer ones; what to wait for, `None` if there is nothing to be hoped for."""
+        """Fetch newer keys; return what to wait for, or `None` if waiting is of no use."""
 
 
 class TextSource:
-    """The keys of a text, which are all that there will ever be."""
+    """The keys of a text, which never change."""
 
     def __init__(self, text: str, place: str = "--jwks") -> None:
-        """Raises UsageError: it is no key set; `place` is where it was found."""
+        """Parse the text; `place` names its setting.
+
+        Raises:
+            UsageError: the text is not a key set.
+        """
         try:
             self._keys = parse_key_set(text.encode())
         except BadKeySet as fault:
@@ -71,28 +75,28 @@ class TextSource:
 
     @property
     def keys(self) -> KeySet:
-        """All that there are."""
+        """All keys."""
         return self._keys
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Nothing: they are there."""
+        """Do nothing: the keys are loaded."""
 
     def refresh(self) -> None:
-        """Nothing: whatever may be new comes with the worker after a SIGHUP."""
+        """Do nothing: new keys are loaded by the workers after a SIGHUP."""
 
 
 class FileSource(TextSource):
     """The keys of a file."""
 
     def __init__(self, path: Path, place: str = "--jwks") -> None:
-        """Read them; `place` is where the file was named.
+        """Read the file; `place` names its setting.
 
         Raises:
-            UsageError: there is no such file, or it is no key set.
+            UsageError: the file cannot be read or is not a key set.
         """
-        data = content_of(path, place, most=LARGEST)
+        data = content_of(path, place, most=MAX_BYTES)
         try:
-            if len(data) > LARGEST:
+            if len(data) > MAX_BYTES:
                 raise BadKeySet("is larger than 1 MB")
             self._keys = parse_key_set(data)
         except BadKeySet as fault:
@@ -100,27 +104,28 @@ class FileSource(TextSource):
 
 
 class _Wait:
-    """For those that wait for the answer to one question."""
+    """The requests that wait for one fetch."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.is_over = False
         self._loop = loop
         self._callbacks: deque[Callable[[], None]] = deque()
-        self._timer = loop.call_later(_LONGEST_WAIT, self.end)
+        self._timer = loop.call_later(_MAX_WAIT_SECONDS, self.end)
 
     def when_over(self, callback: Callable[[], None]) -> None:
-        """Have it called when the answer has come, or is late."""
+        """Call `callback` when the fetch has ended or takes too long."""
         self._callbacks.append(callback)
 
     def end(self) -> None:
-        """The answer has come, or is late."""
+        """Call the callbacks: the fetch has ended or takes too long."""
         if not self.is_over:
             self.is_over = True
             self._timer.cancel()
             self._call_next()
 
     def _call_next(self) -> None:
-        """One in a turn of the loop: each may verify a token, and there may be thousands."""
+        """Call one callback per turn of the loop: each may verify a token, and there may be
+        thousands."""
         if self._callbacks:
             callback = self._callbacks.popleft()
             self._loop.call_soon(self._call_next)
@@ -130,7 +135,7 @@ class _Wait:
 class UrlSource:
     """The keys that an issuer publishes at a URL.
 
-    Its methods are the loop's; `start` has to be called on it.
+    All methods belong to the loop's thread; call `start` there first.
     """
 
     def __init__(
@@ -138,9 +143,9 @@ class UrlSource:
         url: str,
         *,
         fetch: Callable[[str], bytes] | None = None,
-        period: float = _PERIOD,
+        period: float = _PERIOD_SECONDS,
     ) -> None:
-        """`fetch` gets the text at a URL, in a thread, and raises `FetchError`."""
+        """`fetch` returns the text at a URL, in a thread, or raises `FetchError`."""
         parts = urlsplit(url)
         if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
             log.warning("--jwks: over http anybody on the way can exchange the keys; use https")
@@ -149,12 +154,12 @@ class UrlSource:
         self._period = period
         self._keys: KeySet | None = None
         self._mark = b""
-        """The hash of their text: what is known is not parsed again, nor warned of."""
+        """The hash of the keys' text, to avoid parsing and warning again."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wait: _Wait | None = None
-        """For the answer to the question that is under way."""
+        """The wait for the fetch that is under way."""
         self._timer: asyncio.TimerHandle | None = None
-        self._retry = _FIRST_RETRY
+        self._retry = _FIRST_RETRY_SECONDS
         self._has_failed = False
         self._allowed = float(_BURST)
         self._counted_at = 0.0
@@ -164,26 +169,26 @@ class UrlSource:
 
     @property
     def keys(self) -> KeySet | None:
-        """Those of the last good answer."""
+        """The keys of the last good response."""
         return self._keys
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Ask for the first time, and from then on every now and then."""
+        """Fetch for the first time, and repeatedly from then on."""
         self._loop = loop
         self._counted_at = loop.time()
         self._ask()
 
     def refresh(self) -> Deferral | None:
-        """Ask, unless the question is under way, or has been caused too often."""
+        """Fetch, unless a fetch is under way or there were too many."""
         loop = self._loop
         if loop is None:
             return None
         if self._wait is not None:
             return None if self._wait.is_over else self._wait
         if self._keys is None and self._has_failed:
-            return None  # It is asked again soon; nobody is to wait for a server that is down.
+            return None  # The next fetch is soon; requests must not wait for a server that is down.
         now = loop.time()
-        self._allowed = min(_BURST, self._allowed + (now - self._counted_at) / _PAUSE)
+        self._allowed = min(_BURST, self._allowed + (now - self._counted_at) / _REFILL_SECONDS)
         self._counted_at = now
         if self._allowed < 1:
             return None
@@ -198,12 +203,12 @@ class UrlSource:
         wait = self._wait = _Wait(self._loop)
         try:
             Thread(target=self._run, args=(self._loop,), name="jwks", daemon=True).start()
-        except RuntimeError as error:  # There may be no more threads.
+        except RuntimeError as error:  # The limit of threads is reached.
             self._loop.call_soon(self._take, self._keys, self._mark, str(error))
         return wait
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        """In the thread."""
+        """Fetch, in the thread."""
         keys, mark, fault = self._keys, self._mark, ""
         try:
             text = self._fetch(self._url)
@@ -214,22 +219,22 @@ class UrlSource:
             fault = f"the answer {error}"
         except FetchError as error:
             fault = str(error)
-        except Exception as error:  # Whatever else it is: the next question is to come.
+        except Exception as error:  # Any other error must not end the fetching.
             fault = f"the answer could not be read: {type(error).__name__}"
         with suppress(RuntimeError):  # The worker has ended.
             loop.call_soon_threadsafe(self._take, keys, mark, fault)
 
     def _take(self, keys: KeySet | None, mark: bytes, fault: str) -> None:
-        """The answer has come."""
+        """Take the result of a fetch."""
         assert self._loop is not None
         self._has_failed = bool(fault)
         if fault:
             log.warning("--jwks: %s", fault)
             pause = self._retry
-            self._retry = min(self._retry * 2, _LAST_RETRY)
+            self._retry = min(self._retry * 2, _MAX_RETRY_SECONDS)
         else:
             self._keys, self._mark = keys, mark
-            pause, self._retry = self._period, _FIRST_RETRY
+            pause, self._retry = self._period, _FIRST_RETRY_SECONDS
         self._timer = self._loop.call_later(pause, self._ask)
         wait, self._wait = self._wait, None
         if wait is not None:

@@ -1,16 +1,16 @@
-"""Function Compute's signatures: in `Authorization`, and in signed URLs.
+"""Function Compute's signatures, in `Authorization` and in signed URLs.
 
-The string that is signed has, each on a line: the method, the values of Content-MD5, Content-Type
-and Date (of a signed URL: the time until which it is valid), the `x-fc-*` fields as `name:value`,
-sorted by name, the unescaped path, and the sorted parameters of the query, unescaped, as
-`name=value`.  Where there is no query, public SDKs end the string behind the path (API requests)
-or with an empty line (proxy URLs); both are taken, for they say the same.
+The signed string has these lines: the method, the values of Content-MD5, Content-Type and Date (in
+a signed URL the expiry time), the `x-fc-*` fields as `name:value`, sorted by name, the unescaped
+path, and the sorted query parameters, unescaped, as `name=value`.  Without a query public SDKs end
+the string after the path (API requests) or with an empty line (proxy URLs); both are accepted,
+because both mean the same request.
 
 Source: FC's developer reference ("Signature authentication"); public SDKs for Python, Go, Node.js.
 
-What the string does not tell apart, the signature does not either: `%2F` and `/` in a path, the
-order of equal parameters, a `%3D` in a name and the `=` behind it, a line break in a value and the
-next parameter.  A line break in a path could be the beginning of the query, and is refused.
+The signature cannot distinguish requests with the same string: `%2F` and `/` in a path, the order
+of equal parameters, a `%3D` in a name and the `=` after it, a line break in a value and the next
+parameter.  A line break in a path could be the beginning of the query, and is refused.
 """
 
 import asyncio
@@ -55,46 +55,46 @@ _EXPIRES: Final = names.QUERY_EXPIRES.encode()
 _KEY_ID: Final = names.QUERY_ACCESS_KEY_ID.encode()
 _TOKEN: Final = names.QUERY_SECURITY_TOKEN.encode()
 
-_MOST_SIGNED: Final = 200
-"""Parameters and `x-fc-*` fields together.  The event loop sorts them.  More would take it longer
-than a millisecond, and whoever sends them needs no key."""
+_MAX_SIGNED: Final = 200
+"""The most parameters and `x-fc-*` fields together.  The event loop sorts them: more would take
+longer than a millisecond, and sending them needs no key."""
 
-_MOST_ESCAPES: Final = 1400
-"""Percent signs in path and query, for the same reason.  As many as 4 KiB of them can hold: that is
+_MAX_ESCAPES: Final = 1400
+"""The most percent signs in path and query, for the same reason: no more fit into 4 KiB, which is
 Function Compute's limit for both."""
 
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _ESCAPED: Final = {(a + b).encode(): bytes([int(a + b, 16)]) for a in hexdigits for b in hexdigits}
 
-_MOST_DIGITS: Final = 12
-"""Of a time in seconds: some thirty thousand years."""
+_MAX_DIGITS: Final = 12
+"""The most digits of a time in seconds, enough for some thirty thousand years."""
 
 _NOBODY: Final = AccessKey("nobody's")
-"""Signs for ids that nobody has, so that they take the same time."""
+"""Verifies signatures with unknown key ids, so that these take the same time."""
 
 _SINGLE: Final = {b"authorization", b"content-md5", b"date", _DATE, _SECURITY_TOKEN}
-"""Fields that say two things when they are there twice."""
+"""Fields that are ambiguous if they occur twice."""
 
 
 class _Claim(NamedTuple):
-    """What a request says of its signature."""
+    """The signature of a request and its parameters."""
 
     key_id: str
     signature: bytes
     security_token: bytes
     dates: tuple[bytes, ...]
-    """What may stand in the place of the date."""
+    """The possible values in the date line of the signed string."""
 
 
 def signature_check(
     file: Path | None, variable: str, *, max_age: float, place: str = "--auth"
 ) -> "SignatureCheck":
-    """For the keys of a file, and those in the value of the environment variable.
+    """The check with the keys of a file and of the environment variable's value.
 
-    `place` is where signatures were asked for.
+    `place` names the setting that asks for signatures.
 
     Raises:
-        UsageError: they cannot be read, or there are none.
+        UsageError: there are no keys, or they cannot be read.
     """
     keys = keys_of_variable(variable)
     if file is not None:
@@ -112,10 +112,10 @@ def signature_check(
 
 
 class SignatureCheck:
-    """Lets in requests that one of the keys has signed."""
+    """Accepts requests that one of the keys has signed."""
 
     def __init__(self, keys: AccessKeys, *, max_age: float, now: Callable[[], float]) -> None:
-        """`max_age`: seconds by which a date may differ from `now`, seconds since 1970."""
+        """A date may differ by `max_age` seconds from `now`, which returns seconds since 1970."""
         self._keys = keys
         self._max_age = max_age
         self._now = now
@@ -124,13 +124,13 @@ class SignatureCheck:
         return f"<SignatureCheck {self._keys!r}>"
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Nothing: all keys are there."""
+        """Do nothing: the keys are loaded."""
 
     def check(self, head: RequestHead, *, may_defer: bool) -> None:  # noqa: ARG002  # it can tell
-        """Return if the request may go on.
+        """Accept the request or raise.
 
         Raises:
-            Refusal: its credential is missing, wrong, or of another time.
+            Refusal: its credential is missing, wrong or out of date.
         """
         fields, own = _fields(head)
         _check_effort(head, len(own))
@@ -175,7 +175,7 @@ class SignatureCheck:
             ):
                 raise SignatureNotMatch("a parameter of the signed URL is there twice")
         expires = said.get(_EXPIRES, b"")
-        if _KEY_ID not in said or not expires.isdigit() or len(expires) > _MOST_DIGITS:
+        if _KEY_ID not in said or not expires.isdigit() or len(expires) > _MAX_DIGITS:
             raise SignatureNotMatch(
                 f"a signed URL needs {names.QUERY_ACCESS_KEY_ID}, and {names.QUERY_EXPIRES} in "
                 "seconds since 1970"
@@ -189,7 +189,7 @@ class SignatureCheck:
             raise SignedUrlExpired("the signed URL has expired")
 
     def _verify(self, signed: "_Signed", claim: _Claim) -> None:
-        """Return if the key that is named has signed; the same work whether there is one or not."""
+        """Accept a signature of the claimed key or raise, with equal work for unknown keys."""
         key = self._keys.get(claim.key_id)
         signer = key or _NOBODY
         is_signed = False
@@ -212,7 +212,7 @@ class SignatureCheck:
             raise UnknownAccessKey("the access key has expired")
 
     def _age(self, date: bytes) -> float | None:
-        """Seconds since `date`; `None`: it is none."""
+        """Seconds since `date`; `None` if it is malformed."""
         try:
             when = parsedate_to_datetime(date.decode("latin-1"))
             if when.tzinfo is None:
@@ -223,18 +223,18 @@ class SignatureCheck:
 
 
 class _Signed(NamedTuple):
-    """What a signature is about, besides its date."""
+    """The signed parts of a request, except its date."""
 
     head: RequestHead
     fields: dict[bytes, bytes]
-    """Those that have a place of their own, by name."""
+    """The fields with their own line in the string, by name."""
     own: list[tuple[bytes, bytes]]
-    """The `x-fc-*` fields, also those that the application does not get."""
+    """The `x-fc-*` fields, including those that the application does not get."""
     parameters: list[tuple[bytes, bytes]]
 
 
 def _fields(head: RequestHead) -> tuple[dict[bytes, bytes], list[tuple[bytes, bytes]]]:
-    """See `_Signed`."""
+    """The first two groups of fields of `_Signed`."""
     fields: dict[bytes, bytes] = {}
     lines = lines_of(head.fields)
     for name, value in lines:
@@ -249,18 +249,21 @@ def _fields(head: RequestHead) -> tuple[dict[bytes, bytes], list[tuple[bytes, by
 
 
 def _check_effort(head: RequestHead, own: int) -> None:
-    """Raises SignatureNotMatch: there is more to decode and to sort than a signed request has.
+    """Refuse requests with more to decode and to sort than a signed request has.
 
     `own` is the number of `x-fc-*` fields.
+
+    Raises:
+        SignatureNotMatch: there are too many parts.
     """
-    if own + bool(head.query) + head.query.count("&") > _MOST_SIGNED:
+    if own + bool(head.query) + head.query.count("&") > _MAX_SIGNED:
         raise SignatureNotMatch(
-            f"a signed request may have {_MOST_SIGNED} parameters and "
+            f"a signed request may have {_MAX_SIGNED} parameters and "
             f"{names.HEADER_PREFIX}* fields together; send fewer"
         )
-    if head.path.count("%") + head.query.count("%") > _MOST_ESCAPES:
+    if head.path.count("%") + head.query.count("%") > _MAX_ESCAPES:
         raise SignatureNotMatch(
-            f"a signed request may have {_MOST_ESCAPES} percent signs in path and query; send "
+            f"a signed request may have {_MAX_ESCAPES} percent signs in path and query; send "
             "fewer, or put the data into the body"
         )
 
@@ -268,7 +271,7 @@ def _check_effort(head: RequestHead, own: int) -> None:
 def _parameters(query: str) -> list[tuple[bytes, bytes]]:
     """Names and values of a query, unescaped; `+` is a space."""
     parameters = []
-    # Bytes that are not ASCII stand for themselves: the target is latin-1.
+    # The target is latin-1 text, so other bytes are kept as they are.
     for item in query.encode("latin-1").replace(b"+", b" ").split(b"&"):
         if item:
             name, _, value = item.partition(b"=")
@@ -277,7 +280,7 @@ def _parameters(query: str) -> list[tuple[bytes, bytes]]:
 
 
 def _unescaped(data: bytes) -> bytes:
-    """As `urllib.parse.unquote_to_bytes`, which takes four times as long for what is no escape."""
+    """Like `urllib.parse.unquote_to_bytes`, which takes four times as long with invalid escapes."""
     if b"%" not in data:
         return data
     pieces = _ESCAPE.split(data)
@@ -286,7 +289,7 @@ def _unescaped(data: bytes) -> bytes:
 
 
 def _strings_to_sign(signed: _Signed, dates: Iterable[bytes]) -> list[bytes]:
-    """What the client may have signed; all of them mean the same request."""
+    """The strings that the client may have signed; all mean the same request."""
     head, fields, own, parameters = signed
     lines = b"".join(b"%b:%b\n" % field for field in sorted(own))
     query = b"\n".join(sorted(b"%b=%b" % parameter for parameter in parameters))

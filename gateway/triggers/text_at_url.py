@@ -1,6 +1,6 @@
-"""What an issuer publishes at a URL: bounded in size and in time, however the answer comes.
+"""Fetches an issuer's text from a URL, with bounds on size and total time.
 
-Redirects are not followed, and proxies not asked.
+It follows no redirects and uses no proxies.
 """
 
 import ssl
@@ -11,41 +11,45 @@ from threading import Event, Timer
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway.triggers.key_set import LARGEST
+from gateway.triggers.key_set import MAX_BYTES
 from gateway.version import __version__
 
-_LONGEST: Final = 10.0
-"""Seconds for a whole answer, however it trickles."""
+_MAX_SECONDS: Final = 10.0
+"""The limit for a whole response, however slowly it arrives."""
 
 
 class FetchError(Exception):
-    """A URL gave no text; the message says why, without the URL."""
+    """A fetch failed; the message says why, without the URL."""
 
 
 def fetch_text(url: str) -> bytes:
-    """The body of the answer to GET, if that is 200; raises `FetchError`."""
+    """The body of a 200 response to GET.
+
+    Raises:
+        FetchError: there is no such response.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     connection: HTTPConnection
     if parts.scheme == "https":
         connection = HTTPSConnection(
-            host, parts.port, timeout=_LONGEST, context=ssl.create_default_context()
+            host, parts.port, timeout=_MAX_SECONDS, context=ssl.create_default_context()
         )
     else:
-        connection = HTTPConnection(host, parts.port, timeout=_LONGEST)
+        connection = HTTPConnection(host, parts.port, timeout=_MAX_SECONDS)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        connection.connect()  # Has its time limit by itself, TLS included.
-        # Not `connection.sock` later: it is None already while an answer is read that closes.
+        connection.connect()  # It has its own time limit, TLS included.
+        # Kept now: `connection.sock` is None while a response is read that closes the connection.
         is_cut = Event()
-        timer = Timer(_LONGEST, _cut, (connection.sock, is_cut))
+        timer = Timer(_MAX_SECONDS, _cut, (connection.sock, is_cut))
         timer.daemon = True
         timer.start()
         try:
             data = _body(connection, target)
         finally:
             timer.cancel()
-        if is_cut.is_set():  # What has no length looks whole.
+        if is_cut.is_set():  # A response without a length looks complete.
             raise FetchError("the answer was cut off")
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
@@ -61,8 +65,8 @@ def _body(connection: HTTPConnection, target: str) -> bytes:
     with connection.getresponse() as response:
         if response.status != 200:
             raise FetchError(f"the answer has status {response.status}, not 200")
-        data = response.read(LARGEST + 1)
-        if len(data) > LARGEST:
+        data = response.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
             raise FetchError("the answer is larger than 1 MB")
         if response.length:
             raise FetchError("the answer was cut off")
@@ -70,15 +74,15 @@ def _body(connection: HTTPConnection, target: str) -> bytes:
 
 
 def _cut(sock: socket, is_cut: Event) -> None:
-    is_cut.set()  # First: the reader goes on as soon as the socket is shut down.
+    is_cut.set()  # First, since the reader goes on as soon as the socket is shut down.
     shut_down(sock)
 
 
 def shut_down(sock: socket) -> None:
-    """End what a thread sends and reads on `sock`, from another one.
+    """Shut down `sock` while another thread uses it.
 
-    Not by the method of `SSLSocket`, which takes TLS away: what the thread reads next would be
-    plain text, by whoever is in between.
+    This avoids the method of `SSLSocket`, which removes TLS: the other thread would then read plain
+    text, which an attacker on the way could inject.
     """
-    with suppress(OSError):  # It is closed.
+    with suppress(OSError):  # It is closed already.
         socket.shutdown(sock, SHUT_RDWR)

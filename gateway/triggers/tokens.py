@@ -1,7 +1,7 @@
 """JSON Web Tokens (RFC 7519) in `Authorization: Bearer` (RFC 6750), signed by a key of a set.
 
-The library verifies the signature, the audience and the issuer; the times are compared here, for
-they are looked at again when a token that is known comes again.
+The library verifies the signature, the audience and the issuer.  The times are compared here,
+because they are checked again when a cached token arrives again.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ from gateway.triggers.key_set import KeySet, jwt
 from gateway.triggers.key_sources import FileSource, KeySource, TextSource, UrlSource
 from gateway.triggers.verification import Chain, Verifier
 
-_MOST_KNOWN: Final = 1024
-"""Tokens that are remembered: who has one sends it with every request."""
+_MAX_KNOWN: Final = 1024
+"""The most verified tokens to cache: clients send the same token with every request."""
 
 
 class _Times(NamedTuple):
@@ -43,12 +43,12 @@ class _Times(NamedTuple):
 def token_check(
     jwks: Path | str, *, audience: str, issuer: str, leeway: float, place: str = "--jwks"
 ) -> "TokenCheck":
-    """For the keys of a file, those at a URL, or those in a JSON text itself.
+    """The check with the keys of a file, of a URL, or of a JSON text.
 
-    `place` is where they were named.
+    `place` names their setting.
 
     Raises:
-        UsageError: there is no such file, or it is no key set.
+        UsageError: the file cannot be read, or the keys are not a key set.
     """
     source: KeySource
     if isinstance(jwks, Path):
@@ -59,7 +59,7 @@ def token_check(
 
 
 class TokenCheck:
-    """Lets in requests with a valid token."""
+    """Accepts requests with a valid token."""
 
     def __init__(
         self,
@@ -70,35 +70,37 @@ class TokenCheck:
         leeway: float,
         now: Callable[[], float],
     ) -> None:
-        """`leeway`, in seconds, is for clocks that differ from `now`, seconds since 1970.
+        """`now` returns seconds since 1970; clocks may differ from it by `leeway` seconds.
 
-        A token has to name `audience`, or none where that is empty, and `issuer`, if there is one.
+        A token must name `audience`, or no audience if that is empty, and `issuer` unless that is
+        empty.
         """
         self._source = source
         self._audience = audience or None
         self._issuer = issuer or None
         self._leeway = leeway
         self._now = now
-        self._known: BoundedCache[bytes, _Times] = BoundedCache(_MOST_KNOWN)
-        """By the tokens' hashes; for the keys of `_known_of` only."""
+        self._known: BoundedCache[bytes, _Times] = BoundedCache(_MAX_KNOWN)
+        """The times of verified tokens by their hashes, valid for the keys `_known_of` only."""
         self._known_of: KeySet | None = None
         self._outcome: tuple[bytes, KeySet, _Times | Refusal] | None = None
-        """Of the verification that is over in this turn of the loop."""
+        """The outcome of the verification that ended in this turn of the loop."""
         self._verifier: Verifier | None = None
 
     def __repr__(self) -> str:
         return f"<TokenCheck {self._source!r}>"
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Go for the keys, on the loop that will ask; from now on verify off that loop."""
+        """Begin to fetch the keys, on the loop that will use them; verify in a thread from now
+        on."""
         self._verifier = Verifier(loop)
         self._source.start(loop)
 
     def check(self, head: RequestHead, *, may_defer: bool) -> Deferral | None:
-        """Return `None` if the request may go on, else what has to come before that can be told.
+        """Return `None` to accept the request, or what to wait for before checking again.
 
         Raises:
-            Refusal: its token is missing, none, or not valid here and now.
+            Refusal: its token is missing, malformed, or not valid here and now.
         """
         token = _token_of(head)
         keys = self._source.keys
@@ -136,7 +138,7 @@ class TokenCheck:
         return None
 
     def _verified_behind(self, waiting: Deferral, token: bytes) -> Deferral:
-        """First what brings the keys, then the verification: the loop does not do that either."""
+        """Wait for the keys, then verify in the thread, not on the loop."""
         verifier = self._verifier
         if verifier is None:
             return waiting
@@ -145,10 +147,10 @@ class TokenCheck:
     def _begin(
         self, verifier: Verifier, token: bytes, *, has_waited: bool = False
     ) -> Deferral | None:
-        """Verify in a thread; whoever waits for it asks again in the turn of the outcome.
+        """Verify in a thread; waiting requests check again in the turn of the outcome.
 
-        Should the keys be others by then, the new ones are asked as well.  `None`: there is nothing
-        to be verified, or too many wait.
+        If the keys have changed by then, it verifies again with the new ones.  It returns `None` if
+        there is nothing to verify, or too many tokens wait.
         """
         keys, mark = self._source.keys, sha256(token).digest()
         if keys is None or (keys is self._known_of and mark in self._known):
@@ -156,7 +158,7 @@ class TokenCheck:
         try:
             key_id, algorithm = _header_of(token)
         except Refusal:
-            return None  # Who asks again is told.
+            return None  # The next check raises it.
         found: list[_Times | Refusal] = []
 
         def verify() -> None:
@@ -202,7 +204,7 @@ class TokenCheck:
                 if missing.claim == "exp":
                     raise TokenInvalid("the token has no exp") from None
                 raise TokenNotMeant("the token names no audience, or no issuer") from None
-            except Exception:  # Whatever a token makes a library raise: it is none.
+            except Exception:  # Any error of the library means a malformed token.
                 raise TokenInvalid("the token is malformed") from None
             return _times(claims)
         raise refusal
@@ -228,7 +230,7 @@ def _token_of(head: RequestHead) -> bytes:
 
 
 def _header_of(token: bytes) -> tuple[str | None, str]:
-    """`kid` and `alg`; neither is believed."""
+    """The unverified `kid` and `alg`."""
     try:
         header = jwt.get_unverified_header(token)
     except Exception:  # As in `_verify`.
@@ -236,7 +238,7 @@ def _header_of(token: bytes) -> tuple[str | None, str]:
     key_id, algorithm = header.get("kid"), header.get("alg")
     if not isinstance(algorithm, str) or not isinstance(key_id, str | None):
         raise TokenInvalid("the token's header is malformed")
-    if "crit" in header:  # RFC 7515 §4.1.11: what is critical has to be understood.
+    if "crit" in header:  # RFC 7515 §4.1.11: critical extensions must be understood.
         raise TokenInvalid("the token needs an extension that is not known")
     return key_id, algorithm
 
@@ -248,7 +250,7 @@ def _times(claims: dict[str, Any]) -> _Times:
 
 
 def _number(value: object) -> float:
-    """A NumericDate (RFC 7519 §2)."""
+    """Check a NumericDate (RFC 7519 §2)."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             number = float(value)

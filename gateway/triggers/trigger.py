@@ -1,4 +1,4 @@
-"""A trigger: which requests it lets in, and what it adds to answers."""
+"""An HTTP trigger: which requests it accepts, and what it adds to responses."""
 
 import asyncio
 from typing import Protocol
@@ -12,13 +12,13 @@ from gateway.triggers.cors import Cors
 
 
 class Authentication(Protocol):
-    """Tells who may call."""
+    """Checks the credentials of requests."""
 
     def check(self, head: RequestHead, *, may_defer: bool) -> Deferral | None:
-        """`None`: the request may go on; else what has to come before that can be told.
+        """Return `None` to accept the request, or what to wait for before checking again.
 
         Raises:
-            Refusal: it may not.
+            Refusal: the request is refused.
         """
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -26,7 +26,7 @@ class Authentication(Protocol):
 
 
 class Trigger:
-    """Looks at requests in this order: preflights, methods, credentials."""
+    """Checks requests in this order: preflights, methods, credentials."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Trigger:
         authentication: Authentication | None = None,
         cors: Cors | None = None,
     ) -> None:
-        """`methods` that are allowed, empty: all."""
+        """`methods` are the allowed methods, empty for all."""
         self.cors = cors
         self._methods = methods
         self._authentication = authentication
@@ -51,9 +51,9 @@ class Trigger:
     def check(self, exchange: Exchange, *, may_defer: bool) -> Response | Deferral | None:
         """See `http.gate.Gate`."""
         head = exchange.head
-        assert head is not None  # What has none was refused.
+        assert head is not None  # A request without a head was refused before.
         if self.cors is not None and "OPTIONS" not in self._methods:
-            # Browsers send no credentials with it: it comes first.
+            # First, since browsers send no credentials with a preflight.
             answer = self.cors.preflight(head, self._methods)
             if answer is not None:
                 return answer

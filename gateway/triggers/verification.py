@@ -1,7 +1,7 @@
-"""Signatures are verified in a thread: four keys can take two milliseconds, and strangers choose.
+"""Verifies signatures in a thread, because a token can take two milliseconds with four keys.
 
-One thread, and a bounded number that waits for it.  So who sends tokens that nobody has signed
-costs the event loop no more than it takes to read them, and others wait for a known time.
+There is one thread with a bounded queue.  So forged tokens cost the event loop only their parsing,
+and the wait of other requests is bounded.
 """
 
 import asyncio
@@ -12,12 +12,12 @@ from typing import Final
 
 from gateway.http.connection.gate import Deferral
 
-_MOST_WAITING: Final = 64
-"""Tokens, each of which takes 2.5 ms at the most."""
+_MAX_WAITING: Final = 64
+"""The longest queue; each token takes at most 2.5 ms."""
 
 
 class Verification:
-    """One that waits, or runs: a `http.gate.Deferral`."""
+    """A waiting or running verification: a `gate.Deferral`."""
 
     __slots__ = ("_callbacks",)
 
@@ -25,17 +25,17 @@ class Verification:
         self._callbacks: list[Callable[[], None]] = []
 
     def when_over(self, callback: Callable[[], None]) -> None:
-        """Have the loop call `callback` when it is over."""
+        """Let the loop call `callback` when it is over."""
         self._callbacks.append(callback)
 
     def end(self) -> None:
-        """Call them."""
+        """Call the callbacks."""
         for callback in self._callbacks:
             callback()
 
 
 class Chain(Verification):
-    """One thing, and then another which is found when the first is over, if there is one."""
+    """A deferral followed by another one, if `then` returns one when the first is over."""
 
     __slots__ = ("_then",)
 
@@ -53,7 +53,7 @@ class Chain(Verification):
 
 
 class Verifier:
-    """Runs what it is given, one after the other, off the loop.
+    """Runs verifications one after the other in a thread.
 
     All methods belong to the loop's thread.
     """
@@ -69,12 +69,13 @@ class Verifier:
     def begin(
         self, verify: Callable[[], None], then: Callable[[], None], *, has_waited: bool = False
     ) -> Verification | None:
-        """Have `verify` called in the thread, which must not raise, and `then` called on the loop.
+        """Call `verify`, which must not raise, in the thread, and then `then` on the loop.
 
-        What waits for the outcome is called behind `then`.  `None`: too many wait already.  Who
-        `has_waited` for the keys is never refused: all of them begin at once when those come.
+        Callbacks of the result are called after `then`.  It returns `None` if too many wait
+        already, except for requests that have waited for the keys (`has_waited`): those all begin
+        at once when the keys arrive.
         """
-        if self._waiting >= _MOST_WAITING and not has_waited:
+        if self._waiting >= _MAX_WAITING and not has_waited:
             return None
         self._waiting += 1
         verification = Verification()
@@ -88,7 +89,7 @@ class Verifier:
             try:
                 verify()
             finally:
-                with suppress(RuntimeError):  # The loop is closed: nobody waits.
+                with suppress(RuntimeError):  # The loop is closed.
                     self._loop.call_soon_threadsafe(end)
 
         self._thread.submit(run)

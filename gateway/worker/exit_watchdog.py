@@ -1,4 +1,4 @@
-"""The end of the process, which handlers must not put off for ever."""
+"""Ends the process in time, whatever the handlers' threads do."""
 
 import _thread
 import os
@@ -14,17 +14,18 @@ from gateway.threads.user_thread import UserThread
 
 log = logger("gateway.server")
 
-_LAST_WORDS: Final = 1.0
-"""Seconds."""
+_FLUSH_SECONDS: Final = 1.0
 
 _LOOK: Final = 0.05
 """Seconds between two looks whether the user's threads have ended."""
 
 
-class _LastWords:
-    """A thread that says them: nobody may read, and then it never ends.
+class _FinalFlush:
+    """Logs the reason and flushes the standard streams in a thread, since a write may block for
+    ever.
 
-    Made in time, for the interpreter starts none once it waits for those that there are.
+    The thread is started ahead of time, because the interpreter starts no more threads once it
+    shuts down.
     """
 
     def __init__(self) -> None:
@@ -37,9 +38,9 @@ class _LastWords:
     def say(self, reason: str) -> None:
         """Log the reason, if there is one, and flush what has been printed."""
         self._reason = reason
-        with suppress(RuntimeError):  # It is its turn already.
+        with suppress(RuntimeError):  # It was released before.
             self._turn.release()
-        self._done.acquire(timeout=_LAST_WORDS)
+        self._done.acquire(timeout=_FLUSH_SECONDS)
 
     def _run(self) -> None:
         self._turn.acquire()
@@ -52,17 +53,17 @@ class _LastWords:
         self._done.release()
 
 
-_prepared: list[_LastWords] = []
+_prepared: list[_FinalFlush] = []
 
 
 def leave_within(seconds: float, status: int = 0) -> None:
-    """End the process after `seconds` with `status`, unless it has ended by then.
+    """End the process with `status` after `seconds`, unless it has ended by then.
 
-    The interpreter waits for each thread that is no daemon, and for what is registered with
-    `atexit`; both may be a handler's, and never end.
+    At exit the interpreter waits for non-daemon threads and `atexit` callbacks.  Both may come from
+    a handler and never return.
     """
     with suppress(RuntimeError, MemoryError):
-        _prepared.append(_LastWords())
+        _prepared.append(_FinalFlush())
     threading.Thread(
         target=_leave_later, args=(seconds, status), name="gateway-end", daemon=True
     ).start()
@@ -102,11 +103,11 @@ def _users_threads() -> list[str]:
 
 
 def leave(status: int = 0, reason: str = "") -> None:
-    """End the process at once, with what has been printed; `reason` is logged.
+    """Log `reason`, flush the standard streams, and end the process at once.
 
-    Also from a signal handler: nothing here waits for a lock that the interrupted code may hold.
+    Safe in a signal handler: nothing here waits for a lock that the interrupted code may hold.
     """
     with suppress(RuntimeError, MemoryError):
-        words = _prepared[0] if _prepared else _LastWords()
+        words = _prepared[0] if _prepared else _FinalFlush()
         words.say(reason)
     os._exit(status)

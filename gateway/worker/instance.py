@@ -1,7 +1,4 @@
-"""An instance of the function, wired: a worker from its initializer to its PreStop.
-
-Beside `app.py`, which wires the worker that it lives in.
-"""
+"""An instance of the function, from its initializer to its PreStop: a part of `app.py`."""
 
 from collections.abc import Callable
 
@@ -28,11 +25,11 @@ from gateway.http.connection.exchange import Exchange
 from gateway.http.connection.gate import Gate
 from gateway.http.connection.shared_state import ServedApplication
 from gateway.http.message.head import RequestHead
-from gateway.worker.answering import is_container
+from gateway.worker.responses import is_container
 
 
 class Instance:
-    """The function in this worker: its hooks, and what stands before its application for them."""
+    """The function in this worker: its hooks, and the middleware that they need."""
 
     def __init__(
         self,
@@ -43,12 +40,12 @@ class Instance:
         metadata: InvocationMetadata | None,
         attend: Attend | None = None,
     ) -> None:
-        """Load the hooks; `metadata` is what answers tell of their invocations.
+        """Load the hooks; `metadata` is what responses report of their invocations.
 
-        `attend` is entered around each hook; `None`: nothing is.
+        `attend` makes the context manager around each hook, `None` for none.
 
         Raises:
-            UsageError: one of them cannot be loaded.
+            UsageError: a hook cannot be loaded.
         """
         self.metadata = metadata
         self._config = config
@@ -77,18 +74,17 @@ class Instance:
         )
 
     def run_hooks_by(self, begin: Begin) -> None:
-        """Have `begin` give hooks their thread, in place of one each."""
+        """Let `begin` run the hooks, instead of a new thread for each."""
         for hook in self.life.hooks:
             hook.begin = begin
 
     @property
     def address_of(self) -> Callable[[RequestHead, str], tuple[str, FCContext]] | None:
-        """What makes path and context of a request that tells of its invocation; `None`: none
-        does."""
+        """Makes path and context of a request that carries its own context; `None` if none does."""
         return None if self._platform is None else self._platform.of_request
 
     def stand_before(self, application: ServedApplication) -> ServedApplication:
-        """The application that is served: `application`, behind what the hooks ask for."""
+        """`application` behind the middleware that the hooks and the profile need."""
         if not self.life.is_ready:
             application = LazyInitialization(
                 application,
@@ -102,26 +98,26 @@ class Instance:
                 application,
                 self.life,
                 contexts=self._platform,
-                # Who reads it is Function Compute, whatever clients are told.
+                # Only Function Compute reads these errors, so the style of clients does not apply.
                 error_style=FunctionCompute2(shows_stack=self._config.tracebacks),
             )
         return application
 
     def stand_before_gate(self, gate: Gate | None) -> Gate | None:
-        """The gate that is asked: `gate`, but for what Function Compute calls for by itself."""
+        """The gate for clients' requests: Function Compute's own calls pass without it."""
         if gate is None or self._platform is None:
             return gate
         return ClientGate(gate, self.life)
 
     def _context_of(self, exchange: Exchange) -> FCContext:
         head = exchange.head
-        assert head is not None  # What has none was refused.
+        assert head is not None  # A request without a head was refused before.
         if self._platform is not None:
             return self._platform.of_request(head, exchange.request_id)[1]
         return address(head.path, exchange.request_id, self._contexts)[1]
 
     async def begin(self) -> None:
-        """Initialise, unless that is left to the first request.
+        """Run the initializer, unless the first request does so.
 
         Raises:
             UsageError: the initializer has failed.
@@ -131,7 +127,7 @@ class Instance:
             self.require_no_failure()
 
     async def end(self) -> None:
-        """Stop, behind the last request."""
+        """Run PreStop, after the last request."""
         await self.life.stop(self._contexts.context(self._next_request_id()))
 
     def require_no_failure(self) -> None:

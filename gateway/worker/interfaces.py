@@ -1,4 +1,4 @@
-"""What the bridge is given of a handler: a part of the composition root, `app.py`."""
+"""Adapts handlers of each interface to the WSGI bridge."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,22 +11,22 @@ from gateway.fc.invocation_url import parse_container_call
 from gateway.http.answers.api_path import Unserved, unserved, unserved_but_invocations
 from gateway.http.answers.error_style import ErrorStyle
 from gateway.http.message.head import RequestHead
-from gateway.worker.answering import error_style, is_container
+from gateway.worker.responses import error_style, is_container
 
 
 class Bridged(NamedTuple):
-    """What `WsgiRunner` is given of a handler."""
+    """The arguments of `WsgiRunner` that depend on the handler."""
 
     handler: Callable[..., Any]
-    """Speaks WSGI."""
+    """A WSGI application."""
     style_of: Callable[[RequestHead | None], ErrorStyle] | None = None
     has_exact_environ: bool = False
     unserved: Unserved | None = None
-    """Refuses requests for FC's API; `None` behind FC, which has that itself."""
+    """Refuses requests for FC's API; `None` behind FC, which serves its API itself."""
 
 
 def bridged(config: Config, handler: Callable[..., Any], interface: Interface) -> Bridged:
-    """A handler of WSGI or of events for the bridge."""
+    """Adapt a WSGI or event handler to the bridge."""
     is_in_container = is_container(config)
     if interface == "wsgi":
         return Bridged(

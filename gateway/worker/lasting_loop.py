@@ -1,12 +1,12 @@
-"""A worker's event loop, which outlasts what the application does to it.
+"""Keeps a worker's event loop running when the application stops it.
 
 Theory of operation.  A task or callback that raises SystemExit or KeyboardInterrupt stops the loop,
-and so does `loop.stop()`.  The application can do that in a task that it has made, where nobody
-stands around it.  The worker's own task does not notice: it waits, as do all others, until the loop
-runs again.  So the loop is run again, and a line in the log tells why.  Nothing of this costs
-anything where the loop is not stopped.
+and so does `loop.stop()`.  The application can do either in a task of its own, where the gateway
+cannot catch the exception.  The worker's own task does not notice: like all others it waits until
+the loop runs again.  So the worker runs the loop again and logs why.  As long as nothing stops the
+loop, this costs nothing.
 
-Until the worker serves, the user who presses Ctrl-C wants the start to end, and it does.
+Before the worker serves, Ctrl-C ends the start.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _lasting: Final["WeakSet[asyncio.AbstractEventLoop]"] = WeakSet()
 
 
 def make_lasting(loop: asyncio.AbstractEventLoop) -> None:
-    """From now on run `loop` again when anything but the end of the worker's task stops it."""
+    """From now on run `loop` again whenever it stops before the worker's task ends."""
     _lasting.add(loop)
 
 
@@ -36,7 +36,7 @@ def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a worker's main coroutine on a fresh uvloop.
 
     Raises:
-        BaseException: what the coroutine raises, and what stops a loop that is not lasting yet.
+        BaseException: the coroutine raised it, or it stopped a loop that is not lasting yet.
     """
     pid = os.getpid()
     tasks: list[asyncio.Task[None]] = []
@@ -68,7 +68,8 @@ def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
             except BaseException as error:
                 is_over = not tasks or tasks[0].done() or loop.is_closed()
                 has_run = stopped_by is None
-                # A child that the application has forked is no worker, and may leave by SystemExit.
+                # A child that the application has forked is not a worker, and may leave by
+                # SystemExit.
                 if is_over or not has_run or loop not in _lasting or os.getpid() != pid:
                     raise
                 stopped_by = error
@@ -78,7 +79,7 @@ def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def _look_for_signals() -> None:
-    """While it did not run, uvloop noted signals and was not woken: a zero byte wakes it."""
+    """Wake uvloop by a zero byte: while it did not run it noted signals without waking up."""
     if threading.current_thread() is not threading.main_thread():
         return
     with suppress(OSError, ValueError):

@@ -1,18 +1,18 @@
-"""Whether a worker can serve a new connection: what its beats tell the supervisor.
+"""Checks whether a worker can serve a new connection; its beats report the result.
 
-That the loop turns is no proof: a handler may have closed the listening socket, leaked every
-descriptor, used up the memory or set a recursion limit under which nothing can be called, while the
-connections that are open go on.  A connection to the own address would be no proof either: workers
-share the socket, so another may answer it.
+A turning loop proves little: a handler may have closed the listening socket, leaked every
+descriptor, used up the memory or set a recursion limit under which nothing can be called, while
+open connections go on.  A connection to the worker's own address proves little either: workers
+share the socket, so another worker may accept it.
 
-So each look has two parts.  The listening socket must still be there, and the last attempt to
-accept must not have failed.  And a connection that the worker makes with itself, a pair of sockets
-that goes the way of every accepted one, has to be answered: by the loop, a protocol, the parser and
-an exchange of its own site, without a handler and without a record.
+So each look has two parts.  The listening socket must still exist, and the last attempt to accept
+must not have failed.  And a probe must get its response: a socket pair whose far end takes the way
+of every accepted connection, through the loop, a protocol, the parser and an exchange, without a
+handler and without a log record.
 
-A listening socket that is gone does not come back.  Everything else may pass: it counts when it
-has been so for `LOOKS` looks in a row.  They count looks and not time, so a loop that stands, or a
-process that was stopped, does not fail by that.
+A lost listening socket does not come back.  Every other fault may pass, so it counts after
+`MAX_FAILED_LOOKS` consecutive looks.  Looks count, not time, so a blocked loop or a stopped process
+does not fail by waiting.
 """
 
 import asyncio
@@ -32,102 +32,102 @@ from gateway.sockets.accepting import Listener
 
 log = logger("gateway.server")
 
-LOOKS: Final = 5
-"""In a row that have to fail."""
+MAX_FAILED_LOOKS: Final = 5
+"""Consecutive failures after which the worker cannot serve."""
 
 _REQUEST: Final = b"GET / HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n"
-_ANSWER: Final = ResponseHead.of(status_of(204), ())
-_BEGINNING: Final = b"HTTP/1.1 204 "
+_RESPONSE: Final = ResponseHead.of(status_of(204), ())
+_RESPONSE_START: Final = b"HTTP/1.1 204 "
 
-_ELSEWHERE: Final = frozenset({errno.ENFILE, errno.ENOBUFS})
-"""What the whole system is short of, so that another process would be no better off."""
+_SYSTEM_WIDE: Final = frozenset({errno.ENFILE, errno.ENOBUFS})
+"""Shortages of the whole system, which a replacement would have as well."""
 
 
-class Trial:
-    """The application of the site that a worker's own connections come to."""
+class ProbeApplication:
+    """The application that responds to probes."""
 
     def handle(self, exchange: Exchange) -> None:
-        """Answer at once, on the loop."""
-        exchange.respond_soon(_ANSWER, b"")
+        """Respond at once, on the loop."""
+        exchange.respond_soon(_RESPONSE, b"")
 
     is_short_of_threads = False
 
     def relieve(self) -> bool:
-        """No thread answers here, so nobody is held up."""
+        """True: responses need no thread, so no connection is stalled."""
         return True
 
 
 class Liveness:
-    """Looks whether a worker can serve a new connection."""
+    """Checks whether a worker can serve a new connection."""
 
     def __init__(
         self, site: SharedState, listener: Listener, *, is_full: Callable[[], bool] = lambda: False
     ) -> None:
-        """`site` has a `Trial` as its application.
+        """`site` has a `ProbeApplication` as its application.
 
-        `is_full` tells whether connections hold most of the descriptors that there may be: then a
-        lack of them is no fault.
+        `is_full` says whether connections hold most of the allowed descriptors; a lack of
+        descriptors is then no fault.
         """
         self._site = site
         self._listener = listener
         self._is_full = is_full
         self._client: socket.socket | None = None
-        """The near end of a trial that has not been answered yet."""
-        self._was_refused = False
-        """Whether the last trial had another answer than it should."""
-        self._failed = 0
-        """Looks in a row."""
+        """The near end of a probe without a response yet."""
+        self._has_failed_probe = False
+        """Whether the last probe got a wrong response."""
+        self._failed_looks = 0
+        """Consecutive failed looks."""
         self.reason = ""
-        """Why no new connection can be served; empty: they can, as far as is known."""
+        """Why no new connection can be served; empty as long as none is known to fail."""
 
-    def look(self, looks: int = LOOKS) -> bool:
-        """Whether new connections can be served; to be called every now and then.
+    def look(self, looks: int = MAX_FAILED_LOOKS) -> bool:
+        """Whether new connections can be served; call it at regular intervals.
 
-        `looks` have to fail in a row; a listening socket that is gone fails at once.
+        It fails after `looks` consecutive failures, or at once when the listening socket is lost.
         """
         if self.reason:
             return False
         reason = ""
         try:
             reason = self._fault()
-        except Exception as error:  # Memory, recursion, what user code has changed.
+        except Exception as error:  # MemoryError, RecursionError, or what user code has changed.
             reason = type(error).__name__
-        self._failed = self._failed + 1 if reason else 0
+        self._failed_looks = self._failed_looks + 1 if reason else 0
         if self._listener.is_lost:
             self.reason = "the listening socket is gone"
-        elif self._failed >= looks:
+        elif self._failed_looks >= looks:
             self.reason = reason
         if not self.reason:
             return True
-        self._end_trial()
+        self._end_probe()
         with suppress(Exception):  # The application may have broken the log.
             log.critical("no new connection can be served any more: %s", self.reason)
         return False
 
     def close(self) -> None:
-        """Look no more."""
-        self._end_trial()
+        """End the probe."""
+        self._end_probe()
 
     def _fault(self) -> str:
-        """What is wrong at this look; empty: nothing."""
+        """The fault found by this look; empty if there is none."""
         error: Exception | None
-        self._hear()  # The loop may have had no memory to watch for it.
-        if self._client is not None or self._was_refused:
-            self._was_refused = False
+        self._hear()  # The loop may have lacked the memory to watch the probe.
+        if self._client is not None or self._has_failed_probe:
+            self._has_failed_probe = False
             return "a connection of its own is not answered"
         try:
-            self._begin_trial()
+            self._begin_probe()
             error = self._listener.failure
         except Exception as raised:
             error = raised
         if error is None:
             return ""
         code = getattr(error, "errno", None)
-        if code in _ELSEWHERE or (code == errno.EMFILE and self._is_full()):
+        if code in _SYSTEM_WIDE or (code == errno.EMFILE and self._is_full()):
             return ""
         return str(getattr(error, "strerror", None) or type(error).__name__)
 
-    def _begin_trial(self) -> None:
+    def _begin_probe(self) -> None:
         self._client, theirs = socket.socketpair()
         try:
             self._client.setblocking(False)
@@ -143,19 +143,19 @@ class Liveness:
         return Connection(self._site)
 
     def _hear(self) -> None:
-        """Take the answer to the trial, if it has come: nothing stays open until the next look."""
+        """Read the response to the probe, if it has arrived, and close the probe."""
         if self._client is None:
             return
         try:
-            said = self._client.recv(len(_BEGINNING))
+            said = self._client.recv(len(_RESPONSE_START))
         except BlockingIOError:
             return
         except OSError:
             said = b""
-        self._end_trial()
-        self._was_refused = said != _BEGINNING
+        self._end_probe()
+        self._has_failed_probe = said != _RESPONSE_START
 
-    def _end_trial(self) -> None:
+    def _end_probe(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             with suppress(Exception):

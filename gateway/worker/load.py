@@ -1,10 +1,11 @@
-"""What a worker that runs one request at a time tells the others of itself: a part of `app.py`.
+"""The load of a worker that runs one request at a time, as other workers see it.
 
-Theory of operation: workers leave a new connection to the one that has least to do (`accepting`).
-With eight threads connections say who that is.  With one it is who is not at work, or will be free
-soonest; and how long a request has taken already is the best guess at how long it still will.  So
-requests count for more than any number of connections, and a long one for many; who is at a long
-one also gives the others more time to come for the connection.
+Theory of operation.  Workers leave a new connection to the least busy worker (`accepting`).  With
+eight threads the number of connections shows which one that is.  With one thread it is an idle
+worker, or the one that will be free first; and the time that a request has taken is the best guess
+at the time that it still takes.  So a request counts for more than any number of connections, and a
+long one for many requests.  A worker with a long request also gives the others more time to accept
+the connection.
 """
 
 from collections.abc import Sized
@@ -14,35 +15,35 @@ from typing import Final
 from gateway.sockets.accepting import Counts
 from gateway.wsgi.runner import WsgiRunner
 
-_REQUEST: Final = 1 << 20
-"""Connections that a request counts for."""
+_CONNECTIONS_PER_REQUEST: Final = 1 << 20
+"""The load of one request, counted in connections."""
 
-_USUAL: Final = 0.01
-"""Seconds for each of which a running request counts as one more."""
+_USUAL_SECONDS: Final = 0.01
+"""A running request counts once more for each such period."""
 
-_LONGEST_PATIENCE: Final = 0.5
-"""Seconds for which a connection is left to others that have less to do, and do not come."""
+_MAX_PATIENCE_SECONDS: Final = 0.5
+"""The longest time for which a connection is left to less busy workers that do not accept it."""
 
 
-class Load:
-    """How much a worker has to do."""
+class RequestLoad:
+    """The load of one worker."""
 
     def __init__(self, connections: Sized, bridge: WsgiRunner, counts: Counts | None) -> None:
-        """`counts` are told of it when requests come; `None`: there are no other workers."""
+        """`counts` get the load when requests arrive; `None` if there are no other workers."""
         self._connections = connections
         self._bridge = bridge
         if counts is not None:
             bridge.on_work = lambda: counts.note(self.count())
 
     def count(self) -> int:
-        """In connections, of workers that have no requests."""
+        """The load, counted in idle connections."""
         bridge = self._bridge
-        requests = bridge.load + int(bridge.running_for(monotonic()) / _USUAL)
-        return len(self._connections) + _REQUEST * requests
+        requests = bridge.load + int(bridge.running_for(monotonic()) / _USUAL_SECONDS)
+        return len(self._connections) + _CONNECTIONS_PER_REQUEST * requests
 
     def patience(self) -> float:
-        """Seconds for which a connection is left to a worker that has less to do, and is silent.
+        """Seconds for which to leave a connection to a less busy worker that gives no sign of life.
 
-        Half of the time that its request has taken; it might then wait for as long.
+        It is half of the time that the running request has taken, which may last as long again.
         """
-        return min(_LONGEST_PATIENCE, self._bridge.running_for(monotonic()) / 2)
+        return min(_MAX_PATIENCE_SECONDS, self._bridge.running_for(monotonic()) / 2)

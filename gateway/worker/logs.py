@@ -1,25 +1,29 @@
-"""The logs of a worker that go to standard output, wired from the settings."""
+"""The logs of a worker on standard output, from the settings: a part of `app.py`."""
 
 import logging
+import os
+import sys
 from time import time
 
 from gateway.config import Config
 from gateway.error_log.loggers import flush as flush_own_log
+from gateway.errors import UsageError
 from gateway.hooks.hooks import Attend
 from gateway.http.connection.invocation_log import Readers
+from gateway.logs.access_log import AccessLog
+from gateway.logs.colours import wants_colour
 from gateway.logs.function_log import FunctionLog
 from gateway.logs.line_buffer import LineBuffer
 from gateway.logs.line_forms import Form, JsonForm, TextForm
 from gateway.logs.line_writer import LineWriter
 from gateway.logs.records import ContextRecords
-from gateway.worker.request_log import open_access_log, standard_output
 
 _CLOSE_SECONDS = 2.0
-"""In which a reader may take the end of the log."""
+"""Time for a reader to take the end of the log."""
 
 
 class Logs:
-    """Both logs; one writer for both, or their lines would meet in the middle."""
+    """Access log and function log, with one writer so that their lines do not mix."""
 
     def __init__(
         self,
@@ -28,14 +32,14 @@ class Logs:
         lock: int | None,
         buffer: LineBuffer | None = None,
     ) -> None:
-        """For `lock` and `buffer` see `LineWriter`.  `close` has to be called.
+        """For `lock` and `buffer` see `LineWriter`.  The caller must call `close`.
 
         Raises:
             UsageError: there is no standard output.
         """
         self._is_closed = False
         self._buffer = buffer
-        self.access = open_access_log(config, lock, buffer)
+        self.access = _open_access_log(config, lock, buffer)
         self.function: FunctionLog | None = None
         self._writer: LineWriter | None = None if self.access is None else self.access.writer
         if config.function_log != "off" or tail_readers(config) != "nobody":
@@ -49,7 +53,7 @@ class Logs:
         if config.function_log != "off":
             lines = JsonForm(function_name) if config.function_log == "json" else TextForm()
             if self._writer is None:
-                output = standard_output("--function-log")
+                output = _standard_output("--function-log")
                 self._writer = LineWriter(
                     output, lambda count: lines.missing(time(), count), lock, self._buffer
                 )
@@ -70,12 +74,12 @@ class Logs:
 
     @property
     def attend(self) -> Attend | None:
-        """What hooks run in; `None`: nobody listens to them."""
+        """Makes the context manager in which hooks run; `None` if their output is not logged."""
         function = self.function
         return function.attend if function is not None and function.is_on else None
 
     def flush(self) -> None:
-        """Have what is queued written, and do not wait for it."""
+        """Start to write the queued lines, without waiting."""
         if self.access is not None:
             self.access.flush()
         elif self._writer is not None:
@@ -83,12 +87,12 @@ class Logs:
         flush_own_log()
 
     def withdraw(self) -> None:
-        """Have standard output and errors be what they were."""
+        """Restore `sys.stdout` and `sys.stderr`."""
         if self.function is not None:
             self.function.withdraw()
 
     def close(self) -> None:
-        """Write what is queued; what comes later goes out directly.  A second time: nothing."""
+        """Write the queued lines; later output is written directly.  May be called twice."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -99,12 +103,49 @@ class Logs:
 
 
 def tail_readers(config: Config) -> Readers:
-    """Which clients may read what the handler prints for them."""
+    """Which clients may read what the handler prints for their requests."""
     if config.log_tail is None:
         return "nobody" if config.auth == "anonymous" else "authenticated"
     return "everybody" if config.log_tail else "nobody"
 
 
+def _open_access_log(
+    config: Config, lock: int | None, buffer: LineBuffer | None = None
+) -> AccessLog | None:
+    """The access log on standard output, if it is on; for `lock` and `buffer` see `LineWriter`.
+
+    Raises:
+        UsageError: there is no standard output.
+    """
+    if config.access_log == "off":
+        return None
+    descriptor = _standard_output("--access-log")
+    in_colour = wants_colour(os.environ, is_terminal=os.isatty(descriptor))
+    return AccessLog(
+        config.access_log,
+        descriptor,
+        lock,
+        query=config.log_query,
+        in_colour=in_colour,
+        buffer=buffer,
+    )
+
+
+def _standard_output(option: str) -> int:
+    """A duplicate of standard output's descriptor, since the handler may close the original.
+
+    Raises:
+        UsageError: there is no standard output, which `option` needs.
+    """
+    output = sys.__stdout__  # The handler may have replaced `sys.stdout`.
+    try:
+        descriptor = os.dup(output.fileno())  # type: ignore[union-attr]  # None is caught below
+    except (AttributeError, OSError, ValueError) as error:
+        raise UsageError(f"{option}: there is no standard output to write to") from error
+    return descriptor
+
+
 def _set_root_level(level: str) -> None:
-    """As on Function Compute the root logger takes what is informational, or less where told so."""
+    """Let the root logger take INFO and above, as on Function Compute, or less if `level` is
+    lower."""
     logging.root.setLevel(min(logging.INFO, logging.getLevelNamesMapping()[level.upper()]))

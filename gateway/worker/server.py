@@ -21,42 +21,40 @@ from gateway.sockets.descriptors import identity_of
 from gateway.sockets.forked import leave_to_parent
 from gateway.worker.exit_watchdog import leave
 from gateway.worker.lasting_loop import make_lasting
-from gateway.worker.liveness import LOOKS, Liveness
+from gateway.worker.liveness import MAX_FAILED_LOOKS, Liveness
 
 log = logger("gateway.server")
 
-_DRAIN_POLL: Final = 0.02
-"""Seconds between two looks at whether the last exchange is done."""
+_DRAIN_POLL_SECONDS: Final = 0.02
 
-_DRAIN_GRACE: Final = 0.25
-"""Seconds in which connections without a request are left open: one may be on its way.  Those that
-never had one have `FIRST_REQUEST_SECONDS`, those whose response was just sent
-`NEXT_REQUEST_SECONDS`."""
+_DRAIN_GRACE_SECONDS: Final = 0.25
+"""Connections without a request stay open this long, since one may be on its way.
+`FIRST_REQUEST_SECONDS` apply before the first request, `NEXT_REQUEST_SECONDS` after a response."""
 
-_HANDSHAKE: Final = 0.05
-"""Seconds that the listener stays open at least: a client sees its connection open before the last
-segment of the handshake has arrived here, and a closed listener would reset it."""
+_HANDSHAKE_SECONDS: Final = 0.05
+"""The listener stays open at least this long: a client sees its connection open before the last
+segment of the handshake arrives here, and a closed listener would reset it."""
 
 
-_LOOK_INTERVAL: Final = 1.0
-"""Seconds between two looks whether new connections can be served, without a supervisor."""
+_LOOK_SECONDS: Final = 1.0
+"""Interval of liveness looks without a supervisor."""
 
-_LOOKS_ALONE: Final = 10
-"""In a row that have to fail then: it is worse to end than to be replaced."""
+_MAX_FAILED_LOOKS_ALONE: Final = 10
+"""More than with a supervisor, because the worker ends without a replacement."""
 
 
-class Load(Protocol):
-    """How much a worker has to do, beside others."""
+class WorkerLoad(Protocol):
+    """The load of a worker, compared with others."""
 
     def count(self) -> int:
-        """As what it has counts."""
+        """The load, counted in connections."""
 
     def patience(self) -> float:
-        """For how many seconds it leaves a connection to one that has less to do."""
+        """Seconds for which it leaves a connection to a less busy worker."""
 
 
 class Server:
-    """Serves a site on a listening socket until it is told to stop."""
+    """Serves connections of a listening socket until `drain` or a signal ends it."""
 
     def __init__(
         self,
@@ -66,25 +64,23 @@ class Server:
         admission: Admission,
         *,
         drain_timeout: float,
-        trial: SharedState,
+        probe: SharedState,
         is_alone: bool = False,
         counts: Counts | None = None,
         stop_listening: Callable[[], None] | None = None,
         on_closed: Callable[[], None] | None = None,
         farewell: Callable[[], Coroutine[Any, Any, object]] | None = None,
-        load: Load | None = None,
+        load: WorkerLoad | None = None,
     ) -> None:
         """`drain_timeout`, in seconds, bounds how long running requests may take to end.
 
-        `trial` is the site of the connections by which it looks whether it can serve new ones.
-        `is_alone`: nobody replaces it when it cannot, so it ends.
-        `counts` are those of the workers that share the socket, where there are several; `load` is
-        what counts of this one, by default its connections.
-        `stop_listening` is called before it drains: it may keep new connections away, where no
-        other process accepts any from the socket, now or later.
-        `on_closed` is called, perhaps several times, when it drains and takes no more requests.
-        `farewell` runs behind the last request, unless the end is to be at once; it has an end of
-        its own.
+        `probe` is the state of the connections by which it checks its liveness.  With `is_alone` no
+        supervisor replaces it, so it ends when it cannot serve.  `counts` are those of the workers
+        that share the socket, if there are several; `load` is the load of this one, by default its
+        number of connections.  `stop_listening` is called before it drains: it may refuse new
+        connections if no other process will accept from the socket.  `on_closed` is called, perhaps
+        several times, when it drains and accepts no more requests.  `farewell` runs after the last
+        request, unless the server ends at once; it must bound its own time.
         """
         self._stop_listening = stop_listening or (lambda: None)
         self._site = site
@@ -92,7 +88,7 @@ class Server:
         self._sweep = sweep
         self._drain_timeout = drain_timeout
         self._admission = admission
-        self._trial = trial
+        self._probe = probe
         self._is_alone = is_alone
         self._listener: Listener | None = None
         self._liveness: Liveness | None = None
@@ -108,15 +104,15 @@ class Server:
         self.has_failed = False
         """Whether it ends because it cannot serve new connections."""
         self.time_left = drain_timeout
-        """Seconds of the drain timeout that were not needed, once `run` has ended."""
+        """Seconds of the drain timeout that are left when `run` has ended."""
 
     async def run(
         self, sock: socket.socket, on_ready: Callable[[], None], signals: Iterable[int]
     ) -> None:
-        """Serve until one of the signals comes, then drain; another one later ends at once.
+        """Serve until one of the signals arrives, then drain; a later one ends at once.
 
-        That holds until the process has ended, so the signals stay taken.  They can be heard of so
-        in the main thread only; elsewhere somebody calls `on_signal`.
+        The signal handlers stay installed until the process ends.  They work in the main thread
+        only; in other threads pass no signals and call `on_signal`.
         """
         numbers = frozenset(signals)
         loop = asyncio.get_running_loop()
@@ -124,7 +120,7 @@ class Server:
         make_lasting(loop)
         for number in numbers:
             loop.add_signal_handler(number, self.on_signal, number)
-        # Not undone at the end: there is one server to a process.
+        # Never undone: a process has one server.
         identity = identity_of(sock.fileno())
         os.register_at_fork(
             after_in_child=partial(leave_to_parent, self._site.connections, identity)
@@ -132,17 +128,18 @@ class Server:
         self._application.start()
         self._listener = listener = self._listen(loop, sock)
         self._admission.arriving = listener.arriving
-        self._liveness = Liveness(self._trial, listener, is_full=self._admission.is_full)
+        self._liveness = Liveness(self._probe, listener, is_full=self._admission.is_full)
         self._sweep.add(listener.check)
         if self._is_alone:
             self._sweep.add(self._check_liveness)
         self._sweep.start()
-        self._liveness.look()  # Also has the loop open what it keeps for connections.
+        # The first probe also makes the loop open the descriptors that it keeps.
+        self._liveness.look()
         on_ready()
         await self._stop.wait()
         await self._drain(listener, sock)
         if self._farewell is not None and not self._at_once.is_set():
-            await self._say_farewell(self._farewell)
+            await self._run_farewell(self._farewell)
         self._sweep.stop()
         self._liveness.close()
         self._application.stop()
@@ -166,28 +163,28 @@ class Server:
         )
 
     def on_signal(self, number: int) -> None:
-        """Drain; end at once when it is not the first one.  On the loop."""
+        """Drain at the first signal, end at once at a later one.  Call it on the loop."""
         name = signal.Signals(number).name
         if self._end_signals.count(monotonic()):
             self.end_at_once(f"{name} again")
         self.drain(name)
 
-    def can_serve_new(self, looks: int = LOOKS) -> bool:
-        """Whether new connections can be served, or are not to be; see `Liveness.look`."""
+    def can_serve_new(self, looks: int = MAX_FAILED_LOOKS) -> bool:
+        """Whether new connections can be served; True while draining.  See `Liveness.look`."""
         if self._liveness is None or self._stop.is_set():
             return True
         return self._liveness.look(looks)
 
     def _check_liveness(self, now: float) -> None:
-        """Called by the sweep where there is no supervisor."""
+        """Called by the sweep if there is no supervisor."""
         if now >= self._look_at:
-            self._look_at = now + _LOOK_INTERVAL
-            if not self.can_serve_new(_LOOKS_ALONE):
+            self._look_at = now + _LOOK_SECONDS
+            if not self.can_serve_new(_MAX_FAILED_LOOKS_ALONE):
                 self.has_failed = True
                 self.drain("without new connections there is no use", level=logging.CRITICAL)
 
     def _take_signals(self, loop: asyncio.AbstractEventLoop, numbers: frozenset[int]) -> None:
-        """Behind the last request the loop ends, and what is the user's may take a while."""
+        """Handle signals without the loop: after it ends, the user's code may run for a while."""
         if not numbers:
             return
         before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
@@ -197,14 +194,14 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def on_late_signal(self, _number: int, _frame: object) -> None:
-        """What a signal does, behind the last request, when the main thread runs its handler."""
+        """The handler of signals after the last request, in the main thread."""
         if self._end_signals.count(monotonic()):
             leave()
 
     def drain(self, reason: str, *, takes_queue: bool = True, level: int = logging.INFO) -> None:
-        """Let what is under way end; `takes_queue`: and what waits at the listening socket.
+        """Finish the running requests and end; with `takes_queue` also serve queued connections.
 
-        `level` is that of the line in the log.
+        `level` is the level of the log line.
         """
         if not self._stop.is_set():
             self._takes_queue = takes_queue
@@ -215,14 +212,14 @@ class Server:
             _tell(level, "%s: draining", reason)
 
     def end_at_once(self, reason: str) -> None:
-        """Drain no longer."""
+        """Stop draining and end."""
         self._drain_timeout = 0.0
         self._at_once.set()
         self._stop.set()
         _tell(logging.WARNING, "%s: ending at once", reason)
 
     async def _drain(self, listener: Listener, sock: socket.socket) -> None:
-        """Let what is under way end; accept nothing new."""
+        """Finish what is running; accept nothing new."""
         site = self._site
         loop = asyncio.get_running_loop()
         site.is_draining = True
@@ -233,12 +230,14 @@ class Server:
         while True:
             spent = loop.time() - started
             is_quiet = not self._is_under_way(listener)
-            if listener.is_open and spent > (_HANDSHAKE if is_quiet else _DRAIN_GRACE):
+            if listener.is_open and spent > (
+                _HANDSHAKE_SECONDS if is_quiet else _DRAIN_GRACE_SECONDS
+            ):
                 self._close(listener)
                 continue
             if is_quiet and not listener.is_open:
                 break
-            if spent > _DRAIN_GRACE and not await self._close_idle():
+            if spent > _DRAIN_GRACE_SECONDS and not await self._close_idle():
                 self._on_closed()
             if spent > self._drain_timeout:
                 _tell(
@@ -248,7 +247,7 @@ class Server:
                     "handlers are idle" if self._application.is_idle else "handlers still run",
                 )
                 break
-            await asyncio.sleep(_DRAIN_POLL)
+            await asyncio.sleep(_DRAIN_POLL_SECONDS)
         listener.close()
         for connection in list(site.connections):
             connection.cut()
@@ -257,26 +256,26 @@ class Server:
         self.time_left = max(0.0, self._drain_timeout - (loop.time() - started))
 
     def _is_under_way(self, listener: Listener) -> bool:
-        """Whether there are connections, those that are just being accepted too, or requests."""
+        """Whether there are connections, including those being accepted, or running requests."""
         return bool(listener.arriving() or self._site.connections or not self._application.is_idle)
 
     def _close(self, listener: Listener) -> None:
-        """Close it, and before take what waits there: the end of the last listener resets that."""
+        """Close the listener, after accepting queued connections, which the close would reset."""
         if self._takes_queue:
             listener.take_queued()
         listener.close()
 
-    async def _say_farewell(self, farewell: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    async def _run_farewell(self, farewell: Callable[[], Coroutine[Any, Any, object]]) -> None:
         tasks = [asyncio.ensure_future(each) for each in (farewell(), self._at_once.wait())]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
 
     async def _close_idle(self) -> bool:
-        """Close connections without a request; whether one may still send its first.
+        """Close connections without a request; return whether one may still send its first.
 
-        Between two of them the loop reads what has arrived: a request that comes meanwhile to one
-        of many connections is answered, and does not cross its close.
+        The loop runs between two closes, so a request that arrives meanwhile on another connection
+        is read and gets its response.
         """
         is_awaited = False
         for connection in list(self._site.connections):
@@ -286,16 +285,16 @@ class Server:
 
 
 def _tell(level: int, message: str, *arguments: object) -> None:
-    """Log, if that can be done: the application may have broken the log."""
+    """Log; ignore errors, since the application may have broken the log."""
     with suppress(Exception):
         log.log(level, message, *arguments)
 
 
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what a callback raised; what this raised would end the loop.
+    """Log what a callback raised; raise nothing, which would end the loop.
 
-    In the gateway's own log, which does not block the loop; an application that has configured
-    logging finds it at the logger `asyncio` as well.
+    The record goes to the gateway's own log, which does not block the loop, and to the logger
+    `asyncio` if the application has configured logging.
     """
     with suppress(Exception):
         text = str(context.get("message", "a callback failed"))

@@ -1,4 +1,4 @@
-"""How many workers `--workers auto` means."""
+"""The number of workers for `--workers auto`."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,17 +11,17 @@ from gateway.limits import MIB
 
 __all__ = ["AUTO", "Machine", "worker_count"]
 
-_LEAST_ALONE: Final = 4
-"""Workers that run one request at a time, on a machine of one core: mostly they wait for others."""
+_MIN_SINGLE_THREADED: Final = 4
+"""The least number of workers with one thread each, which mostly wait for other services."""
 
-_MOST: Final = 256
-"""As many as can be asked for by number."""
+_MAX_WORKERS: Final = 256
+"""The largest number that `--workers` accepts."""
 
 _CONTROL_GROUP: Final = Path("/sys/fs/cgroup")
 
 
 class Machine:
-    """What this process may use: of cores and of memory."""
+    """The cores and the memory that this process may use."""
 
     def __init__(self, cores: float, memory: int) -> None:
         """`memory` in bytes."""
@@ -30,7 +30,7 @@ class Machine:
 
     @classmethod
     def here(cls, control_group: Path = _CONTROL_GROUP) -> "Machine":
-        """The machine, or what the container in it may use (Linux control groups, 1 and 2)."""
+        """The resources of the machine, or of its container (Linux control groups, 1 and 2)."""
         cores = float(_cores())
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         quota, period = (
@@ -50,19 +50,19 @@ class Machine:
 
 
 def worker_count(config: Config, here: Callable[[], Machine] = Machine.here) -> int:
-    """The number that `config` says, or where it says `auto` one that suits the machine.
+    """The number in `config`, or for `auto` one that suits the machine.
 
-    Workers that run one request at a time are instances as on Function Compute, which has one for
-    each request that runs.  Here there are twice as many as cores and one, or 4, as long as each
-    could use the function's memory, and 2 at the least.  Others are as many as cores.
+    A worker that runs one request at a time is like an instance on Function Compute, which has one
+    instance per running request.  There are 2 * cores + 1 of them, at least 4, but no more than can
+    each use the function's memory, and at least 2.  Of other workers there is one per core.
     """
     if config.workers != AUTO:
         return config.workers
     machine = here()
     if config.threads > 1:
-        return max(1, min(_MOST, round(machine.cores)))
-    wanted = max(_LEAST_ALONE, int(2 * machine.cores) + 1)
-    return max(2, min(_MOST, wanted, machine.memory // (config.function_memory * MIB)))
+        return max(1, min(_MAX_WORKERS, round(machine.cores)))
+    wanted = max(_MIN_SINGLE_THREADED, int(2 * machine.cores) + 1)
+    return max(2, min(_MAX_WORKERS, wanted, machine.memory // (config.function_memory * MIB)))
 
 
 def _cores() -> int:
@@ -72,7 +72,7 @@ def _cores() -> int:
 
 
 def _numbers(file: Path) -> tuple[int, ...]:
-    """The whole numbers in a file; none where it is not there, or says that there is no limit."""
+    """The whole numbers in a file; empty if the file is missing or says that there is no limit."""
 
     def found() -> Iterator[int]:
         with suppress(OSError, ValueError):

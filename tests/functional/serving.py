@@ -14,7 +14,7 @@ from pathlib import Path
 
 from functional.wire import WireClient
 
-from gateway.signals.termination import SAME_WISH
+from gateway.signals.termination import SAME_REQUEST_SECONDS
 
 ROOT = Path(__file__).parents[2]
 HANDLERS = Path(__file__).parent / "handlers"
@@ -22,7 +22,7 @@ HANDLERS = Path(__file__).parent / "handlers"
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 30.0
 
-LATER = SAME_WISH + 0.2
+LATER = SAME_REQUEST_SECONDS + 0.2
 """Seconds after which a second signal asks for more than the first one."""
 
 _LISTENING = re.compile(r"^Gateway \S+ serves .* on (\S+) \(pid (\d+)\)$", re.MULTILINE)

@@ -182,7 +182,8 @@ def test_code_that_cannot_be_loaded_changes_nothing(developed: Developed) -> Non
         r"gateway: error: Module initialization error: .*ZeroDivisionError at app\.py:1 "
         r"\[UserCodeError\]\n"
         r"(  \| .*\n)+"
-        r".* ERROR .*: the code cannot be loaded: the code before it serves on until it changes\n"
+        r".* ERROR .*: the code cannot be loaded: the previous code stays in service until it "
+        r"changes\n"
     )
     assert developed.ask() == b"good"
     assert "Traceback" not in developed.unread
@@ -197,7 +198,7 @@ def test_code_that_ends_its_process_or_never_ends_to_load_changes_nothing(
     developed.write_version("good")
     developed.said("reloaded")
     developed.write("import os\nos._exit(0)\n")
-    developed.said(r"ERROR .* worker \d+ ended with status 0 after .*: the code before it serves")
+    developed.said(r"ERROR .* worker \d+ ended with status 0 after .*: the previous code stays")
     developed.write("open('loading', 'w').close()\nwhile True: pass\n")
     wait_until((developed.folder / "loading").exists, "it loads")
     assert developed.ask() == b"good"
@@ -234,14 +235,14 @@ def test_folders_come_and_go(developed: Developed) -> None:
     assert developed.ask() == b"two"
     # Moved away, which is a mistake; and something else in its place.
     os.rename(developed.folder / "pack", developed.folder / ".hidden")
-    developed.said("the code before it serves on")
+    developed.said("the previous code stays in service")
     package.mkdir(parents=True)
     developed.write("word = b'three'\n", "pack/inner/words.py")
     developed.said("reloaded")
     assert developed.ask() == b"three"
     # A link to code elsewhere.
     shutil.rmtree(developed.folder / "pack")
-    developed.said("the code before it serves on")
+    developed.said("the previous code stays in service")
     elsewhere = developed.folder.with_name("elsewhere")
     (elsewhere / "inner").mkdir(parents=True)
     (elsewhere / "inner" / "words.py").write_text("word = b'four'\n")
@@ -362,7 +363,9 @@ def test_the_folder_itself_may_be_exchanged(start_gateway: StartGateway, tmp_pat
     developed.said(r"app\.py changed: reloaded")
     assert developed.ask() == b"two"
     current.unlink()
-    developed.said(r"--chdir .*/current: .*\n.*: the code before it serves on until it changes")
+    developed.said(
+        r"--chdir .*/current: .*\n.*: the previous code stays in service until it changes"
+    )
     assert developed.ask() == b"two"
     os.rename(tmp_path / "three", current)
     developed.said(r"app\.py changed: reloaded")

@@ -27,7 +27,7 @@ StartGateway = Callable[..., Gateway]
 
 END = [signal.SIGTERM, signal.SIGINT]
 
-IDLE = [
+UNUSED = [
     *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT),
     *(signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO),
     *(signal.SIGPWR, signal.SIGSTKFLT, signal.SIGRTMIN, signal.SIGRTMIN + 3, signal.SIGRTMAX),
@@ -196,7 +196,7 @@ def test_all_of_them_at_once_do_not_crash_a_worker(start_gateway: StartGateway) 
     worker = gateway.worker_pid
     for _ in range(5):
         os.kill(worker, signal.SIGSTOP)
-        for number in IDLE:
+        for number in UNUSED:
             os.kill(worker, number)
         os.kill(worker, signal.SIGCONT)
         with gateway.connect() as client:
@@ -219,10 +219,10 @@ def test_what_means_nothing_ends_nothing(
         "worker": gateway.worker_pids,
         "all": before,
     }[who]
-    for number in [*IDLE, *HARMLESS]:
+    for number in [*UNUSED, *HARMLESS]:
         for pid in targets:
             os.kill(pid, number)
-    for number in IDLE:
+    for number in UNUSED:
         line = f"{name_of(number)} is ignored: it means nothing to the gateway"
         wait_until(lambda: gateway.errors.count(line) >= len(targets), line)  # noqa: B023 (at once)
     with gateway.connect() as client:
@@ -449,7 +449,7 @@ def test_a_reload_takes_changed_settings(start_gateway: StartGateway, tmp_path: 
     found = told(gateway)
     assert (found["name"], found["memory"], found["threads"]) == ("two", 128, 3)
     assert found["pid"] not in before
-    assert "needs a restart" not in gateway.errors
+    assert "need a restart" not in gateway.errors
     # Who comes later has them as well.
     file.write_text('function_name = "three"\n')
     wait_until(lambda: len(gateway.worker_pids) == 2, "the old ones have ended")
@@ -528,9 +528,7 @@ def test_what_is_fixed_at_the_start_is_named(start_gateway: StartGateway, tmp_pa
     file.write_text('workers = 2\nbacklog = 17\nhost = "0.0.0.0"\nfunction_name = "two"\n')
     gateway.signal(signal.SIGHUP)
     wait_until(lambda: told(gateway)["name"] == "two", "it is replaced")
-    assert (
-        "SIGHUP: what has changed of --host, --backlog, --workers needs a restart" in gateway.errors
-    )
+    assert "SIGHUP: changes of --host, --backlog, --workers need a restart" in gateway.errors
     assert told(gateway)["name"] == "two"
     wait_until(lambda: len(gateway.worker_pids) == 1, "the old one has ended")
 

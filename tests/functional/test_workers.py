@@ -77,7 +77,7 @@ def crash(gateway: Gateway, target: str) -> None:
         ("/exit/0", "ended with status 0"),
         ("/segfault", "was killed by SIGSEGV"),
         ("/abort", "was killed by SIGABRT"),
-        ("/killed", r"was killed by SIGKILL \(as the system does when memory runs out\)"),
+        ("/killed", r"was killed by SIGKILL \(the system does this when memory runs out\)"),
         pytest.param(
             "/overflow",
             "was killed by SIGSEGV",

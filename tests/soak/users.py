@@ -37,7 +37,7 @@ QUICK = Times(head=2.5, body=2.5, keep_alive=2.0, write=2.0, handler=2.5)
 _SLACK = 8.0
 """Seconds that a timeout may take longer on a busy machine."""
 
-LARGEST = 1 << 20
+MAX_BYTES = 1 << 20
 """Bytes of a body."""
 
 
@@ -119,7 +119,7 @@ async def pipeline(soak: Soak, wire: Wire) -> None:
 
 async def upload(soak: Soak, wire: Wire) -> None:
     for _ in range(soak.chance.randrange(1, 4)):
-        size = soak.chance.choice((0, 1, 1000, 70_000, soak.chance.randrange(LARGEST)))
+        size = soak.chance.choice((0, 1, 1000, 70_000, soak.chance.randrange(MAX_BYTES)))
         body = pattern(str(soak.chance.random()), size)
         is_chunked = soak.chance.random() < 0.5
         token, answer = await _ask(
@@ -142,7 +142,7 @@ async def expect_continue(soak: Soak, wire: Wire) -> None:
 
 
 async def download(soak: Soak, wire: Wire) -> None:
-    size = soak.chance.randrange(1, LARGEST)
+    size = soak.chance.randrange(1, MAX_BYTES)
     form = soak.chance.choice(("length", "chunked"))
     token, answer = await _ask(soak, wire, "download", f"/download/{{}}/{size}/{form}")
     _expect(answer.body == pattern(token, size), f"{token}: another body")
@@ -278,10 +278,10 @@ async def deaf(soak: Soak, port: int) -> None:
     token = soak.score.new_token()
     wire = await Wire.open(port, receive_buffer=4096)
     try:
-        await wire.send(_request(token, f"/download/{{}}/{8 * LARGEST}/length"))
+        await wire.send(_request(token, f"/download/{{}}/{8 * MAX_BYTES}/length"))
         await asyncio.sleep(soak.times.write + _SLACK)
         read = len(await wire.read_to_end())
-        _expect(read < 8 * LARGEST, "a client that does not read was waited for")
+        _expect(read < 8 * MAX_BYTES, "a client that does not read was waited for")
         soak.score.survived("deaf reader")
     finally:
         wire.close()
@@ -301,7 +301,7 @@ async def vanish(soak: Soak, wire: Wire) -> None:
         await wire.send(_request(token, "/sleeps/{}/0.1"))
         await asyncio.sleep(soak.chance.random() * 0.1)
     elif stage == "streaming":
-        await wire.send(_request(token, f"/download/{{}}/{4 * LARGEST}/chunked"))
+        await wire.send(_request(token, f"/download/{{}}/{4 * MAX_BYTES}/chunked"))
         await wire.read_some(1 << 16)
     else:
         tokens = [soak.score.new_token() for _ in range(20)]

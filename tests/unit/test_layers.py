@@ -134,7 +134,6 @@ LONG = {
     "gateway.http.connection.connection": "one state machine; what has no state of it is outside",
     "gateway.http.connection.exchange": "the right to respond, whose two sides belong together",
     "gateway.processes.supervisor": "all that may happen to workers, and what follows, in turn",
-    "gateway.worker.app": "what a worker is made of, in one place",
     "gateway.wsgi.invocation": "one run, with all that can come in its way, from beginning to end",
     "gateway.wsgi.pool": "who runs, who waits, who is given up: lists that must agree",
 }

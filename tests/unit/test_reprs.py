@@ -13,7 +13,7 @@ from gateway.http.message.parser import HeadParser
 from gateway.limits import Limits
 from gateway.proxies.forwarded import TrustedProxies
 from gateway.proxies.networks import Networks
-from gateway.proxies.proxy_protocol import Door
+from gateway.proxies.proxy_protocol import ProxyProtocol
 from gateway.wsgi.invocation import Invocation
 from gateway.wsgi.runner import WsgiRunner
 
@@ -64,8 +64,8 @@ def objects():
     waiting = repr(wire.connection), repr(wire.exchange)  # The body is on its way.
     wire.send(CANARY.encode() * 4)
     (exchange,) = application
-    door = Door(Networks(["*"]))
-    first = door.greet(site)
+    door = ProxyProtocol(Networks(["*"]))
+    first = door.new_protocol(site)
     first._data = REQUEST
     parser = HeadParser(site.names, Limits())
     parser.feed(REQUEST[:-40])

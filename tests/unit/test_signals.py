@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from gateway.signals.termination import SAME_WISH, TerminationSignals
-from gateway.signals.unused import IDLE, Notices
+from gateway.signals.termination import SAME_REQUEST_SECONDS, TerminationSignals
+from gateway.signals.unused import UNUSED, SignalNotices
 
 
 @pytest.mark.parametrize(
@@ -13,8 +13,8 @@ from gateway.signals.unused import IDLE, Notices
     [
         ([5.0], False),
         ([5.0, 5.0], False),
-        ([5.0, 5.0 + SAME_WISH], False),
-        ([5.0, 5.001 + SAME_WISH], True),
+        ([5.0, 5.0 + SAME_REQUEST_SECONDS], False),
+        ([5.0, 5.001 + SAME_REQUEST_SECONDS], True),
         ([5.0, 5.9, 6.1], True),
     ],
 )
@@ -24,8 +24,8 @@ def test_who_asks_again_later_wants_more(times: list[float], last: bool) -> None
 
 
 def test_what_means_something_or_is_a_fault_is_not_idle() -> None:
-    assert {signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT, signal.SIGALRM, signal.SIGIO} <= IDLE
-    assert not IDLE & {
+    assert {signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT, signal.SIGALRM, signal.SIGIO} <= UNUSED
+    assert not UNUSED & {
         *(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGKILL),
         *(signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGPIPE),
         *(signal.SIGWINCH, signal.SIGCONT, signal.SIGTSTP, signal.SIGSTOP, signal.SIGXCPU),
@@ -33,7 +33,7 @@ def test_what_means_something_or_is_a_fault_is_not_idle() -> None:
 
 
 def test_each_is_told_once_a_minute() -> None:
-    notices = Notices()
+    notices = SignalNotices()
     first = "SIGUSR1 is ignored: it means nothing to the gateway"
     assert notices.line(signal.SIGUSR1, 0.0) == first
     assert notices.line(signal.SIGUSR1, 1.0) is None

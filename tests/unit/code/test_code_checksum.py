@@ -90,7 +90,7 @@ def test_too_many_files(tmp_path, monkeypatch, limit, is_whole):
     """Five files and two folders."""
     write(tmp_path, FILES)
     alone = checksum_of_one(tmp_path / "a.py")
-    monkeypatch.setattr(module, "MOST_FILES", limit)
+    monkeypatch.setattr(module, "MAX_FILES", limit)
     assert (code_checksum(tmp_path, str(tmp_path / "a.py")) != alone) is is_whole
 
 
@@ -98,7 +98,7 @@ def test_too_many_files(tmp_path, monkeypatch, limit, is_whole):
 def test_too_many_bytes(tmp_path, monkeypatch, limit, is_whole):
     write(tmp_path, FILES)
     alone = checksum_of_one(tmp_path / "a.py")
-    monkeypatch.setattr(module, "MOST_BYTES", limit)
+    monkeypatch.setattr(module, "MAX_BYTES", limit)
     assert (code_checksum(tmp_path, str(tmp_path / "a.py")) != alone) is is_whole
 
 
@@ -109,7 +109,7 @@ def checksum_of_one(path):
 
 def test_nothing_that_could_be_read(tmp_path, monkeypatch):
     assert code_checksum(tmp_path / "missing", None) == "0"
-    monkeypatch.setattr(module, "MOST_FILES", -1)
+    monkeypatch.setattr(module, "MAX_FILES", -1)
     assert code_checksum(tmp_path, None) == "0"
     assert code_checksum(tmp_path, str(tmp_path / "missing.py")) == "0"
 

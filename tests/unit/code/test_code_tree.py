@@ -160,7 +160,7 @@ def test_files_from_elsewhere_count(tree: CodeTree, tmp_path: Path) -> None:
 def test_a_tree_has_a_bound(
     tree: CodeTree, monkeypatch: pytest.MonkeyPatch, most: int, is_whole: bool
 ) -> None:
-    monkeypatch.setattr(code_tree, "MOST_FOLDERS", most)
+    monkeypatch.setattr(code_tree, "MAX_FOLDERS", most)
     look = tree.look()
     assert look.is_whole is is_whole
     assert len(look.folders.keys() - {str(Path(tree.root).parent)}) == min(most, 3)

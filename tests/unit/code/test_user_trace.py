@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 
 from gateway.code.loading import LoadError, load, load_hook
-from gateway.code.user_trace import _MOST_LINES, user_trace
+from gateway.code.user_trace import _MAX_LINES, user_trace
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_where_no_code_of_the_user_s_has_failed_there_is_none(details, target):
 
 def test_it_has_an_end(details):
     lines = details(index="def f(n):\n    g(n)\ndef g(n):\n    f(n)\nf(1)")
-    assert len(lines) <= _MOST_LINES + 1
+    assert len(lines) <= _MAX_LINES + 1
     assert "RecursionError" in lines[-1]
 
 

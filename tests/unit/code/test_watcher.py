@@ -14,7 +14,7 @@ import pytest
 
 from gateway.code import code_tree, watcher
 from gateway.code.code_tree import CodeTree
-from gateway.code.watcher import News, Watcher, poll_delay
+from gateway.code.watcher import Watcher, WatcherMessages, poll_delay
 
 SECONDS = 10
 
@@ -30,7 +30,7 @@ class Watched:
         self._read, self._files = os.pipe()
         os.set_blocking(self._read, False)
         self._watcher = Watcher(
-            CodeTree(str(root)), News(theirs, self._read), self._told.put, delay
+            CodeTree(str(root)), WatcherMessages(theirs, self._read), self._told.put, delay
         )
         self._thread = Thread(target=self._watcher.run)
 
@@ -104,7 +104,7 @@ def test_what_the_system_does_not_tell_is_found_anyhow(
         def close(self) -> None: ...
 
     monkeypatch.setattr(watcher, "_notifier", lambda _: Silent())
-    monkeypatch.setattr(watcher, "_LOOK_ANYHOW", 0.05)
+    monkeypatch.setattr(watcher, "_LOOK_SECONDS", 0.05)
     with watching(tmp_path) as watched:
         (tmp_path / "app.py").touch()
         assert watched.next() == ["app.py"]
@@ -132,7 +132,7 @@ def test_a_path_may_come_in_pieces(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     read, write = os.pipe()
     os.set_blocking(read, False)
-    news = News(theirs, read)
+    news = WatcherMessages(theirs, read)
     assert not news.is_set()
     os.write(write, b"/one\n/tw")
     assert news.is_set()
@@ -183,7 +183,7 @@ def test_who_cannot_be_told_looks(
 def test_who_has_too_many_folders_is_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(code_tree, "MOST_FOLDERS", 1)
+    monkeypatch.setattr(code_tree, "MAX_FOLDERS", 1)
     (tmp_path / "sub").mkdir()
     with watching(tmp_path) as watched:
         (tmp_path / "a.py").touch()

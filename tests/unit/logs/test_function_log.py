@@ -20,7 +20,7 @@ from gateway.error_log import loggers
 from gateway.error_log.writer import ErrorLog
 from gateway.logs.function_log import FunctionLog
 from gateway.logs.line_forms import TextForm
-from gateway.logs.output import LoggedStream, OverheardStream
+from gateway.logs.output_streams import LoggedStream, TeeStream
 
 STAMP = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z "
 
@@ -345,7 +345,7 @@ def test_huge_texts(logged):
 def test_an_overheard_stream_is_the_file_s_own_while_nobody_listens(overheard):
     assert not overheard.log.is_on
     stream = sys.stdout
-    assert isinstance(stream, OverheardStream)
+    assert isinstance(stream, TeeStream)
     assert "write" not in vars(stream)
     print("before")
     assert overheard.tail(lambda: print("heard")) == ["heard"]
@@ -518,7 +518,7 @@ def test_it_withdraws(rig):
     ours = sys.stdout
     log.withdraw()
     assert sys.stdout is not ours
-    assert not isinstance(sys.stdout, LoggedStream | OverheardStream)
+    assert not isinstance(sys.stdout, LoggedStream | TeeStream)
     somebody = sys.stdout = io.StringIO()
     rig.log.withdraw()
     assert sys.stdout is somebody

@@ -91,7 +91,7 @@ def test_the_table(clock):
 
 
 def test_memory_is_bounded(clock, monkeypatch):
-    monkeypatch.setattr(module, "_MOST_OPEN", 4)
+    monkeypatch.setattr(module, "_MAX_OPEN", 4)
     profile = InvocationProfile(lambda: (0.0, 0.0))
     timed = profile.wrap(lambda environ, start_response: [])
     for number in range(20):

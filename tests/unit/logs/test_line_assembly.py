@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.logs.line_assembly import LONGEST_LINE, LineAssembly, Piece
+from gateway.logs.line_assembly import MAX_LINE_CHARACTERS, LineAssembly, Piece
 
 
 def texts(pieces):
@@ -63,7 +63,7 @@ def test_a_carriage_return_behind_a_cut():
 
 
 def test_the_default_is_64_k():
-    for length in (LONGEST_LINE - 1, LONGEST_LINE, LONGEST_LINE + 1):
+    for length in (MAX_LINE_CHARACTERS - 1, MAX_LINE_CHARACTERS, MAX_LINE_CHARACTERS + 1):
         pieces = LineAssembly().feed("x" * length + "\n")
         assert [len(piece.text) for piece in pieces] == (
             [length] if length <= 65_536 else [65_536, 1]

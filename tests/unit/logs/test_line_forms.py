@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.logs.line_assembly import LONGEST_LINE, Piece
+from gateway.logs.line_assembly import MAX_LINE_CHARACTERS, Piece
 from gateway.logs.line_forms import (
     END,
     START,
@@ -98,9 +98,11 @@ def test_what_is_shown(text, expected):
     assert shown(text) == expected
 
 
-@pytest.mark.parametrize("length", [LONGEST_LINE - 1, LONGEST_LINE, LONGEST_LINE + 1])
+@pytest.mark.parametrize(
+    "length", [MAX_LINE_CHARACTERS - 1, MAX_LINE_CHARACTERS, MAX_LINE_CHARACTERS + 1]
+)
 def test_long_records_are_cut(length):
-    is_long = length > LONGEST_LINE
+    is_long = length > MAX_LINE_CHARACTERS
     lines = record_lines("x" * length)
     assert [len(line) for line in lines] == ([65_536, 5] if is_long else [length])
     objects = JsonForm("f").record(AT, "id", "INFO", "x" * length).splitlines()

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.logs.log_tail import SIZE, Tail
+from gateway.logs.log_tail import TAIL_BYTES, Tail
 
 
-def tail_of(*lines, size=SIZE):
+def tail_of(*lines, size=TAIL_BYTES):
     tail = Tail(size)
     for line in lines:
         tail.add(line)
@@ -18,7 +18,7 @@ def tail_of(*lines, size=SIZE):
 
 
 def test_it_is_4_kb():
-    assert SIZE == 4096
+    assert TAIL_BYTES == 4096
 
 
 @pytest.mark.parametrize("length", [4095, 4096, 4097])

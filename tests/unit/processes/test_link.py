@@ -12,7 +12,7 @@ from time import monotonic
 import pytest
 
 from gateway.processes.connection_counts import ConnectionCounts
-from gateway.processes.link import BEAT, DRAIN, END, LEAVE, Link, SlotCounts, say
+from gateway.processes.link import BEAT, DRAIN, END, LEAVE, Link, SlotCounts, send_byte
 from gateway.processes.worker_process import Times, WorkerProcess
 
 
@@ -96,7 +96,7 @@ def test_what_a_worker_says(ends: tuple[socket.socket, socket.socket]) -> None:
     assert worker.has_closed
     assert worker.has_explained
     assert not worker.is_code_at_fault
-    assert not worker.hear(4.0), "it can say no more"
+    assert not worker.hear(4.0), "it can send_byte no more"
 
 
 def test_a_worker_says_that_the_code_is_at_fault(
@@ -126,8 +126,8 @@ def test_what_happens_at_each_save_is_no_news(
 
     async def body() -> None:
         link = Link(theirs, None, is_often_replaced=is_often_replaced)
-        link.attend(asyncio.get_running_loop(), server, lambda: False, 1.0)
-        say(ours, word)
+        link.start(asyncio.get_running_loop(), server, lambda: False, 1.0)
+        send_byte(ours, word)
         await until(lambda: server.levels)
         assert server.levels == [level]
 
@@ -141,7 +141,7 @@ def test_beats_and_wear(ends: tuple[socket.socket, socket.socket]) -> None:
 
     async def body() -> None:
         nonlocal needs_replacement
-        link.attend(asyncio.get_running_loop(), Server(), lambda: needs_replacement, 0.001)
+        link.start(asyncio.get_running_loop(), Server(), lambda: needs_replacement, 0.001)
         await asyncio.sleep(0.02)
         worker.hear(1.0)
         assert not worker.needs_replacement
@@ -167,11 +167,11 @@ def test_what_a_supervisor_says(
     server = Server()
 
     async def body() -> None:
-        Link(theirs, None).attend(asyncio.get_running_loop(), server, lambda: False, 1.0)
+        Link(theirs, None).start(asyncio.get_running_loop(), server, lambda: False, 1.0)
         if word is None:
             ours.close()
         else:
-            say(ours, word)
+            send_byte(ours, word)
         await until(lambda: server.told)
         await asyncio.sleep(0.02)  # The end of the connection is told once.
         assert server.told == [told]
@@ -188,7 +188,7 @@ def test_beats_that_were_never_read_do_not_hide_the_end(
 
     async def body() -> None:
         link = Link(theirs, None)
-        link.attend(asyncio.get_running_loop(), server, lambda: False, 0.001)
+        link.start(asyncio.get_running_loop(), server, lambda: False, 0.001)
         await asyncio.sleep(0.02)
         ours.close()
         await until(lambda: server.told)
@@ -207,7 +207,7 @@ def test_a_link_that_the_handler_has_closed_is_missed(
 
     async def body() -> None:
         link = Link(theirs, None)
-        link.attend(asyncio.get_running_loop(), server, lambda: False, 0.02)
+        link.start(asyncio.get_running_loop(), server, lambda: False, 0.02)
         client, gateway = socket.socketpair()
         with client, gateway:
             os.dup2(gateway.fileno(), number)
@@ -228,7 +228,7 @@ def test_who_has_another_parent_is_an_orphan(ends: tuple[socket.socket, socket.s
     async def body() -> None:
         link = Link(ends[1], None)
         link._parent = os.getppid()
-        link.attend(asyncio.get_running_loop(), server, lambda: False, 0.001)
+        link.start(asyncio.get_running_loop(), server, lambda: False, 0.001)
         await asyncio.sleep(0.02)
         assert server.told == []
         link._parent = os.getpid()
@@ -242,11 +242,11 @@ def test_nobody_waits_for_who_does_not_read(ends: tuple[socket.socket, socket.so
     ours, theirs = ends
     before = monotonic()
     said = 0
-    while say(theirs, DRAIN):
+    while send_byte(theirs, DRAIN):
         said += 1
     assert said > 100
     theirs.close()
-    assert not say(ours, DRAIN)
+    assert not send_byte(ours, DRAIN)
     assert monotonic() - before < 10
 
 
@@ -319,7 +319,7 @@ def test_who_never_gets_ready_is_killed(
 ) -> None:
     ours, theirs = ends
     worker = known(ours, child, loading=2.0)
-    say(theirs, BEAT)  # A loop that turns is not enough.
+    send_byte(theirs, BEAT)  # A loop that turns is not enough.
     for quarter in range(9):
         worker.hear(quarter / 4)
         worker.enforce(quarter / 4)
@@ -352,7 +352,7 @@ def test_who_ends_may_be_silent_while_threads_of_the_user_end(
         (0, "ended with status 0"),
         (3 << 8, "ended with status 3"),
         (signal.SIGSEGV, "was killed by SIGSEGV"),
-        (signal.SIGKILL, "was killed by SIGKILL (as the system does when memory runs out)"),
+        (signal.SIGKILL, "was killed by SIGKILL (the system does this when memory runs out)"),
         (signal.SIGRTMIN + 1, f"was killed by signal {signal.SIGRTMIN + 1}"),
     ],
 )
@@ -385,11 +385,11 @@ def test_whoever_has_least_gives_signs_of_life() -> None:
     board = ConnectionCounts(3)
     mine, other = SlotCounts(board, 0), SlotCounts(board, 2)
     mine.note(2)
-    signs = [mine.sign_of_least()]
+    signs = [mine.activity_of_least()]
     other.note(1)
-    signs.append(mine.sign_of_least())  # It is another.
+    signs.append(mine.activity_of_least())  # It is another.
     other.note(1)
-    signs.append(mine.sign_of_least())  # It has noted the same again.
+    signs.append(mine.activity_of_least())  # It has noted the same again.
     assert len({*signs}) == 3
     mine.note(3)
-    assert mine.sign_of_least() == signs[-1], "who has more is nobody's hope"
+    assert mine.activity_of_least() == signs[-1], "who has more is nobody's hope"

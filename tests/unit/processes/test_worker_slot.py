@@ -25,7 +25,7 @@ def test_who_serves_code_of_another_generation_is_outdated() -> None:
     assert not place.is_outdated(1)
     assert place.is_outdated(2)
     assert place.worker is not None
-    place.worker.worn_at = 1.0
+    place.worker.wants_replacement_since = 1.0
     assert place.is_outdated(1)
 
 
@@ -62,7 +62,7 @@ def test_who_has_asked_to_be_replaced_has_its_successor_in_who_loads_since() -> 
     place.loading.append(worn)
     place.take(worn)
     place.loading.append(hung)
-    worn.worn_at = 5.0
+    worn.wants_replacement_since = 5.0
     place.remove(worn, 6.0)
     assert place.is_deserted(), "who began before it asked may hang"
     place.loading.append(worker(1, forked_at=5.0))

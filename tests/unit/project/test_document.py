@@ -181,9 +181,9 @@ def test_a_long_number_is_left_as_it_is_written() -> None:
 
 def test_a_file_may_have_its_largest_size_and_no_byte_more(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
-    path.write_bytes(b"a: 1\n#".ljust(document.LARGEST, b"x"))
+    path.write_bytes(b"a: 1\n#".ljust(document.MAX_BYTES, b"x"))
     assert plain(document.read(path, "--project")) == {"a": "1"}
-    path.write_bytes(b"a: 1\n#".ljust(document.LARGEST + 1, b"x"))
+    path.write_bytes(b"a: 1\n#".ljust(document.MAX_BYTES + 1, b"x"))
     with pytest.raises(ProjectError) as refused:
         document.read(path, "--project")
     assert str(refused.value) == (

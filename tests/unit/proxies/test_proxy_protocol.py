@@ -12,7 +12,7 @@ from unit.http.wire import FakeSocket, FakeTransport, FakeUnixSocket, Kernel
 from gateway.http.connection.connection import Connection
 from gateway.http.connection.shared_state import Timeouts
 from gateway.proxies.networks import Networks
-from gateway.proxies.proxy_protocol import Door, MalformedPreface, Preface, parse_preface
+from gateway.proxies.proxy_protocol import MalformedPreface, Preface, ProxyProtocol, parse_preface
 
 pytestmark = pytest.mark.family("trust")
 
@@ -157,7 +157,7 @@ class Wire:
         self.kernel = Kernel()
         kind = FakeUnixSocket if is_unix else FakeSocket
         self.transport = FakeTransport(self.loop, kind(self.kernel))
-        self.first = self.transport.protocol = door.greet(site)
+        self.first = self.transport.protocol = door.new_protocol(site)
         self.first.connection_made(self.transport)
 
     def send(self, data):
@@ -176,7 +176,7 @@ def site(make_site):
 
 @pytest.fixture
 def door():
-    return Door(Networks(["203.0.113.0/24", "unix"]))
+    return ProxyProtocol(Networks(["203.0.113.0/24", "unix"]))
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
@@ -231,7 +231,7 @@ def test_who_is_refused_keeps_the_announced_address(site, door, records, tally):
     ("trusted", "is_unix"), [(["10.0.0.0/8"], False), (["unix"], False), (["::/0"], True)]
 )
 def test_a_peer_that_is_not_listed(site, application, trusted, is_unix, caplog, tally):
-    wire = Wire(site, Door(Networks(trusted)), is_unix=is_unix)
+    wire = Wire(site, ProxyProtocol(Networks(trusted)), is_unix=is_unix)
     wire.send(V1 + REQUEST)
     assert application == []
     assert wire.kernel.taken == b""

@@ -31,7 +31,7 @@ class Counts:
     def least(self) -> int:
         return min(self.mine, self.others)
 
-    def sign_of_least(self) -> object:
+    def activity_of_least(self) -> object:
         return self.sign
 
 
@@ -137,7 +137,7 @@ def test_a_connection_that_nobody_takes_is_taken(
     async def body() -> None:
         site = SharedState(sock, others=0)
         await until(lambda: len(site.connections) == len(clients))
-        assert site.listener._free_until > 0
+        assert site.listener._no_yield_until > 0
         site.listener.close()
 
     run(body)

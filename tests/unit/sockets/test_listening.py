@@ -16,9 +16,9 @@ from gateway.errors import UsageError
 from gateway.sockets import listening
 from gateway.sockets.listening import (
     BoundPath,
-    address_of,
     listen_on_path,
     listen_on_port,
+    listening_address,
     refuse_new,
     take_over,
 )
@@ -44,7 +44,7 @@ def connects(sock):
 def test_a_free_port():
     with listen_on_port("127.0.0.1", 0, 5) as sock:
         port = sock.getsockname()[1]
-        assert address_of(sock) == f"http://127.0.0.1:{port}"
+        assert listening_address(sock) == f"http://127.0.0.1:{port}"
         assert connects(sock)
 
 
@@ -55,7 +55,7 @@ def test_ipv6(host):
     except UsageError:
         pytest.skip("this machine has no IPv6")
     with sock:
-        assert address_of(sock).startswith(f"http://[{host}]:")
+        assert listening_address(sock).startswith(f"http://[{host}]:")
         is_v6_only = sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
         assert bool(is_v6_only) == (host != "::")
 
@@ -103,7 +103,7 @@ def test_the_port_may_be_used_again_at_once():
 def test_a_path(tmp_path):
     path = tmp_path / "gateway.sock"
     with listen_on_path(path, 5) as sock:
-        assert address_of(sock) == f"unix:{path}"
+        assert listening_address(sock) == f"unix:{path}"
         assert connects(sock)
         text = refusal_of(listen_on_path, path, 5)
         assert text == f"--unix {path} is in use: stop what listens there, or choose another"
@@ -290,7 +290,7 @@ def test_of_many_that_find_a_dead_socket_one_replaces_it(tmp_path):
 
 
 def test_a_folder_that_somebody_keeps_locked_is_done_without(tmp_path, monkeypatch):
-    monkeypatch.setattr(listening, "_LOCK_PAUSE", 0)
+    monkeypatch.setattr(listening, "_LOCK_PAUSE_SECONDS", 0)
     held = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
     path = tmp_path / "gateway.sock"

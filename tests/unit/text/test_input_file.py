@@ -27,7 +27,7 @@ def test_a_file(tmp_path: Path, size: int) -> None:
 
 
 def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(input_file, "_LONGEST", 0.1)
+    monkeypatch.setattr(input_file, "_MAX_WAIT_SECONDS", 0.1)
     assert refused(tmp_path) == "--auth-keys: cannot read 'NAME': Is a directory; check the path"
     assert "No such file" in refused(tmp_path / "absent")
     assert content_of(Path(os.devnull), "--config") == b""
@@ -69,7 +69,7 @@ def write(descriptor: int, data: bytes) -> None:
 
 
 def test_a_pipe_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(input_file, "_LONGEST", 0.1)
+    monkeypatch.setattr(input_file, "_MAX_WAIT_SECONDS", 0.1)
     reading, writing = os.pipe()
     os.write(writing, b"some")
     assert "it is a pipe, and what it has does not come" in refused(Path(f"/dev/fd/{reading}"))

@@ -59,7 +59,7 @@ def test_nobody_listens():
 )
 def test_an_answer_that_never_ends_is_cut(monkeypatch, head):
     """Also where `http.client` gives its socket away, and where it could be taken for whole."""
-    monkeypatch.setattr(text_at_url, "_LONGEST", 0.2)
+    monkeypatch.setattr(text_at_url, "_MAX_SECONDS", 0.2)
     begun = time.monotonic()
     with server(head, trickles=b" ") as (url, _), pytest.raises(FetchError):
         fetch_text(url)

@@ -329,7 +329,7 @@ def test_a_key_that_is_gone_lets_nobody_in_that_it_did():
 
 
 def test_few_tokens_are_remembered(monkeypatch):
-    monkeypatch.setattr("gateway.triggers.tokens._MOST_KNOWN", 3)
+    monkeypatch.setattr("gateway.triggers.tokens._MAX_KNOWN", 3)
     check = check_of()
     for number in range(10):
         let_in(check, token(CLAIMS | {"n": number}))

@@ -17,7 +17,7 @@ from gateway.http.connection.deadlines import DeadlineSweep
 from gateway.http.connection.shared_state import Application, SharedState, Timeouts
 from gateway.limits import Limits
 from gateway.sockets import accepting
-from gateway.worker.liveness import LOOKS, Liveness, Trial
+from gateway.worker.liveness import MAX_FAILED_LOOKS, Liveness, ProbeApplication
 from gateway.worker.server import Server
 from gateway.wsgi.runner import WsgiRunner
 
@@ -58,7 +58,7 @@ class Worker:
             sweep,
             self.admission,
             drain_timeout=10.0,
-            trial=site_of(Trial()),
+            probe=site_of(ProbeApplication()),
             stop_listening=self._note_stop,
         )
         self._ready = asyncio.Event()
@@ -185,7 +185,7 @@ class Looking:
     def __init__(self, sock: socket.socket, *, is_full: bool = False) -> None:
         loop = asyncio.get_running_loop()
         self.listener = accepting.Listener(loop, sock, asyncio.Protocol, lambda: 0)
-        self.site = site_of(Trial())
+        self.site = site_of(ProbeApplication())
         self.liveness = Liveness(self.site, self.listener, is_full=lambda: is_full)
 
     async def look(self, times: int = 1) -> list[bool]:
@@ -206,7 +206,7 @@ def test_looks_at_a_worker_that_can(sock):
         before = len(os.listdir("/dev/fd"))
         assert await looking.look(20) == [True] * 20
         await asyncio.sleep(0.01)
-        assert len(os.listdir("/dev/fd")) <= before + 3  # A trial that is yet to be answered.
+        assert len(os.listdir("/dev/fd")) <= before + 3  # A probe that is yet to be answered.
         assert not looking.site.connections
         looking.close()
 
@@ -236,10 +236,13 @@ def test_what_may_pass_counts_in_a_row(sock, monkeypatch, fault):
         for _ in range(2):  # Not quite.
             with monkeypatch.context() as patch:
                 patch.setattr(looking.liveness, "_new_protocol", fail)
-                assert await looking.look(LOOKS - 1) == [True] * (LOOKS - 1)
+                assert await looking.look(MAX_FAILED_LOOKS - 1) == [True] * (MAX_FAILED_LOOKS - 1)
             assert await looking.look(2) == [True] * 2
         monkeypatch.setattr(looking.liveness, "_new_protocol", fail)
-        assert await looking.look(LOOKS + 1) == [True] * (LOOKS - 1) + [False] * 2
+        assert (
+            await looking.look(MAX_FAILED_LOOKS + 1)
+            == [True] * (MAX_FAILED_LOOKS - 1) + [False] * 2
+        )
         looking.close()
 
     run(body)
@@ -248,8 +251,8 @@ def test_what_may_pass_counts_in_a_row(sock, monkeypatch, fault):
 def test_a_request_that_is_not_answered_counts(sock, monkeypatch):
     async def body() -> None:
         looking = Looking(sock)
-        monkeypatch.setattr(Trial, "handle", lambda *_: None)
-        assert await looking.look(LOOKS + 1) == [True] * LOOKS + [False]
+        monkeypatch.setattr(ProbeApplication, "handle", lambda *_: None)
+        assert await looking.look(MAX_FAILED_LOOKS + 1) == [True] * MAX_FAILED_LOOKS + [False]
         assert looking.liveness.reason == "a connection of its own is not answered"
         looking.close()
 
@@ -269,7 +272,7 @@ def test_a_shortage_that_another_worker_would_have_too(sock, error, is_full, cou
     async def body() -> None:
         looking = Looking(sock, is_full=is_full)
         looking.listener.failure = error
-        assert (await looking.look(LOOKS))[-1] is not counts
+        assert (await looking.look(MAX_FAILED_LOOKS))[-1] is not counts
         looking.close()
 
     run(body)

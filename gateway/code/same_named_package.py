@@ -1,8 +1,9 @@
-"""The user's own package called `gateway`: of a payment gateway, for instance.
+"""Merges a user's package named `gateway`, of a payment gateway for instance, into this one.
 
-This package has been imported by then, so theirs is not found by its name.  Its modules are found
-behind ours (`gateway.models`), and what its `__init__.py` defines where ours defines nothing
-(`from gateway import VERSION`).  Modules that both have are ours: they run already.
+This package is imported first, so `import gateway` cannot find the user's.  Instead the user's
+modules are found after ours (`gateway.models`), and so are the names in its `__init__.py` that ours
+does not define (`from gateway import VERSION`).  A module that both packages have is ours, because
+it runs already.
 """
 
 import os
@@ -14,8 +15,9 @@ _folders: list[str] = []
 _modules: dict[str, ModuleType] = {}
 
 
-def admit(code_folder: str) -> list[str]:
-    """Have the package `gateway` of a code folder found behind this one; modules that both have."""
+def merge_user_package(code_folder: str) -> list[str]:
+    """Merge the package `gateway` of a code folder; return the names of modules in both
+    packages."""
     folder = os.path.join(code_folder, "gateway")
     paths = sys.modules["gateway"].__path__
     ours = paths[0]
@@ -27,7 +29,11 @@ def admit(code_folder: str) -> list[str]:
 
 
 def attribute(name: str) -> object:
-    """What the `__init__.py` of the user's package defines; raises AttributeError."""
+    """The value of `name` in the `__init__.py` of the user's package.
+
+    Raises:
+        AttributeError: it does not define this name.
+    """
     for folder in _folders:
         path = os.path.join(folder, "__init__.py")
         if folder not in _modules and os.path.isfile(path):
@@ -35,7 +41,7 @@ def attribute(name: str) -> object:
             assert spec is not None
             assert spec.loader is not None
             module = _modules[folder] = module_from_spec(spec)
-            module.__package__ = "gateway"  # So that `from . import models` finds it.
+            module.__package__ = "gateway"  # For relative imports such as `from . import models`.
             spec.loader.exec_module(module)
         if folder in _modules and hasattr(_modules[folder], name):
             return getattr(_modules[folder], name)

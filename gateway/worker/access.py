@@ -1,4 +1,4 @@
-"""What settings mean for who connects: a part of the composition root, `app.py`."""
+"""Who may connect and call, from the settings: a part of the composition root, `app.py`."""
 
 import asyncio
 import os
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def proxies(config: Config) -> "TrustedProxies | None":
-    """Who is believed on whom a request comes from; `None`: nobody."""
+    """The proxies that are trusted on the origin of a request; `None` if there are none."""
     if not config.trusted_proxies:
         return None
-    # What they need of the standard library takes some milliseconds to import.
+    # Their imports from the standard library take some milliseconds.
     from gateway.proxies.forwarded import TrustedProxies  # noqa: PLC0415
     from gateway.proxies.networks import Networks  # noqa: PLC0415
 
@@ -29,22 +29,22 @@ def proxies(config: Config) -> "TrustedProxies | None":
 def new_connection(
     config: Config, made: Callable[[SharedState], Connection]
 ) -> Callable[[SharedState], asyncio.Protocol]:
-    """What makes the protocol of a connection: `made`, or that of what stands before it."""
+    """The factory of connection protocols: `made`, or one that reads a PROXY header first."""
     if not config.proxy_protocol:
         return made
     from gateway.proxies.networks import Networks  # noqa: PLC0415
-    from gateway.proxies.proxy_protocol import Door  # noqa: PLC0415
+    from gateway.proxies.proxy_protocol import ProxyProtocol  # noqa: PLC0415
 
-    return Door(Networks(config.trusted_proxies), made).greet
+    return ProxyProtocol(Networks(config.trusted_proxies), made).new_protocol
 
 
 def trigger(config: Config) -> "Trigger | None":
-    """Who may call, with keys that are read now; `None`: everybody may, and whatever they like.
+    """Who may call, with the keys as they are now; `None` if every request is allowed.
 
-    Keys in the environment are taken out of it.
+    Keys are removed from the environment.
 
     Raises:
-        UsageError: there are none, or they cannot be read.
+        UsageError: there are no keys, or they cannot be read.
     """
     keys = os.environ.pop(names.FC_ACCESS_KEYS, "")
     if not (config.methods or config.cors or config.auth != "anonymous"):

@@ -1,13 +1,13 @@
-"""A stream that somebody else has opened, written to without waiting for its reader.
+"""Writes to an inherited file without waiting for its reader.
 
-Standard output and standard error may be a pipe that nobody reads, a terminal that has been stopped
-with ^S, or a socket.  `O_NONBLOCK` belongs to the open file description (open(2)), which other
-processes share: set there, it would make their writes fail.  So the file is opened a second time,
-for a description of the gateway's own.  Where that is not possible (macOS, a file of another user)
-a write is made only when poll(2) says that there is room, and is no longer than PIPE_BUF, which a
-pipe then takes at once; another process that fills it in between can still make that write wait.
+Standard output and standard error may be a pipe without a reader, a terminal stopped with ^S, or a
+socket.  `O_NONBLOCK` belongs to the open file description (open(2)), which other processes share:
+setting it would make their writes fail.  So the file is opened a second time, which gives the
+gateway its own description.  Where that is not possible (macOS, a file of another user) a write
+happens only when poll(2) reports room, and has at most PIPE_BUF bytes, which a pipe then takes at
+once; another process that fills the pipe in between can still make that write wait.
 
-Regular files and devices take what comes or tell an error; they have no reader.
+Regular files and devices have no reader: they take the data or return an error.
 """
 
 import fcntl
@@ -22,31 +22,31 @@ from time import monotonic
 from typing import Final
 
 _PIPE_BUF: Final[int] = select.PIPE_BUF
-"""Bytes that a pipe takes in one piece (pipe(7))."""
+"""The most bytes that a pipe takes in one piece (pipe(7))."""
 
-_LEAST: Final = 3
-"""The first descriptor that is no standard stream."""
+_FIRST_NONSTANDARD: Final = 3
+"""The first descriptor after the standard streams."""
 
 STANDARD_ERROR: Final = 2
 
-_PIPE_CAPACITY: Final = 64 * 1024
-"""Bytes, where the system does not tell (macOS)."""
+_PIPE_CAPACITY_BYTES: Final = 64 * 1024
+"""The assumed capacity where the system does not report it (macOS)."""
 
 _SEND_FLAGS: Final[int] = getattr(socket, "MSG_DONTWAIT", 0) | getattr(socket, "MSG_NOSIGNAL", 0)
 
 
-class Outlet:
-    """Writes to the file of a descriptor, which stays open and the caller's own."""
+class NonBlockingFile:
+    """Writes to the file of a descriptor; the caller keeps the descriptor."""
 
     def __init__(self, descriptor: int) -> None:
-        """Raises OSError where `descriptor` is not open."""
+        """Raises OSError if `descriptor` is not open."""
         self._given = descriptor
         self._identity = _identity(descriptor)
         self._asks_first = False
         self._is_pipe = False
         self._socket: socket.socket | None = None
         self.descriptor = self._open()
-        """Of the gateway's own; it does not block where it could be opened anew."""
+        """The gateway's own descriptor; non-blocking if the file could be opened anew."""
 
     def _open(self) -> int:
         mode = os.fstat(self._given).st_mode
@@ -56,19 +56,19 @@ class Outlet:
                 flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
                 return _above_standard(os.open(f"/proc/self/fd/{self._given}", flags))
             self._asks_first = True
-        own = fcntl.fcntl(self._given, fcntl.F_DUPFD_CLOEXEC, _LEAST)
+        own = fcntl.fcntl(self._given, fcntl.F_DUPFD_CLOEXEC, _FIRST_NONSTANDARD)
         if stat.S_ISSOCK(mode):
             self._socket = socket.socket(fileno=own)
         return own
 
     def write(self, data: bytes | memoryview) -> int:
-        """Write what there is room for; how many bytes that were.
+        """Write what there is room for; return the number of written bytes.
 
-        Up to PIPE_BUF bytes go to a pipe whole or not at all.
+        A pipe takes up to PIPE_BUF bytes whole or not at all.
 
         Raises:
             BlockingIOError: there is no room now.
-            OSError: the file takes nothing, such as a full disk, or has been closed.
+            OSError: the file takes nothing, such as on a full disk, or has been closed.
         """
         self._require_file()
         if self._socket is not None:
@@ -80,29 +80,29 @@ class Outlet:
         return os.write(self.descriptor, data)
 
     def write_whole(self, data: bytes | memoryview) -> int:
-        """As `write`, but a pipe that has no room for all of `data` now takes nothing of it.
+        """Like `write`, but write nothing to a pipe without room for all of `data`.
 
-        Else what other processes write would stand in the middle.  Only more than a pipe can hold
-        is written in part, once it is empty.
+        Otherwise the output of other processes could stand in its middle.  Only data larger than
+        the pipe is written in parts, once the pipe is empty.
         """
         if len(data) > _PIPE_BUF and self._is_pipe:
             self._require_file()
             count = fcntl.ioctl(self.descriptor, termios.FIONREAD, bytes(4))
             queued = int.from_bytes(count, sys.byteorder)
-            # Beside bytes a pipe counts pages, each of which may have some room left.
+            # A pipe also counts pages, which may be partly filled.
             if queued and queued + len(data) > self._capacity() - _PIPE_BUF:
                 raise BlockingIOError
         return self.write(data)
 
     def _capacity(self) -> int:
         if not hasattr(fcntl, "F_GETPIPE_SZ"):
-            return _PIPE_CAPACITY
+            return _PIPE_CAPACITY_BYTES
         return fcntl.fcntl(self.descriptor, fcntl.F_GETPIPE_SZ)
 
     def write_within(self, seconds: float, data: bytes | memoryview) -> int:
-        """Write all, and wait for room up to `seconds`; how many bytes that were.
+        """Write all, waiting for room up to `seconds`; return the number of written bytes.
 
-        Raises OSError as `write` does, but for BlockingIOError.
+        Raises OSError like `write`, but not BlockingIOError.
         """
         until = monotonic() + seconds
         left = len(data)
@@ -115,11 +115,11 @@ class Outlet:
         return len(data) - left
 
     def await_room(self, seconds: float) -> None:
-        """Wait until there may be room, `seconds` at the most."""
+        """Wait up to `seconds` for room."""
         self._has_room(seconds)
 
     def close(self) -> None:
-        """Let go of the file, unless a handler has done so."""
+        """Close the file, unless a handler has closed it."""
         if self._socket is not None:
             self._socket.detach()
             self._socket = None
@@ -133,10 +133,10 @@ class Outlet:
         return bool(poll.poll(seconds * 1000))
 
     def _require_file(self) -> None:
-        """See that the number is the file's still.
+        """Check that the descriptor still belongs to the file.
 
-        A handler that closes all descriptors would else have lines written to whatever has the
-        number next, such as the connection of a client.
+        If a handler closes all descriptors, lines would otherwise go to whatever gets the number
+        next, such as a client's connection.
         """
         with suppress(OSError):
             if _identity(self.descriptor) == self._identity:
@@ -149,10 +149,10 @@ class Outlet:
         self.descriptor = self._open()
 
 
-def standard_error() -> Outlet | None:
-    """The process's; `None`: it is closed, or there is no descriptor left for it."""
+def standard_error() -> NonBlockingFile | None:
+    """Standard error; `None` if it is closed, or no descriptor is free."""
     try:
-        return Outlet(STANDARD_ERROR)
+        return NonBlockingFile(STANDARD_ERROR)
     except OSError:
         return None
 
@@ -163,9 +163,9 @@ def _identity(descriptor: int) -> tuple[int, int]:
 
 
 def _above_standard(descriptor: int) -> int:
-    if descriptor >= _LEAST:
+    if descriptor >= _FIRST_NONSTANDARD:
         return descriptor
     try:
-        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LEAST)
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_NONSTANDARD)
     finally:
         os.close(descriptor)

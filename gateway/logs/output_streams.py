@@ -1,7 +1,7 @@
-"""What `sys.stdout` and `sys.stderr` are in a worker: streams that know whose words they take.
+"""Replacements for `sys.stdout` and `sys.stderr` that attribute output to invocations.
 
-Both are still text streams over the same file as before, with its encoding and its number, so that
-who asks for `buffer`, `fileno()` or `reconfigure()` finds what is expected.
+Both are text streams over the original file, with its encoding and its descriptor, so that
+`buffer`, `fileno()` and `reconfigure()` work as expected.
 """
 
 import io
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class OutputStream(io.TextIOWrapper):
-    """A text stream in the place of `original`, whose file it shares."""
+    """A text stream that replaces `original` and shares its file."""
 
     def __init__(self, original: io.TextIOWrapper, name: str) -> None:
         """`name` is `stdout` or `stderr`."""
@@ -37,23 +37,23 @@ class OutputStream(io.TextIOWrapper):
 
 
 class LoggedStream(OutputStream):
-    """All that is written goes to the function log, and nothing to the file.
+    """Sends all output to the function log, and nothing to the file.
 
-    It cannot be closed: it is the worker's, and not one request's.  Whoever writes to it gets no
-    error; what cannot be encoded stands in the log as an escape.
+    It cannot be closed, because all requests of the worker share it.  Writes raise no errors;
+    characters that cannot be encoded appear in the log as escapes.
     """
 
     def __init__(
         self, original: io.TextIOWrapper, name: str, output: "Callable[[], Output]"
     ) -> None:
-        """`output` says whose output is written now."""
+        """`output` returns the output that present writes belong to."""
         super().__init__(original, name)
         self._output = output
         self._buffer = _LoggedBuffer(original.buffer, name, output)
 
     @property
     def buffer(self) -> Any:
-        """Takes bytes for the function log, too."""
+        """The binary side, which also goes to the function log."""
         return self._buffer
 
     def write(self, text: str, /) -> int:
@@ -62,19 +62,19 @@ class LoggedStream(OutputStream):
         return len(text)
 
     def flush(self) -> None:
-        """Nothing: lines are on their way, and what is none yet waits for its end."""
+        """Do nothing: lines are queued already, and partial lines wait for their end."""
 
     @property
     def closed(self) -> bool:
-        """Never."""
+        """False."""
         return False
 
     def isatty(self) -> bool:
-        """It is a log, whose lines take no colours."""
+        """False: a log takes no colours."""
         return False
 
     def detach(self) -> Any:
-        """The buffer; the stream stays what it is."""
+        """The buffer; the stream stays usable."""
         return self._buffer
 
     def close(self) -> None:
@@ -91,17 +91,17 @@ class _LoggedBuffer(io.BufferedIOBase):
 
     @property
     def name(self) -> Any:
-        """The file's."""
+        """The name of the file."""
         return self._file.name
 
     @property
     def mode(self) -> str:
-        """As a file's."""
+        """The mode of a binary file."""
         return "wb"
 
     @property
     def raw(self) -> Any:
-        """The file itself: what is written there is nobody's."""
+        """The file itself: output to it belongs to no invocation."""
         return self._file.raw
 
     def write(self, data: Any, /) -> int:
@@ -119,32 +119,33 @@ class _LoggedBuffer(io.BufferedIOBase):
         return False
 
     def flush(self) -> None:
-        """Nothing, as for the text."""
+        """Do nothing, as in `LoggedStream`."""
 
     def detach(self) -> Any:
-        """The file itself, which stays here as well."""
+        """The file itself, which stays in use."""
         return self._file
 
     def close(self) -> None:
         """Nothing."""
 
 
-class OverheardStream(OutputStream):
-    """All that is written goes to the file; while somebody listens, it is also told whose it is.
+class TeeStream(OutputStream):
+    """Sends all output to the file, and copies it to the invocation while there is a tail.
 
-    While nobody does it is a text stream like any other: no line of Python is run for a `write`.
+    Without a tail it is an ordinary text stream: `write` runs no Python code.
     """
 
     def __init__(
         self, original: io.TextIOWrapper, name: str, output: "Callable[[], Output | None]"
     ) -> None:
-        """`output` says whose output is written now; `None`: nobody's that is listened for."""
+        """`output` returns the output that present writes belong to; `None` if no copy is
+        needed."""
         super().__init__(original, name)
         self._output = output
         self._is_heard = False
 
     def listen(self, is_so: bool) -> None:
-        """Whether somebody listens."""
+        """Start or stop copying."""
         if is_so != self._is_heard:
             self._is_heard = is_so
             if is_so:
@@ -154,8 +155,8 @@ class OverheardStream(OutputStream):
 
     @property
     def buffer(self) -> Any:
-        """The file's; one that is listened to while somebody does."""
-        return _OverheardBuffer(self._file, self._tell) if self._is_heard else self._file
+        """The file's buffer, or one that copies while there is a tail."""
+        return _TeeBuffer(self._file, self._tell) if self._is_heard else self._file
 
     def _write_aloud(self, text: str, /) -> int:
         written = super().write(text)
@@ -170,8 +171,8 @@ class OverheardStream(OutputStream):
             output.take_bytes(self._stream, data)
 
 
-class _OverheardBuffer(io.BufferedIOBase):
-    """The binary side of an `OverheardStream`."""
+class _TeeBuffer(io.BufferedIOBase):
+    """The binary side of an `TeeStream`."""
 
     def __init__(self, file: Any, tell: Callable[[bytes], None]) -> None:
         self._file = file
@@ -202,4 +203,4 @@ class _OverheardBuffer(io.BufferedIOBase):
         return self._file
 
     def close(self) -> None:
-        """Nothing, or what goes out of use would take the file along."""
+        """Do nothing, otherwise deleting this object would close the file."""

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.code.code_loading import is_installed
+from gateway.code.source_loading import is_installed
 
 SCRIPT = """\
 import os, sys
-from gateway.code.code_loading import load_from_source
+from gateway.code.source_loading import load_from_source
 
 folder, elsewhere, told = sys.argv[1:]
 sys.path[:0] = [os.path.realpath(folder), elsewhere]
@@ -78,7 +78,7 @@ def test_who_does_not_listen_is_in_nobodys_way(modules: tuple[Path, Path], tmp_p
     read, write = os.pipe()
     os.close(read)
     script = (
-        "from gateway.code.code_loading import load_from_source\n"
+        "from gateway.code.source_loading import load_from_source\n"
         f"load_from_source('/nowhere', {write})\n"
         f"import sys; sys.path.insert(0, {str(tmp_path / 'lib')!r}); import lib; print(lib.value)"
     )

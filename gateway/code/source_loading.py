@@ -1,8 +1,8 @@
-"""Code of the user is loaded from its source, whatever bytecode lies beside it.
+"""Loads the user's code from its source, never from bytecode files.
 
-A file of bytecode counts as up to date when it tells its source's size and time of change, in
-seconds (PEP 552 has the fields).  So of two saves within a second the first one may be what runs,
-until the file is saved again: too often where code is loaded at each save.
+A bytecode file counts as up to date if it has its source's size and modification time in seconds
+(PEP 552 defines the fields).  So after two saves within a second the first version may run until
+the next save, which happens too often with a reload at each save.
 """
 
 import os
@@ -16,12 +16,12 @@ _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 
 
 def load_from_source(folder: str, files_told: int) -> None:
-    """From now on compile code anew in this process; what is installed keeps its bytecode.
+    """From now on compile code from source in this process, except installed libraries.
 
-    The path of each file that is loaded from outside of `folder` is written to the descriptor
-    `files_told`, which does not block, as a line.
+    The path of each file that is loaded from outside `folder` is written as a line to the
+    non-blocking descriptor `files_told`.
     """
-    inside = os.path.join(os.path.realpath(folder), "")  # As the current folder is named.
+    inside = os.path.join(os.path.realpath(folder), "")  # `os.getcwd` resolves links, too.
     cached = SourceFileLoader.get_code
     told: set[str] = set()
 
@@ -32,18 +32,18 @@ def load_from_source(folder: str, files_told: int) -> None:
             return cached(self, fullname)
         if not is_inside and path not in told:
             told.add(path)
-            with suppress(OSError):  # The handler has closed it, or nobody reads.
+            with suppress(OSError):  # The handler has closed it, or the watcher has gone.
                 os.write(files_told, os.fsencode(path) + b"\n")
         return self.source_to_code(self.get_data(path), path)
 
-    # Importers make loaders of this class in several places; each of them asks it for the code.
+    # Importers create loaders of this class in several places, and all call this method.
     setattr(SourceFileLoader, "get_code", get_code)  # noqa: B010  # What mypy takes for a mistake.
 
 
 def is_installed(path: str) -> bool:
-    """Whether a file is of Python, of an installed library or of the gateway.
+    """Whether a file belongs to Python, an installed library or the gateway.
 
-    A relative path is one in the folder of the code.
+    A relative path is in the code folder.
     """
     return path.startswith(_LIBRARIES) or not _INSTALLED.isdisjoint(path.split(os.sep))
 

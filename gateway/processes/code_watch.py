@@ -1,7 +1,7 @@
-"""The process that watches the code: its link to the supervisor, and what that knows of it.
+"""The process that watches the code, seen from both sides of its link to the supervisor.
 
-It says lines: an empty one as soon as it misses no change, and one for each change.  It is told
-nothing: it ends with the connection, and may be killed at any time.
+The watcher sends lines: an empty one as soon as it misses no change, then one for each change.  The
+supervisor sends nothing.  The watcher ends with the connection, and may be killed at any time.
 """
 
 import os
@@ -18,41 +18,40 @@ from gateway.processes.worker_process import NEVER, ending
 
 log = logger("gateway.supervisor")
 
-_LONGEST: Final = 1000
-"""Characters of a line."""
+_MAX_LINE_CHARACTERS: Final = 1000
 
-_PATIENCE: Final = 5.0
-"""Seconds in which a watcher may look at the code before it is loaded."""
+_FIRST_LOOK_SECONDS: Final = 5.0
+"""Time that a watcher may take for its first look before the code is loaded anyway."""
 
 
 class WatcherLink:
-    """A watcher's end."""
+    """The watcher's end of the link."""
 
     def __init__(self, sock: socket.socket) -> None:
         """Take over the socket."""
-        sock.setblocking(True)  # A supervisor that is stopped must not miss what it is told.
+        sock.setblocking(True)  # A stopped supervisor must not miss a line.
         self._socket = sock
 
     def fileno(self) -> int:
-        """A descriptor that can be read as soon as the supervisor is gone."""
+        """A descriptor that becomes readable when the supervisor is gone."""
         return self._socket.fileno()
 
     def end_with(self, supervisor: int) -> None:
-        """Have this process end when that process has gone, whatever it does."""
+        """End this process when the process `supervisor` has gone, whatever code runs."""
         end_with(supervisor, lambda: 1.0)
 
     def tell(self, text: str) -> None:
-        """Say that code has changed; "": that from now on none does without being told.
+        """Report a change of the code; an empty text means that from now on no change is missed.
 
         Raises:
             OSError: the supervisor is gone.
         """
-        line = text[:_LONGEST].replace("\n", "?") + "\n"
+        line = text[:_MAX_LINE_CHARACTERS].replace("\n", "?") + "\n"
         self._socket.sendall(line.encode("utf-8", "backslashreplace"))
 
 
 class WatcherProcess:
-    """The supervisor's end.  All times are `time.monotonic()`."""
+    """The watcher as its supervisor sees it.  All times are `time.monotonic()`."""
 
     def __init__(self, pid: int, link: socket.socket, now: float) -> None:
         self.pid = pid
@@ -63,7 +62,8 @@ class WatcherProcess:
         self.has_gone = False
 
     def hear(self) -> list[str] | None:
-        """The lines that it has said; `None` once it can say no more, which `has_gone` keeps."""
+        """The lines that have arrived; `None`, with `has_gone` set, once the connection has
+        ended."""
         try:
             data = self.link.recv(65536)
         except BlockingIOError:
@@ -78,59 +78,58 @@ class WatcherProcess:
         return [line.decode("utf-8", "replace") for line in lines]
 
     def watched(self, now: float) -> float | None:
-        """Seconds since it was forked; `None` if it never could watch."""
+        """Seconds since its fork; `None` if it never got to watch."""
         return now - self._forked_at if self._is_watching else None
 
     def kill(self) -> None:
-        """End it; it has nothing to leave in order, and a stopped process takes no other signal."""
-        os.kill(
-            self.pid, signal.SIGKILL
-        )  # Its number is its own until the supervisor has reaped it.
+        """Kill it: it has nothing to clean up, and a stopped process handles no other signal."""
+        # The process ID is not reused until the supervisor reaps it.
+        os.kill(self.pid, signal.SIGKILL)
 
 
 class CodeWatch:
-    """That the code is watched: by whom, and what has come of it."""
+    """The state of watching the code: the watcher process and the last change."""
 
     def __init__(self, poll: "select.poll", *, is_on: bool) -> None:
-        """`poll` is told of the connection to the watcher; `is_on`: there is to be one."""
+        """`poll` gets the connection to the watcher; without `is_on` there is no watcher."""
         self._poll = poll
         self.is_on = is_on
         self.process: WatcherProcess | None = None
         self.not_before = 0.0 if is_on else NEVER
-        """The earliest time to fork a watcher, if there is none."""
+        """The earliest time to fork a watcher while there is none."""
         self.load_at = NEVER if is_on else 0.0
-        """When code may be loaded: when its change would be noticed, or that takes too long."""
+        """When code may be loaded: once the watcher would notice a change, or has taken too
+        long."""
         self.change = ""
-        """What has changed, while it is not served yet."""
+        """The last change, until it is in service."""
         self.changed_at = 0.0
         self._back_off = BackOff()
 
     def is_due(self, now: float) -> bool:
-        """Whether it is time to fork a watcher."""
+        """Whether to fork a watcher now."""
         return self.process is None and self.not_before <= now
 
     def fork(
-        self, split: Callable[[], tuple[int, socket.socket]], now: float
+        self, fork_linked: Callable[[], tuple[int, socket.socket]], now: float
     ) -> WatcherLink | None:
-        """Fork a watcher; its link in the watcher, `None` here.
+        """Fork a watcher; return its link in the watcher, `None` in the supervisor.
 
-        `split` forks: it gives the child's number, or in the child 0, and the end of a connection
-        between the two; OSError when there is no child.
+        `fork_linked` forks: see `forking.fork_linked`.
         """
         try:
-            pid, link = split()
+            pid, link = fork_linked()
         except OSError as error:
             log.error("no watcher can be started (%s); again %s", error.strerror, self._lose(now))
             return None
         if not pid:
             return WatcherLink(link)
         self.process = WatcherProcess(pid, link, now)
-        self.load_at = min(self.load_at, now + _PATIENCE)
+        self.load_at = min(self.load_at, now + _FIRST_LOOK_SECONDS)
         self._poll.register(link, select.POLLIN)
         return None
 
     def hear(self, now: float) -> bool:
-        """Take in what the watcher says; whether the code is to be loaded again."""
+        """Read the watcher's lines; return whether to reload the code."""
         process = self.process
         if process is None or process.has_gone:
             return False
@@ -142,7 +141,7 @@ class CodeWatch:
         for line in lines:
             if line:
                 change = line
-            elif self.load_at <= now:  # It is not the first one, or was too late.
+            elif self.load_at <= now:  # Not the first watcher, or it came too late.
                 change = "the code was not watched for a while, and may have"
             self.load_at = 0.0
         if change:
@@ -150,15 +149,16 @@ class CodeWatch:
         return bool(change)
 
     def note_end(self, status: int, now: float) -> None:
-        """The watcher has ended; it has been heard."""
+        """Note that the watcher has ended; its lines have been read."""
         if self.process is not None and not self.process.has_gone:
-            self._forget_link(self.process)  # What has inherited the other end keeps it open.
+            # A process that inherited the other end keeps the link open.
+            self._forget_link(self.process)
         when = self._lose(now)
         if self.not_before < NEVER:
             log.warning("the watcher of the code %s; another is started %s", ending(status), when)
 
     def stop(self) -> None:
-        """Have no watcher any more."""
+        """Kill the watcher and start no other."""
         self.not_before = NEVER
         if self.process is not None:
             self.process.kill()
@@ -168,7 +168,7 @@ class CodeWatch:
         process.link.close()
 
     def _lose(self, now: float) -> str:
-        """There is no watcher; when another is to be forked, in words."""
+        """Schedule another watcher; return when, in words."""
         watched = None if self.process is None else self.process.watched(now)
         self.process = None
         self.load_at = 0.0

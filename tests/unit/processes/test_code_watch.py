@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from gateway.processes.watching import CodeWatch, WatcherLink
+from gateway.processes.code_watch import CodeWatch, WatcherLink
 from gateway.processes.worker_process import NEVER
 
 

@@ -1,4 +1,4 @@
-"""What settings mean for answers: a part of the composition root, `app.py`."""
+"""What the settings mean for responses: a part of the composition root, `app.py`."""
 
 import os
 import re
@@ -47,24 +47,24 @@ _INSTANCE_ID: Final = re.compile(r"[!-~]{1,128}")
 
 
 def error_style(config: Config) -> ErrorStyle:
-    """What makes the gateway's own answers."""
+    """What makes the gateway's own responses."""
     style = _STYLES[config.error_style](shows_stack=config.tracebacks)
     return Verdicts(style) if is_container(config) else style
 
 
 def exchange_type(config: Config) -> type[Exchange]:
-    """What requests become, so that their answers have the fields that are wanted."""
+    """The type of exchange whose responses have the wanted Function Compute fields."""
     exchanges = _PLATFORM_EXCHANGES if is_container(config) else _EXCHANGES
     return exchanges[config.fc_headers]
 
 
 def is_container(config: Config) -> bool:
-    """Whether Function Compute, and nobody else, can connect."""
+    """Whether only Function Compute can connect."""
     return config.profile == "custom-container"
 
 
 def request_ids(config: Config) -> Callable[[], str]:
-    """What gives requests their ids, in the form of the Function Compute whose errors are told."""
+    """The source of request ids, in the form of the generation whose error style is in force."""
     seed = os.urandom(SEED_SIZE)
     if config.error_style == "fc3":
         return RequestIds3(seed, time).next
@@ -72,14 +72,14 @@ def request_ids(config: Config) -> Callable[[], str]:
 
 
 def metadata(config: Config, target: str) -> "InvocationMetadata | None":
-    """What answers tell of their invocations, once the handler `target` is loaded.
+    """What responses report of their invocations, after the handler `target` is loaded.
 
     Raises:
-        UsageError: FC_INSTANCE_ID cannot be told in a header field.
+        UsageError: FC_INSTANCE_ID cannot stand in a header field.
     """
     if config.fc_headers != "full":
         return None
-    # Nobody else pays for their import.
+    # Imported only where they are used.
     from gateway.code.code_checksum import code_checksum  # noqa: PLC0415
     from gateway.code.declared_environ import module_file  # noqa: PLC0415
     from gateway.fc.metadata import InvocationMetadata  # noqa: PLC0415
