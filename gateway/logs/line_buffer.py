@@ -21,6 +21,18 @@ HALF: Final = 4 * 1024 * 1024
 """Bytes of lines in each half."""
 
 
+class _ActiveHalf:
+    """The half that takes new lines."""
+
+    __slots__ = ("begin", "end", "end_word", "limit")
+
+    def __init__(self, end_word: int, begin: int, limit: int) -> None:
+        """`begin` and `limit` are offsets; `end_word` is the word that tells the end."""
+        self.end_word = end_word
+        self.begin = self.end = begin
+        self.limit = limit
+
+
 class LineBuffer:
     """The buffer of one process: all of its threads put lines, one takes them."""
 
@@ -40,21 +52,20 @@ class LineBuffer:
         words[1] = words[2] = _HEADER_BYTES
         words[3] = words[4] = _HEADER_BYTES + self._half
         words[0] = 0
-        self._end_word = 2
-        self._begin = self._end = _HEADER_BYTES
-        self._limit = _HEADER_BYTES + self._half
+        self._active = _ActiveHalf(2, _HEADER_BYTES, _HEADER_BYTES + self._half)
 
     def put(self, data: bytes) -> int:
         """Add whole lines; return the bytes in the active half, or -1 if there is no room."""
         with self._lock:
-            begin = self._end
+            half = self._active
+            begin = half.end
             end = begin + len(data)
-            if end > self._limit:
+            if end > half.limit:
                 return -1
-            self._end = end  # First: a reentrant call then adds its lines after these.
+            half.end = end  # First: a reentrant call then adds its lines after these.
             self._view[begin:end] = data
-            self._words[self._end_word] = self._end
-            return end - self._begin
+            self._words[half.end_word] = half.end
+            return end - half.begin
 
     @property
     def is_empty(self) -> bool:
@@ -65,7 +76,7 @@ class LineBuffer:
     @property
     def has_room(self) -> bool:
         """Whether the active half is empty."""
-        return self._end == self._begin
+        return self._active.end == self._active.begin
 
     # For the writing thread.
 
@@ -90,10 +101,9 @@ class LineBuffer:
             if words[at] == words[at + 1]:
                 return at
             words[other] = words[other + 1] = base
+            # In one step: a reentrant call, as from a destructor, must find one half or the other.
+            self._active = _ActiveHalf(other + 1, base, base + self._half)
             words[0] = 1 - active
-            self._end_word = other + 1
-            self._begin = self._end = base
-            self._limit = base + self._half
         return at
 
     def _part(self, at: int, most: int) -> memoryview:

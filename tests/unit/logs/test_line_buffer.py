@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 
 import pytest
@@ -142,3 +143,28 @@ def test_a_line_that_comes_in_the_middle_of_another():
     buffer._view = Interrupting()
     buffer.put(b"outer\n")
     assert buffer.rest() == b"outer\ninner\n"
+
+
+def test_a_line_that_comes_in_the_middle_of_the_change_is_kept():
+    """A destructor logs wherever the collector runs, also in the thread that writes."""
+    buffer = LineBuffer(10_000)
+    expected, got = [b"first\n"], b""
+    buffer.put(expected[0])
+
+    def put(frame, event, _):
+        if event == "line":
+            expected.append(b"%d\n" % len(expected))
+            assert buffer.put(expected[-1]) > 0
+        return put if frame.f_code is LineBuffer._swap_halves.__code__ else None
+
+    before = sys.gettrace()
+    sys.settrace(put)
+    try:
+        lines = bytes(buffer.take(1 << 20))
+    finally:
+        sys.settrace(before)
+    buffer.advance(len(lines))
+    got = lines + drain(buffer)
+    assert len(expected) > 5
+    assert got == b"".join(expected)
+    assert buffer.is_empty
