@@ -141,7 +141,7 @@ def test_an_abstract_socket_has_its_name_and_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name = f"@gw-{os.getpid()}"
     with listening.listen_on_name(name, 8) as sock:
-        assert listening.address_of(sock) == f"unix:{name}"
+        assert listening.listening_address(sock) == f"unix:{name}"
         assert sock.getsockname() == b"\0" + name[1:].encode()
         with pytest.raises(UsageError, match=f"^--unix {name} is in use: "):
             listening.listen_on_name(name, 8)
