@@ -1,6 +1,7 @@
 """The threads and their queue: real threads, held and let go by events."""
 
 import ctypes
+import threading
 from threading import Event
 from time import monotonic
 
@@ -8,6 +9,7 @@ import pytest
 
 from gateway.wsgi import pool as module
 from gateway.wsgi import pool_thread
+from gateway.wsgi.job_queue import JobQueue
 from gateway.wsgi.pool import ThreadPool
 
 PATIENCE = 10.0
@@ -464,6 +466,44 @@ def test_the_watch_leaves_the_order_as_it_is(make_pool):
     assert [*pool.queue] == young
     for job in (running, *waiting):
         job.go.set()
+    assert await_true(lambda: pool.is_idle)
+
+
+class RacedQueue(JobQueue):
+    """A queue from whose front a thread takes an item just before the watch does."""
+
+    is_raced = True
+
+    def popleft(self):
+        if self.is_raced and threading.current_thread() is threading.main_thread():
+            self.is_raced = False
+            self.taken = super().popleft()
+        return super().popleft()
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_the_watch_puts_back_what_it_did_not_mean_to_take(make_pool, is_last):
+    """A thread takes the overdue job in between: the watch holds a young one, or none."""
+    pool = make_pool(limit_queue=3, queue_timeout=5.0)
+    (running,) = begin(make_pool, pool, 1)
+    overdue, *young = jobs = [NotedJob() for _ in range(1 if is_last else 3)]
+    for job in jobs:
+        assert pool.submit(job)
+        job.go.set()
+    raced = RacedQueue()
+    raced.extend((job, since + (0 if job is overdue else 10)) for job, since in pool.queue)
+    raced._waiting, since = pool.queue._waiting, pool.queue[0][1]
+    pool.queue.clear()
+    real, pool.queue = pool.queue, raced
+    pool.check_deadlines(since + 6)
+    pool.queue = real
+    assert raced.taken[0] is overdue
+    assert [job for job, _ in raced] == young
+    assert [job.told for job in jobs] == [[] for _ in jobs]
+    pool.queue.put([raced.taken, *raced])
+    running.go.set()
+    for job in jobs:
+        assert job.ended.wait(PATIENCE)
     assert await_true(lambda: pool.is_idle)
 
 
