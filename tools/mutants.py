@@ -10,7 +10,10 @@ leaves nothing in the work tree.  It changes functions and methods, but neither 
 """
 
 import argparse
+import ast
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,13 +28,17 @@ COPIED = ("gateway", "tests", "bench", "docs", "examples", "tools", "pyproject.t
 
 FALLBACK_REVISION = "HEAD~1"
 
+CAUGHT = ("killed", "timeout", "caught by type check")
+"""The states of a mutant that tests or mypy have found."""
+
 SETTINGS = """
 [tool.mutmut]
 source_paths = ["gateway"]
 only_mutate = ["{module}"]
 also_copy = ["bench", "docs", "examples", "tools"]
-pytest_add_cli_args = ["-p", "no:xdist", "-p", "no:cacheprovider", "--timeout=30"]
+pytest_add_cli_args = ["-p", "no:xdist", "-p", "no:cacheprovider", "--timeout=8"]
 pytest_add_cli_args_test_selection = [{tests}]
+type_check_command = ["{python}", "{script}", "mypy", "{module}"]
 process_isolation = "fork"
 use_git_change_detection = false
 track_dependencies = false
@@ -42,6 +49,9 @@ timeout_constant = 3.0
 
 def main(arguments: list[str]) -> int:
     """Try the modules; the exit status."""
+    if arguments[:1] == ["mypy"]:
+        report_types(arguments[1])
+        return 0
     parser = argparse.ArgumentParser(prog="make mutants", description="Mutation tests")
     parser.add_argument("modules", nargs="*", help="such as wsgi/job_queue")
     parser.add_argument("--since", default="", help="the revision to compare with")
@@ -105,19 +115,45 @@ def try_module(module: str, tests: list[str]) -> int:
                 shutil.copy(source, folder)
         quoted = ", ".join(f'"{test}"' for test in tests)
         with Path(folder, "pyproject.toml").open("a", encoding="utf-8") as file:
-            file.write(SETTINGS.format(module=module, tests=quoted))
+            file.write(
+                SETTINGS.format(
+                    module=module, tests=quoted, python=sys.executable, script=Path(__file__).resolve()
+                )
+            )
         done = mutmut(folder, "run", "--max-children", "1")
         listed = mutmut(folder, "results", "--all", "true").stdout.splitlines()
         states = dict(line.strip().rsplit(": ", 1) for line in listed if ": " in line)
         if not states:
             print(f"{module}: mutmut found nothing to change, or failed\n{done.stdout[-2000:]}")
             return 0 if done.returncode == 0 else 2
-        left = [name for name, state in states.items() if state not in ("killed", "timeout")]
+        left = [name for name, state in states.items() if state not in CAUGHT]
         for name in left:
             print(mutmut(folder, "show", name).stdout, flush=True)
     seconds = time.monotonic() - began
     print(f"{module}: {len(states)} mutants, {len(left)} left ({seconds:.0f} s)", flush=True)
     return 1 if left else 0
+
+
+def report_types(module: str) -> None:
+    """Print what mypy finds in the mutants of a module, as mutmut wants it.
+
+    What it finds in mutmut's own code around them would end the run.
+    """
+    cache = f"--cache-dir={ROOT / '.mypy_cache'}"
+    command = [sys.executable, "-m", "mypy", module, "--output=json", cache]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    mutants = [
+        range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        for node in ast.walk(ast.parse(Path(module).read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and re.search(r"__mutmut_\d+$", node.name)
+    ]
+    for line in done.stdout.splitlines():
+        if line.startswith("{"):
+            found = json.loads(line)
+            is_own = Path(found["file"]) == Path(module)
+            if is_own and any(found["line"] in lines for lines in mutants):
+                print(line)
 
 
 def mutmut(folder: str, *arguments: str) -> subprocess.CompletedProcess[str]:
