@@ -88,7 +88,9 @@ def changed(since: str, root: Path = ROOT) -> list[str]:
                 for path in done.stdout.split()
                 if path.endswith(".py") and (root / path).stat().st_size
             ]
-    raise LookupError(f"{since or FALLBACK_REVISION}: no such revision; name one as in SINCE=HEAD~3")
+    raise LookupError(
+        f"{since or FALLBACK_REVISION}: no such revision; name one as in SINCE=HEAD~3"
+    )
 
 
 def tests_of(module: str, root: Path = ROOT) -> list[str]:
@@ -117,7 +119,10 @@ def try_module(module: str, tests: list[str]) -> int:
         with Path(folder, "pyproject.toml").open("a", encoding="utf-8") as file:
             file.write(
                 SETTINGS.format(
-                    module=module, tests=quoted, python=sys.executable, script=Path(__file__).resolve()
+                    module=module,
+                    tests=quoted,
+                    python=sys.executable,
+                    script=Path(__file__).resolve(),
                 )
             )
         done = mutmut(folder, "run", "--max-children", "1")

@@ -2,10 +2,11 @@
 
 import socket
 import time
+from contextlib import suppress
 
 import pytest
 
-from gateway.http.connection.ack_watch import AckWatch
+from gateway.http.connection.ack_watch import AckWatch, unacknowledged
 
 
 class Answered:
@@ -101,6 +102,35 @@ def test_patience_ends_when_nothing_more_is_acknowledged(site, stuck):
     for late in (61, 92):  # Segments that were on their way may have been confirmed meanwhile.
         if exchange.is_taken is None:
             delivery.check_deadline(now + late)
+    assert exchange.is_taken is False
+
+
+def test_each_acknowledgement_extends_the_deadline(site, stuck):
+    """One that takes a little every 20 s is waited for, for as long as it does."""
+    delivery, exchange, client = stuck
+    client.setblocking(False)
+    now = site.loop.time()
+    for _ in range(5):
+        missing = delivery._missing
+        for _ in range(1000):
+            with suppress(BlockingIOError):
+                client.recv(1 << 17)
+            if unacknowledged(delivery._socket) != missing:
+                break
+            time.sleep(0.001)
+        now += 20
+        delivery.check_deadline(now)
+        assert exchange.is_taken is None
+        assert delivery.waits_since == now
+    left = delivery._missing
+    for _ in range(100):  # What was on its way arrives: no progress comes any more.
+        time.sleep(0.005)
+        delivery.check_deadline(now)
+        if left == (left := delivery._missing):
+            break
+    delivery.check_deadline(now + 30)
+    assert exchange.is_taken is None
+    delivery.check_deadline(now + 30.001)
     assert exchange.is_taken is False
 
 
