@@ -1,8 +1,8 @@
 """Runs mutmut over modules of the gateway, each with the unit tests that mirror it.
 
-`python tools/mutants.py MODULE…` takes paths such as `gateway/wsgi/pool.py` or `wsgi/pool`.  Without
-one it takes the modules that have changed since `--since` (by default `origin/main`, or `HEAD~1`
-where that is not known).  Survivors are printed as differences; the exit status is then 1.
+`python tools/mutants.py MODULE…` takes paths such as `gateway/wsgi/pool.py` or `wsgi/pool`.
+Without one it takes the modules that have changed since `--since` (by default `origin/main`, or
+`HEAD~1` where that is not known).  Survivors are printed as differences; the exit status is then 1.
 
 mutmut works on a copy: its settings belong to one module at a time, and a run that is interrupted
 leaves nothing in the work tree.  It changes functions and methods, but neither decorated ones
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     if not modules:
         print("no module of the gateway has changed")
         return 0
-    statuses = [try_module(module, options.tests or tests_of(module)) for module in modules]
+    statuses = [try_module(module, options.tests or mirrored_tests(module)) for module in modules]
     return max(statuses)
 
 
@@ -93,7 +93,7 @@ def changed(since: str, root: Path = ROOT) -> list[str]:
     )
 
 
-def tests_of(module: str, root: Path = ROOT) -> list[str]:
+def mirrored_tests(module: str, root: Path = ROOT) -> list[str]:
     """The test file that mirrors the module; all of its folder where there is none."""
     path = Path(module).relative_to("gateway")
     folder = Path("tests/unit") / path.parent
@@ -117,14 +117,8 @@ def try_module(module: str, tests: list[str]) -> int:
                 shutil.copy(source, folder)
         quoted = ", ".join(f'"{test}"' for test in tests)
         with Path(folder, "pyproject.toml").open("a", encoding="utf-8") as file:
-            file.write(
-                SETTINGS.format(
-                    module=module,
-                    tests=quoted,
-                    python=sys.executable,
-                    script=Path(__file__).resolve(),
-                )
-            )
+            values = {"module": module, "tests": quoted, "python": sys.executable}
+            file.write(SETTINGS.format(**values, script=Path(__file__).resolve()))
         done = mutmut(folder, "run", "--max-children", "1")
         listed = mutmut(folder, "results", "--all", "true").stdout.splitlines()
         states = dict(line.strip().rsplit(": ", 1) for line in listed if ": " in line)
