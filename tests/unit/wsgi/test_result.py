@@ -162,7 +162,7 @@ def test_a_status_is_parsed_once(monkeypatch):
 
 
 def test_messages_say_what_was_given():
-    with pytest.raises(TypeError, match="not an object of type int$"):
+    with pytest.raises(TypeError, match=r"not an object of type int$"):
         response_head(200, [])
-    with pytest.raises(ValueError, match="^the phrase of the status has a forbidden character$"):
+    with pytest.raises(ValueError, match=r"^the phrase of the status has a forbidden character$"):
         response_head("200 \n", [])
