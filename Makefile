@@ -54,7 +54,7 @@ TESTS ?= tests/unit tests/functional
 
 coverage: environment-coverage ## Branch coverage, subprocesses counted; TESTS=tests/unit for a part
 	$(BIN)/python -m coverage erase
-	-$(BIN)/python -m coverage run -m pytest --timeout=180 $(TESTS)
+	-$(BIN)/python -m coverage run -m pytest $(SIDE_BY_SIDE) --timeout=180 $(TESTS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
