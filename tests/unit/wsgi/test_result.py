@@ -149,10 +149,12 @@ class Sly(str):
 @pytest.mark.parametrize("place", ["status", "name", "value"])
 def test_a_text_of_the_handler_s_own_is_not_remembered(monkeypatch, place):
     monkeypatch.setattr(result, "_known_heads", {})
-    sly = {"status": "200 Sly", "name": "X-A", "value": "a"}
+    sly = {"status": "200 Sly", "name": "Vary", "value": "a"}
     sly[place] = Sly(sly[place])
-    response_head(sly["status"], [(sly["name"], sly["value"]), ("X-B", "b")])
+    response_head(sly["status"], [(sly["name"], sly["value"]), ("Vary", "b")])
     assert result._known_heads == {}
+    response_head("200 Exact", [("Vary", "a"), ("Vary", "b")])
+    assert len(result._known_heads) == 1
 
 
 def test_a_status_is_parsed_once(monkeypatch):
