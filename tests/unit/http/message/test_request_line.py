@@ -150,7 +150,23 @@ def test_other_line_ends(before):
         (b"http:///", 1),
         (b"https:///", 1),
         (b"http://?", 2),
+        (b"https:///a", 2),
+        (b"http://a?b?c", 5),
     ],
 )
 def test_the_size_of_path_and_query(target, size):
     assert path_size(target) == size
+
+
+@pytest.mark.parametrize(("size", "is_refused"), [(63, True), (64, True), (65, False)])
+def test_how_much_of_a_method_is_looked_at(size, is_refused):
+    raw = b"A" * size + b"("
+    if not is_refused:
+        check_beginning(raw)
+        return
+    with pytest.raises(MalformedRequest):
+        check_beginning(raw)
+
+
+def test_a_method_may_begin_with_any_letter():
+    assert skip_empty_lines(b"\r\nX / HTTP/1.1\r\n") == b"X / HTTP/1.1\r\n"
