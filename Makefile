@@ -14,9 +14,10 @@ endif
 ENVIRONMENT := $(PYTHON) tools/environment.py $(EXACTLY) $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons check docs bench reliability fuzz soak \
+.PHONY: help run test test-pythons check mutants coverage docs bench reliability fuzz soak \
 	release-check update clean \
-	environment environment-dev environment-fuzz environment-release
+	environment environment-dev environment-fuzz environment-mutation environment-coverage \
+	environment-release
 
 help: ## List these targets
 	@echo "Targets of make:"
@@ -42,6 +43,22 @@ check: environment-dev ## Lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Another revision: `make mutants SINCE=HEAD~5`.
+SINCE ?=
+MODULES ?=
+
+mutants: environment-mutation ## Mutation tests of what has changed; MODULES='wsgi/pool http/body/blocks' names others
+	$(BIN)/python tools/mutants.py $(if $(SINCE),--since '$(SINCE)') $(MODULES)
+
+# By default all tests; a few: `make coverage TESTS=tests/unit/wsgi`.
+TESTS ?= tests/unit tests/functional
+
+coverage: environment-coverage ## Branch coverage, subprocesses counted; TESTS=tests/unit for a part
+	$(BIN)/python -m coverage erase
+	-$(BIN)/python -m coverage run -m pytest $(SIDE_BY_SIDE) --timeout=180 $(TESTS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 docs: environment-dev ## Render the generated pages
 	$(BIN)/python -m docs.generate
@@ -94,3 +111,9 @@ environment-release:
 
 environment-fuzz:
 	@$(ENVIRONMENT) dev fuzz
+
+environment-mutation:
+	@$(ENVIRONMENT) dev mutation
+
+environment-coverage:
+	@$(ENVIRONMENT) dev coverage

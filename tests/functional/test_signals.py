@@ -546,3 +546,28 @@ def test_times_of_the_supervisor_are_taken_as_well(
     gateway.signal(signal.SIGHUP)
     wait_until(lambda: "takes over" in gateway.errors, "it is replaced")
     assert "hangs" not in gateway.errors
+
+
+# Several things at once.
+
+
+@pytest.mark.parametrize("number", END)
+def test_workers_that_end_with_the_supervisor_are_not_lost(
+    start_gateway: StartGateway, number: int
+) -> None:
+    """A terminal or a service manager sends the signal to all processes of a group.
+
+    The supervisor is stopped until its workers have ended, so that it learns of both at once.
+    """
+    gateway = start_gateway("recording:handler", "--workers", "2")
+    workers = gateway.worker_pids
+    assert len(workers) == 2
+    gateway.signal(signal.SIGSTOP)
+    for pid in workers:
+        os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not any(map(is_alive, workers)), "the workers end")
+    gateway.signal(number)
+    gateway.signal(signal.SIGCONT)
+    assert gateway.wait() == 0
+    assert "ending" in gateway.errors
+    assert "another is" not in gateway.errors

@@ -513,6 +513,26 @@ def test_a_forked_child_writes_by_itself(logged, tmp_path):
     assert logged.lines == ["FC Invoke Start RequestId: id-1", "FC Invoke End RequestId: id-1"]
 
 
+def test_a_forked_child_leaves_the_half_line_to_its_parent(logged, tmp_path):
+    """What the handler printed before it forked would be written twice otherwise."""
+    path = tmp_path / "out"
+
+    def run():
+        with logged.log.attend("Invoke", "id-1"):
+            sys.stdout.write("half ")
+            child = os.fork()
+            if not child:
+                os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY), 1)
+                print("of the child")
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+            print("and half")
+
+    contextvars.Context().run(run)
+    assert re.sub(STAMP, "", path.read_text()) == "id-1 [STDOUT] of the child\n"
+    assert "id-1 [STDOUT] half and half" in logged.lines
+
+
 def test_it_withdraws(rig):
     log = rig.log
     ours = sys.stdout

@@ -333,3 +333,25 @@ def test_text_beyond_ascii(pipe):
     writer.put("你好\n")
     writer.close(5)
     assert os.read(reader, 4096).decode() == "你好\n"
+
+
+def test_a_forked_child_leaves_the_lines_to_its_parent(pipe):
+    """The child has no thread that writes: what it puts is counted and dropped, and wakes nobody.
+
+    The lines that its parent has queued are written once.
+    """
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, tell)
+    writer.put("queued\n")
+    pid = os.fork()
+    if not pid:
+        size = len(writer._buffer.rest())
+        writer.put("of the child\n")
+        writer.flush()
+        writer.rouse()
+        is_left = len(writer._buffer.rest()) == size and writer._wakes.empty()
+        os._exit(0 if is_left else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    writer.put("behind it\n")
+    writer.close(5)
+    assert read_all(reader) == ["queued", "behind it"]

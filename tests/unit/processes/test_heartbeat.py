@@ -44,3 +44,24 @@ def test_a_watcher_that_was_stopped_itself_has_heard_nothing() -> None:
     assert not pulse.has_stopped(10_000.0)  # Ten of its seconds and two are what it knows of.
     assert not looks(pulse, 10_000.0, 10_048.0, 1.0)
     assert pulse.has_stopped(10_049.0)
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(0.99, False), (1.0, False), (1.01, True)])
+def test_a_timeout_of_a_second_is_one(seconds: float, found: bool) -> None:
+    pulse = Heartbeat(1.0, 0.0)
+    assert not pulse.has_stopped(0.4)
+    assert not pulse.has_stopped(0.8)
+    assert pulse.has_stopped(seconds) is found
+
+
+@pytest.mark.parametrize("timeout", [2.0, 4.0, 60.0])
+def test_a_look_counts_no_more_than_two_beats(timeout: float) -> None:
+    pulse = Heartbeat(timeout, 0.0)
+    step = 2 * beat_interval(timeout)
+    silent = 0.0
+    now = 0.0
+    while silent <= timeout:
+        assert not pulse.has_stopped(now)
+        now += 10_000.0
+        silent += step
+    assert pulse.has_stopped(now)

@@ -12,7 +12,16 @@ from time import monotonic
 import pytest
 
 from gateway.processes.connection_counts import ConnectionCounts
-from gateway.processes.link import BEAT, DRAIN, END, LEAVE, Link, SlotCounts, send_byte
+from gateway.processes.link import (
+    BEAT,
+    DRAIN,
+    END,
+    LEAVE,
+    WANTS_REPLACEMENT,
+    Link,
+    SlotCounts,
+    send_byte,
+)
 from gateway.processes.worker_process import Times, WorkerProcess
 
 
@@ -393,3 +402,38 @@ def test_whoever_has_least_gives_signs_of_life() -> None:
     assert len({*signs}) == 3
     mine.note(3)
     assert mine.activity_of_least() == signs[-1], "who has more is nobody's hope"
+
+
+def test_a_worker_that_cannot_tell_for_some_beats_is_worn(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    """Five in a row, whatever came before."""
+    ours, theirs = ends
+    answers: list[bool | None] = [*[None] * 4, False, *[None] * 6, False]
+    asked = iter(answers)
+
+    def needs_replacement() -> bool:
+        answer = next(asked, False)
+        if answer is None:
+            raise MemoryError
+        return answer
+
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        Link(theirs, None).start(loop, Server(), needs_replacement, 0.001)
+        said = b""
+        while len(said) < len(answers):
+            said += await loop.sock_recv(ours, 1)
+        assert [word == WANTS_REPLACEMENT for word in said] == [False] * 9 + [True] * 2 + [False]
+
+    run(body)
+
+
+def test_a_worker_tells_at_once_that_it_is_worn(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = ends
+    worker = known(ours)
+    Link(theirs, None).ask_for_replacement()
+    assert worker.hear(1.0)
+    assert worker.needs_replacement

@@ -127,3 +127,23 @@ def test_reloads_wait_while_too_many_have_not_gone() -> None:
     place.remove(place.worker, 2.0)
     assert list(places.wanting(leaving(8, 1.0))) == [place], "else nobody would serve"
     assert list(places.wanting(leaving(2, None))) == []
+
+
+def test_where_a_worker_is() -> None:
+    places = WorkerSlots(2)
+    one, other = places
+    serving, loading = worker(0, 1.0), worker()
+    one.take(serving)
+    other.loading.append(loading)
+    assert places.of(serving) is one
+    assert places.of(loading) is other
+    assert places.of(worker()) is None
+
+
+def test_more_places_let_more_go() -> None:
+    places = served(2)
+    places.generation = 1
+    assert list(places.wanting(leaving(15, 1.0))) == list(places)
+    assert list(places.wanting(leaving(16, 1.0))) == []
+    assert list(places.wanting(leaving(3, None))) == list(places)
+    assert list(places.wanting(leaving(4, None))) == []

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import count
+from threading import Event
 
 import pytest
 import uvloop
@@ -45,9 +46,11 @@ def site_of(application: Application, records: list[str] | None = None) -> Share
 class Worker:
     """A server of this process."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(
+        self, sock: socket.socket, application: Callable[..., list[bytes]] = handler
+    ) -> None:
         self.records: list[str] = []
-        bridge = WsgiRunner(handler, threads=2)
+        bridge = WsgiRunner(application, threads=2)
         self.site = site_of(bridge, self.records)
         self.admission = Admission(self.site, 100, 10)
         sweep = DeadlineSweep(self.site, 0.02, [bridge.check_deadlines])
@@ -60,7 +63,10 @@ class Worker:
             drain_timeout=10.0,
             probe=site_of(ProbeApplication()),
             stop_listening=self._note_stop,
+            on_closed=lambda: self.closed.append(len(self.site.connections)),
         )
+        self.closed: list[int] = []
+        """How many connections there were each time that the listener was said to be closed."""
         self._ready = asyncio.Event()
         self._sock = sock
 
@@ -154,6 +160,36 @@ def test_a_handshake_that_ends_late_is_served(sock):
             with connect(sock) as client:
                 said = await ask(client)
             assert said.startswith(b"HTTP/1.1 200 "), said
+
+    run(body)
+
+
+def test_the_closed_listener_is_announced_while_a_request_runs(sock):
+    """The supervisor replaces the worker then: it must not wait for the last handler."""
+
+    async def body() -> None:
+        begun, may_end = Event(), Event()
+
+        def held(environ, start_response):
+            begun.set()
+            may_end.wait(15)
+            return handler(environ, start_response)
+
+        async with Worker(sock.dup(), held) as worker:
+            with connect(sock) as client:
+                asking = asyncio.ensure_future(ask(client))
+                while not begun.is_set():
+                    await asyncio.sleep(0.01)
+                worker.server.drain("now")
+                try:
+                    async with asyncio.timeout(10):
+                        while not worker.closed:
+                            await asyncio.sleep(0.01)
+                    assert worker.closed[0] == 1, "the connection is still there"
+                    assert not asking.done()
+                finally:
+                    may_end.set()
+                assert (await asking).startswith(b"HTTP/1.1 200 ")
 
     run(body)
 

@@ -97,3 +97,13 @@ def test_one_that_cannot_enter_is_not_lost():
     entered = []
     accepted.let_in(entered.append)
     assert entered == [job]
+
+
+def test_a_job_that_ends_twice_gives_its_memory_back_once():
+    accepted = AcceptedJobs(1, 5, OWN + 1000)
+    (job,) = accept(accepted, 1, 1000)
+    accepted.let_in(lambda _: None)
+    for _ in range(3):
+        accepted.end(job)
+    assert accepted.may_accept(1000, has_thread=False)
+    assert not accepted.may_accept(1001, has_thread=False)

@@ -196,3 +196,8 @@ def test_a_unix_socket_has_no_addresses(scheme, port):
     assert "REMOTE_PORT" not in environ
     assert environ["wsgi.multithread"] is False
     assert environ["wsgi.url_scheme"] == scheme
+
+
+@pytest.mark.parametrize(("scheme", "told"), [("http", None), ("https", "on")])
+def test_cgi_programs_look_at_https(scheme, told):
+    assert connection_environ(None, None, scheme=scheme, **ALONE).get("HTTPS") == told

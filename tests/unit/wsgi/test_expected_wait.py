@@ -283,3 +283,66 @@ def test_notes_are_bounded():
     marks = service.expected._marks
     assert len(marks) <= 32 / LOOK + 2
     assert all(one < other for one, other in pairwise(marks))
+
+
+# What it computes, look by look.
+
+
+def looked(expected, *looks, queued=100):
+    """After looks at (time, jobs taken), at a queue that is never empty since 0.0."""
+    for now, taken in looks:
+        expected.look(now, taken, queued, 0.0)
+    return expected
+
+
+@pytest.mark.parametrize(
+    ("threads", "taken", "rate"), [(1, 3, None), (1, 4, 4.0), (8, 15, None), (8, 16, 16.0)]
+)
+def test_how_many_jobs_are_a_measure(threads, taken, rate):
+    """Two for each thread, and four at least."""
+    expected = looked(ExpectedWait(threads, longest=30.0, lasting=0.0), (10.0, 0), (11.0, taken))
+    assert expected.rate == rate
+    assert expected.most == expected.limit == (NO_LIMIT if rate is None else 30 * rate)
+
+
+@pytest.mark.parametrize(("seconds", "rate"), [(2.99, None), (3.0, 8 / 3), (3.01, 8 / 3.01)])
+def test_stuck_threads_are_a_bound_from_a_tenth_of_the_longest_wait_on(seconds, rate):
+    """It is no measure: whoever waits already waits on."""
+    expected = ExpectedWait(8, longest=30.0, lasting=0.0)
+    for quarter in range(12):
+        expected.look(10.0 + quarter / 4, 0, 2000, 0.0)
+    expected.look(10.0 + seconds, 0, 2000, 0.0)
+    assert expected.rate == (None if rate is None else pytest.approx(rate, abs=1e-3))
+    assert expected.most == NO_LIMIT
+    assert (expected.limit == NO_LIMIT) is (rate is None)
+
+
+def test_the_newest_seconds_with_enough_jobs_count():
+    """Four seconds, when four jobs for each thread were taken in them."""
+    expected = ExpectedWait(1, longest=30.0, lasting=0.0)
+    looked(expected, *((10.0 + second, 100 * second) for second in range(5)))
+    assert expected.rate == 100.0
+    looked(expected, *((15.0 + second, 401 + second) for second in range(4)))
+    assert expected.rate == 1.0, "404 of now, 400 of four seconds ago"
+
+
+@pytest.mark.parametrize(("queued", "seconds"), [(0, 1), (4, 1), (5, 2), (240, 60), (241, 60)])
+def test_when_to_try_again(queued, seconds):
+    expected = ExpectedWait(1, longest=30.0, lasting=0.0)
+    assert looked(expected, (10.0, 0), (11.0, 4), queued=queued).retry_after == seconds
+
+
+def test_when_to_try_again_is_not_known():
+    expected = ExpectedWait(1, longest=30.0, lasting=0.0)
+    assert looked(expected, (10.0, 0)).retry_after == 1
+
+
+def test_times_in_which_the_process_stood_still_add_up():
+    """Each is taken out, until the queue has been empty."""
+    expected = ExpectedWait(1, longest=30.0, lasting=0.0)
+    looks = [(10.0, 0), (11.0, 10), (1011.0, 10), (1012.0, 20), (5012.0, 20), (5013.0, 30)]
+    assert looked(expected, *looks).rate == 10.0
+    expected.look(5013.5, 40, 100, 5013.25)
+    expected.look(5014.5, 50, 100, 5013.25)
+    assert expected.rate == 10.0
+    assert [at for at, _ in expected._marks] == [5013.5, 5014.5]

@@ -154,3 +154,39 @@ def test_one_item_at_a_time_never_waits_for_a_second(switching_often):
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()
+
+
+class LateRegister(list):
+    """The locks of threads that wait.  The one that comes to look for them finds nobody, and at
+    that moment a thread begins to wait."""
+
+    def __init__(self, queue, late):
+        super().__init__()
+        self._queue = queue
+        self._late = late
+
+    def pop(self):
+        late, self._late = self._late, None
+        if late is None:
+            return super().pop()
+        try:
+            return super().pop()
+        finally:
+            late()
+
+
+def test_who_has_woken_nobody_looks_again():
+    """The third leg of the proof.  Two producers: while the first looks for a thread in vain, the
+    second adds an item and leaves the wake-up to the first, and a thread goes to sleep before."""
+    queue = JobQueue()
+    lock = locked()
+
+    def meanwhile():
+        queue._waiting.append(lock)  # The queue was empty when the thread looked again.
+        queue.put(["item"])
+        assert lock.locked(), "the second producer leaves the wake-up to the first"
+
+    queue._waiting = LateRegister(queue, meanwhile)
+    queue.put([])
+    assert not lock.locked(), "a thread sleeps while there is work"
+    assert queue.get(lock) == "item"

@@ -1,6 +1,6 @@
 """The threads and their queue: real threads, held and let go by events."""
 
-import ctypes
+import threading
 from threading import Event
 from time import monotonic
 
@@ -8,6 +8,7 @@ import pytest
 
 from gateway.wsgi import pool as module
 from gateway.wsgi import pool_thread
+from gateway.wsgi.job_queue import JobQueue
 from gateway.wsgi.pool import ThreadPool
 
 PATIENCE = 10.0
@@ -467,6 +468,44 @@ def test_the_watch_leaves_the_order_as_it_is(make_pool):
     assert await_true(lambda: pool.is_idle)
 
 
+class RacedQueue(JobQueue):
+    """A queue from whose front a thread takes an item just before the watch does."""
+
+    is_raced = True
+
+    def popleft(self):
+        if self.is_raced and threading.current_thread() is threading.main_thread():
+            self.is_raced = False
+            self.taken = super().popleft()
+        return super().popleft()
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_the_watch_puts_back_what_it_did_not_mean_to_take(make_pool, is_last):
+    """A thread takes the overdue job in between: the watch holds a young one, or none."""
+    pool = make_pool(limit_queue=3, queue_timeout=5.0)
+    (running,) = begin(make_pool, pool, 1)
+    overdue, *young = jobs = [NotedJob() for _ in range(1 if is_last else 3)]
+    for job in jobs:
+        assert pool.submit(job)
+        job.go.set()
+    raced = RacedQueue()
+    raced.extend((job, since + (0 if job is overdue else 10)) for job, since in pool.queue)
+    raced._waiting, since = pool.queue._waiting, pool.queue[0][1]
+    pool.queue.clear()
+    real, pool.queue = pool.queue, raced
+    pool.check_deadlines(since + 6)
+    pool.queue = real
+    assert raced.taken[0] is overdue
+    assert [job for job, _ in raced] == young
+    assert [job.told for job in jobs] == [[] for _ in jobs]
+    pool.queue.put([raced.taken, *raced])
+    running.go.set()
+    for job in jobs:
+        assert job.ended.wait(PATIENCE)
+    assert await_true(lambda: pool.is_idle)
+
+
 class KillingJob(NotedJob):
     """Ends its thread."""
 
@@ -494,20 +533,43 @@ def test_a_thread_that_has_ended_is_replaced_and_answered_for(make_pool):
     assert await_true(lambda: pool.is_idle)
 
 
+class FatalLock:
+    """A lock; the thread that waits for it ends as soon as it has it, once `is_fatal`.
+
+    Exceptions that are thrown from outside come between two steps, as at this one.  A real one
+    (`PyThreadState_SetAsyncExc`) cannot be used: while it is pending, CPython 3.11 makes every
+    thread with a trace function spin.
+    """
+
+    is_fatal = False
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self.release = self._lock.release
+
+    def acquire(self):
+        self._lock.acquire()
+        if self.is_fatal:
+            raise SystemExit
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_ends_when_it_is_woken_does_not_take_the_wake_up_along(make_pool):
+def test_a_thread_that_ends_when_it_is_woken_does_not_take_the_wake_up_along(
+    make_pool, monkeypatch
+):
     """As an exception does that is thrown into a waiting thread: it comes with the next job."""
+    monkeypatch.setattr(pool_thread, "Lock", FatalLock)
     pool = make_pool(threads=2)
     await_true(lambda: len(pool.queue._waiting) == 2)
     lock = pool.queue._waiting[-1]
     victim = next(thread for thread in pool._threads if thread.lock is lock)
-    code = ctypes.c_ulong(victim.ident)
-    assert ctypes.pythonapi.PyThreadState_SetAsyncExc(code, ctypes.py_object(SystemExit)) == 1
+    lock.is_fatal = True
     jobs = [HeldJob() for _ in range(3)]
     for job in jobs:
         job.go.set()
         assert pool.submit(job)
     victim.join(PATIENCE)
+    assert not victim.is_alive()
     assert not jobs[0].begun.is_set()
     pool.check_deadlines(monotonic())
     for job in jobs:

@@ -129,3 +129,50 @@ def test_the_memory_of_heads_is_bounded(monkeypatch):
     again = response_head("200 OK", [("Content-Length", "999")])
     assert again is response_head("200 OK", [("Content-Length", "999")])
     assert again.content_length == 999
+
+
+@pytest.mark.parametrize("status", ["200", "999 Last", "999"])
+def test_the_first_and_the_last_status(status):
+    assert parse_status(status).code == int(status[:3])
+
+
+@pytest.mark.parametrize("count", [15, 16])
+def test_how_many_fields_a_remembered_head_may_have(count):
+    """Fifteen of them and the status make sixteen parts."""
+    headers = [("Vary", f"x-{number}") for number in range(count)]
+    first = response_head("200 Many", list(headers))
+    assert (response_head("200 Many", list(headers)) is first) == (count == 15)
+
+
+class Sly(str):
+    """Says that it is equal to another text."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        return True
+
+
+@pytest.mark.parametrize("place", ["status", "name", "value"])
+def test_a_text_of_the_handler_s_own_is_not_remembered(monkeypatch, place):
+    monkeypatch.setattr(result, "_known_heads", {})
+    sly = {"status": "200 Sly", "name": "Vary", "value": "a"}
+    sly[place] = Sly(sly[place])
+    response_head(sly["status"], [(sly["name"], sly["value"]), ("Vary", "b")])
+    assert result._known_heads == {}
+    response_head("200 Exact", [("Vary", "a"), ("Vary", "b")])
+    assert len(result._known_heads) == 1
+
+
+def test_a_status_is_parsed_once(monkeypatch):
+    response_head("200 Once", [])
+    monkeypatch.setattr(result, "parse_status", lambda _: pytest.fail("it is known"))
+    assert response_head("200 Once", [("X-A", "a")]).status.code == 200
+
+
+def test_messages_say_what_was_given():
+    with pytest.raises(TypeError, match=r"not an object of type int$"):
+        response_head(200, [])
+    with pytest.raises(ValueError, match=r"^the phrase of the status has a forbidden character$"):
+        response_head("200 \n", [])

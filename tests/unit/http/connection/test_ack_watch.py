@@ -1,11 +1,13 @@
 """Whether an answer was taken: on real sockets, with a clock that the test moves."""
 
+import os
 import socket
 import time
+from contextlib import suppress
 
 import pytest
 
-from gateway.http.connection.ack_watch import AckWatch
+from gateway.http.connection.ack_watch import AckWatch, unacknowledged, watch_acknowledgements
 
 
 class Answered:
@@ -104,6 +106,35 @@ def test_patience_ends_when_nothing_more_is_acknowledged(site, stuck):
     assert exchange.is_taken is False
 
 
+def test_each_acknowledgement_extends_the_deadline(site, stuck):
+    """One that takes a little every 20 s is waited for, for as long as it does."""
+    delivery, exchange, client = stuck
+    client.setblocking(False)
+    now = site.loop.time()
+    for _ in range(5):
+        missing = delivery._missing
+        for _ in range(1000):
+            with suppress(BlockingIOError):
+                client.recv(1 << 17)
+            if unacknowledged(delivery._socket) != missing:
+                break
+            time.sleep(0.001)
+        now += 20
+        delivery.check_deadline(now)
+        assert exchange.is_taken is None
+        assert delivery.waits_since == now
+    left = delivery._missing
+    for _ in range(100):  # What was on its way arrives: no progress comes any more.
+        time.sleep(0.005)
+        delivery.check_deadline(now)
+        if left == (left := delivery._missing):
+            break
+    delivery.check_deadline(now + 30)
+    assert exchange.is_taken is None
+    delivery.check_deadline(now + 30.001)
+    assert exchange.is_taken is False
+
+
 def test_the_answers_of_a_connection_are_waited_for_together(site, stuck):
     delivery, exchange, _client = stuck
     delivery.add(another := Answered(), is_last=False)
@@ -144,7 +175,7 @@ def test_the_end_of_the_worker_is_waited_for_a_little(site, stuck):
     delivery, exchange, _client = stuck
     now = site.loop.time()
     delivery.check_deadline(now)
-    delivery.drain()
+    assert delivery.drain() is False, "nothing else is expected of this client"
     delivery.check_deadline(now + 1.9)
     assert exchange.is_taken is None
     delivery.check_deadline(now + 2.1)
@@ -156,3 +187,53 @@ def test_cut(site, stuck):
     delivery.cut()
     assert exchange.is_taken is False
     assert site.connections == set()
+
+
+def test_where_it_cannot_be_known_nothing_is_watched(site):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert watch_acknowledgements(site, ours) is None
+    with socket.socket() as closed:
+        pass
+    assert watch_acknowledgements(site, closed) is None, "as without a descriptor"
+    assert site.connections == set()
+
+
+def test_it_has_a_descriptor_of_its_own(site, ends):
+    server, _ = ends
+    delivery = watch_acknowledgements(site, server)
+    assert site.connections == {delivery}
+    assert delivery.descriptor not in (-1, server.fileno())
+    delivery.cut()
+    assert delivery.descriptor == -1
+    assert server.fileno() >= 0
+    assert site.connections == set()
+
+
+def test_of_what_is_no_socket_nothing_is_missing():
+    """As on a system that does not tell."""
+    reader, writer = os.pipe()
+    os.write(writer, b"x")
+    assert unacknowledged(_Numbered(reader)) == 0
+    os.close(reader)
+    os.close(writer)
+
+
+class _Numbered:
+    def __init__(self, number):
+        self._number = number
+
+    def fileno(self):
+        return self._number
+
+
+def test_what_was_acknowledged_is_not_missing(ends):
+    server, client = ends
+    assert unacknowledged(server) == 0
+    server.send(b"answer")
+    client.recv(100)
+    for _ in range(500):
+        if not unacknowledged(server):
+            return
+        time.sleep(0.01)
+    raise AssertionError("it was read")

@@ -243,3 +243,46 @@ def test_who_made_room_is_told_in_the_log(site, admission, caplog):
     Newcomer(admission, site)
     site.troubles.check(site.loop.now)
     assert "1 connections were closed: they were idle" in caplog.text
+
+
+@pytest.mark.parametrize(("present", "is_full"), [(1, False), (2, True), (3, True)])
+def test_half_of_the_cap_is_much(site, admission, present, is_full):
+    busy(admission, site, present)
+    assert admission.is_full() is is_full
+
+
+@pytest.mark.parametrize(("cap", "is_full"), [(3, True), (4, True), (5, False)])
+def test_exactly_half_of_the_cap(site, cap, is_full):
+    admission = Admission(site, cap, max_turned_away=2)
+    busy(admission, site, 2)
+    assert admission.is_full() is is_full
+
+
+def test_those_that_arrive_take_room(site, admission):
+    busy(admission, site, 1)
+    assert admission.room() == 2
+    admission.arriving = lambda: 2
+    assert admission.room() == 0
+    admission.arriving = lambda: 3
+    assert admission.room() == -1
+
+
+def test_the_refusal_in_full(site, admission):
+    busy(admission, site, 3)
+    newcomer = Newcomer(admission, site)
+    head, _, body = bytes(newcomer.kernel.taken).partition(b"\r\n\r\n")
+    fields = head.split(b"\r\n")
+    assert f"Content-Length: {len(body)}".encode() in fields
+    assert b"Connection: close" in fields
+    assert b"the gateway has reached its maximum of connections" in body
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_one_that_is_turned_away_is_always_told(site, limit):
+    admission = Admission(site, 1, max_turned_away=limit)
+    busy(admission, site, 1)
+    first = Newcomer(admission, site)
+    assert not first.transport.is_closing()
+    Newcomer(admission, site)
+    site.loop.run()
+    assert first.transport.is_closing()

@@ -728,6 +728,22 @@ def test_a_request_that_has_come_in_time_is_read_though_the_loop_is_late(wire, a
     assert len(application) == 2
 
 
+def test_an_idle_connection_keeps_nothing_of_its_last_head(wire, application, site):
+    """A client that repeats a head has it parsed once, until the connection has been idle."""
+    heads = []
+    for is_idle in (False, True, False):
+        wire.send(GET)
+        heads.append(application[-1].head)
+        answer(application[-1])
+        wire.loop.run()
+        assert wire.connection._parser.size > 0
+        if is_idle:
+            check(wire, 0)
+            assert wire.connection._parser.size == 0
+    assert heads[0] is heads[1]
+    assert heads[1] is not heads[2]
+
+
 def test_idle_time_begins_behind_the_answer(wire, application, site):
     check(wire, 50)
     wire.send(GET)

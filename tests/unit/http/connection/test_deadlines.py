@@ -1,7 +1,10 @@
 """The sweep: how often, over whom, and that nothing stops it."""
 
+import sys
+
 import pytest
 
+from gateway.http.connection import deadlines
 from gateway.http.connection.deadlines import DeadlineSweep, sweep_interval
 from gateway.http.connection.shared_state import Timeouts
 
@@ -28,6 +31,7 @@ class Watched:
         (Timeouts(head=0.2), (), 0.05),
         (Timeouts(write=0.001), (), 0.02),
         (Timeouts(keep_alive=0), (), 0.25),
+        (Timeouts(head=0, body=0, write=0, keep_alive=0), (), 0.0625),
     ],
 )
 def test_interval(timeouts, others, expected):
@@ -82,6 +86,9 @@ def test_a_check_that_fails_is_not_the_end_of_all_deadlines(site, loop):
     assert watched.times == [0, 1001.0, 1002.0]
     assert checked == [1001.0, 1001.0, 1002.0, 1002.0]
     assert len(loop.reported) == 6, "each is told"
+    for told in loop.reported:
+        assert told["message"] == "a check of the sweep has failed"
+        assert type(told["exception"]) is BrokenPipeError
 
 
 def test_memory_for_its_timer_is_waited_for(site, loop, monkeypatch):
@@ -100,3 +107,31 @@ def test_memory_for_its_timer_is_waited_for(site, loop, monkeypatch):
     loop.advance(1)
     assert checked == [1001.0, 1002.0]
     assert len(refused) == 3
+
+
+@pytest.mark.parametrize(("depth", "is_raised"), [(99, True), (100, False), (101, False)])
+def test_a_limit_of_recursion_that_is_too_low_is_raised(
+    site, loop, monkeypatch, caplog, depth, is_raised
+):
+    """A handler has set it, for all threads."""
+    limits = [depth]
+    monkeypatch.setattr(sys, "getrecursionlimit", lambda: limits[-1])
+    monkeypatch.setattr(sys, "setrecursionlimit", limits.append)
+    DeadlineSweep(site, 1.0, []).start()
+    loop.advance(1)
+    assert limits == ([depth, 1000] if is_raised else [depth])
+    told = "a handler has set the recursion limit below 100; the gateway has reset it to 1000"
+    assert caplog.messages == ([told] if is_raised else [])
+
+
+def test_a_log_that_is_broken_keeps_no_deadline_from_being_looked_at(site, loop, monkeypatch):
+    def fail(*_):
+        raise ValueError
+
+    monkeypatch.setattr(sys, "getrecursionlimit", lambda: 50)
+    monkeypatch.setattr(sys, "setrecursionlimit", lambda _: None)
+    monkeypatch.setattr(deadlines.log, "error", fail)
+    checked = []
+    DeadlineSweep(site, 1.0, [checked.append]).start()
+    loop.advance(1)
+    assert checked == [1001.0]

@@ -205,3 +205,51 @@ def test_who_need_not_wait_is_not_held_up(ends):
     writer = new_writer(ours, 10, pytest.fail)
     writer.send(b"small")
     assert client.recv(100) == b"small"
+
+
+# --- whether a client that has ended its side still reads -----------------------------------------
+
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.fixture
+def tcp_ends():
+    """As `ends`, of a TCP connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+    with ours, client:
+        yield ours, client
+
+
+def test_a_client_that_has_half_closed_takes_an_interim_response(tcp_ends):
+    ours, client = tcp_ends
+    client.shutdown(socket.SHUT_WR)
+    writer = new_writer(ours, 1)
+    assert not writer.is_reset_by(INTERIM)
+    assert not writer.has_failed
+    assert client.recv(4096) == INTERIM
+
+
+def test_a_client_that_has_closed_refuses_an_interim_response(tcp_ends):
+    ours, client = tcp_ends
+    client.close()
+    writer = new_writer(ours, 1)
+    assert writer.is_reset_by(INTERIM)
+    assert writer.has_failed
+
+
+def test_no_interim_response_goes_behind_what_a_client_has_yet_to_take(tcp_ends):
+    """It could be sent in part, and the rest of the response would follow that."""
+    ours, client = tcp_ends
+    client.shutdown(socket.SHUT_WR)
+    writer = new_writer(ours, 1)
+    size = fill(ours)
+    got = client.recv(1 << 20)  # There is room again, and more is on its way.
+    assert not writer.is_reset_by(INTERIM)
+    assert not writer.has_failed
+    ours.shutdown(socket.SHUT_WR)
+    client.settimeout(10)
+    while piece := client.recv(1 << 20):
+        got += piece
+    assert got == b"x" * size

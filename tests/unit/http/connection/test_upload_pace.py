@@ -41,3 +41,13 @@ def test_a_clock_that_stands():
     for _ in range(100):
         progress.note(3.0, 3000)
     assert progress.pace == 1000
+
+
+@pytest.mark.parametrize(("step", "pace"), [(1.99, 100), (2.0, 0), (2.01, 0)])
+def test_a_note_counts_from_the_step_on(step, pace):
+    """What came in it is forgotten behind the next one."""
+    progress = UploadPace(0.0, 0)
+    progress.note(step, 400)
+    progress.note(step + 2.0, 400)
+    progress.note(4.0 + 0.001, 400)
+    assert progress.pace == pytest.approx(pace, abs=1)

@@ -3,8 +3,11 @@
 import pytest
 
 from gateway.http.message import response_head
+from gateway.http.message.fields import FieldNames
+from gateway.http.message.parser import HeadParser
 from gateway.http.message.response import status_of
 from gateway.http.message.response_head import ResponseHead, response_header_too_large
+from gateway.limits import Limits
 
 
 def head(*headers):
@@ -166,3 +169,44 @@ def test_the_refusal_of_too_many():
     refusal = response_header_too_large(8192)
     assert (refusal.status, refusal.closes) == (502, False)
     assert "8192" in refusal.message
+
+
+# The bytes that leave.
+
+
+def request(line):
+    return HeadParser(FieldNames(lambda _: False), Limits()).feed(line + b"\r\nHost: a\r\n\r\n")
+
+
+HTTP_1_0, HTTP_1_1 = request(b"GET / HTTP/1.0"), request(b"GET / HTTP/1.1")
+
+
+@pytest.mark.parametrize(
+    ("code", "asked", "length", "keep_alive", "framing"),
+    [
+        (200, HTTP_1_1, 0, True, "Content-Length: 0\r\n"),
+        (200, HTTP_1_1, 5, False, "Content-Length: 5\r\nConnection: close\r\n"),
+        (200, HTTP_1_1, None, True, "Transfer-Encoding: chunked\r\n"),
+        (200, HTTP_1_0, None, False, "Connection: close\r\n"),
+        (200, HTTP_1_0, 5, True, "Content-Length: 5\r\nConnection: keep-alive\r\n"),
+        (200, None, None, False, "Connection: close\r\n"),
+        (200, None, 5, True, "Content-Length: 5\r\n"),
+        (204, HTTP_1_1, 5, True, ""),
+        (304, HTTP_1_1, None, True, ""),
+    ],
+)
+def test_what_leaves(code, asked, length, keep_alive, framing):
+    found = ResponseHead(status_of(code), [("X-A", "\xe4"), ("x-b", "2")])
+    line = status_of(code).line
+    expected = f"HTTP/1.1 {line}\r\nX-A: \xe4\r\nx-b: 2\r\n{framing}Server: z\r\n\r\n"
+    assert found.encode(asked, length, keep_alive, "Server: z") == expected.encode("latin-1")
+
+
+def test_whether_a_head_may_be_said_again():
+    assert head(("Content-Type", "text/plain"), ("Content-Length", "3")).is_steady
+    assert not head(("Content-Type", "text/plain"), ("X-A", "b")).is_steady
+
+
+def test_known_headers_count_as_new_ones_do():
+    twice = [("Content-Type", "text/plain"), ("Vary", "Accept")]
+    assert head(*twice).size == head(*twice).size == 12 + 10 + 4 + 6
