@@ -28,7 +28,7 @@ def gateway_of(revision: str | None, stack: ExitStack) -> Peer:
     if revision is None:
         return _from(ROOT, WORKING_TREE)
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
-    unpack(revision, folder)
+    unpack(revision, folder, "gateway")
     return _from(folder, revision)
 
 

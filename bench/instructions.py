@@ -57,20 +57,21 @@ def _compared(revision: str | None) -> str:
     with tempfile.TemporaryDirectory() as folder:
         if revision is None:
             return table({"working tree": count(ROOT)})
-        unpack(revision, Path(folder))  # First: a mistyped name should not take a count to notice.
+        # Modules move from one revision to another: each brings the script that knows its own.
+        unpack(
+            revision, Path(folder), "gateway", "bench"
+        )  # First: a mistyped name should not take a count to notice.
         return table({"working tree": count(ROOT), revision: count(Path(folder))})
 
 
-def unpack(revision: str, folder: Path) -> None:
-    """Put the gateway of `revision` into `folder`, and what makes its requests.
-
-    Modules move from one revision to another, so each brings the script that knows its own.
+def unpack(revision: str, folder: Path, *packages: str) -> None:
+    """Put these packages of `revision` into `folder`.
 
     Raises:
         UsageError: git has none.
     """
     # A name like an option would be one.
-    command = ["git", "-C", str(ROOT), "archive", "--end-of-options", revision, "gateway", "bench"]
+    command = ["git", "-C", str(ROOT), "archive", "--end-of-options", revision, *packages]
     try:
         done = subprocess.run(command, capture_output=True, check=False)
     except FileNotFoundError:

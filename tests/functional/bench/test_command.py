@@ -226,7 +226,7 @@ def test_an_interrupted_comparison_leaves_nothing(tmp_path: Path, temporary: Pat
     arguments = ("compare", "HEAD", "--scenarios", "counting", "--rounds", "2")
     with started(tmp_path, *arguments, STOP_AT="1", TMPDIR=str(temporary)) as process:
         wait_until(lambda: "measuring process" in log.read_text(), "the first run goes on")
-        assert [*temporary.glob("*/gateway/app.py")]
+        assert [*temporary.glob("*/gateway/serve.py")]
         process.send_signal(signal.SIGINT)
         assert process.wait(15) == 130
     assert not [*temporary.iterdir()]

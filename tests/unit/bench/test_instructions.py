@@ -137,7 +137,7 @@ def test_a_revision_is_unpacked(tmp_path, monkeypatch):
         subprocess.run([*git, *command], check=True)
     monkeypatch.setattr(instructions, "ROOT", root)
     target = tmp_path / "target"
-    instructions.unpack("HEAD", target)
+    instructions.unpack("HEAD", target, "gateway", "bench")
     files = [path.relative_to(target) for path in target.rglob("*") if path.is_file()]
     assert set(files) == {Path("bench/script.py"), Path("gateway/__init__.py")}
     assert (target / "gateway" / "__init__.py").read_text() == "old = True\n"
@@ -152,4 +152,4 @@ def test_time_is_bounded(monkeypatch):
 def test_git_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match="git is not installed"):
-        instructions.unpack("HEAD", tmp_path)
+        instructions.unpack("HEAD", tmp_path, "gateway")
