@@ -5,7 +5,7 @@ import re
 import socket
 import struct
 
-from unit.http.answers import Answer
+from unit.http.response_reader import Answer
 
 PATIENCE = 40.0
 """Seconds, after which an answer counts as lost."""

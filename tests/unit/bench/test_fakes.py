@@ -4,7 +4,7 @@ import re
 from itertools import cycle, islice
 
 import pytest
-from unit.http.answers import read_answers
+from unit.http.response_reader import read_answers
 
 from bench import messages
 from bench.fakes import Client

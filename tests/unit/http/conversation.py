@@ -6,7 +6,7 @@ from itertools import count, pairwise
 from typing import NamedTuple
 from unittest.mock import patch
 
-from unit.http.answers import AnswerReader, method_of
+from unit.http.response_reader import AnswerReader, method_of
 from unit.http.wire import ManualLoop, Wire, body_of
 
 from gateway.errors import ClientDisconnected, Refusal

@@ -9,7 +9,7 @@ from itertools import count, pairwise
 import pytest
 from conformance.cases import HIDDEN, Case, Seen, get
 from conformance.tables import CASES, FAMILIES
-from unit.http.answers import AnswerReader, method_of
+from unit.http.response_reader import AnswerReader, method_of
 from unit.http.wire import ManualLoop, Wire, body_of
 
 from gateway.http.body.body import BodyBudget

@@ -4,7 +4,7 @@ import json
 from threading import Event
 
 import pytest
-from unit.http.answers import read_answers
+from unit.http.response_reader import read_answers
 from unit.http.wire import Wire
 
 from gateway.http.body.body import BodyBudget

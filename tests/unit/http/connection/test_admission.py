@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from unit.http.answers import read_answers
+from unit.http.response_reader import read_answers
 from unit.http.wire import FakeSocket, FakeTransport, Kernel, Wire
 
 from gateway.http.answers.problem_details import ProblemDetails

@@ -8,7 +8,7 @@ import weakref
 from itertools import count
 
 import pytest
-from unit.http.answers import AnswerReader, read_answers
+from unit.http.response_reader import AnswerReader, read_answers
 from unit.http.wire import FakeSocket, Wire, body_of
 
 from gateway.errors import ClientDisconnected

@@ -1,7 +1,7 @@
 """One exchange: who may answer, who wakes whom, and what is left of it."""
 
 import pytest
-from unit.http.answers import read_answers
+from unit.http.response_reader import read_answers
 from unit.http.wire import Wire
 
 from gateway.errors import ClientDisconnected, MalformedRequest, QueueFull

@@ -1,7 +1,7 @@
 """Which X-Fc-* fields answers have, by the type of their exchanges."""
 
 import pytest
-from unit.http.answers import read_answers
+from unit.http.response_reader import read_answers
 from unit.http.wire import Wire
 
 from gateway.errors import QueueFull

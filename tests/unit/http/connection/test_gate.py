@@ -1,7 +1,7 @@
 """A gate between head and body: what goes on, what is refused unread, and what waits."""
 
 import pytest
-from unit.http.answers import read_answers
+from unit.http.response_reader import read_answers
 from unit.http.wire import Wire, body_of
 
 from gateway.errors import MethodNotAllowed, SignatureNotMatch
