@@ -14,8 +14,7 @@ from functional.wire import WireClient
 
 StartGateway = Callable[..., Gateway]
 
-WATCHFUL = {"PYTHONDEVMODE": "1", "PYTHONTRACEMALLOC": "5"}
-"""The second tells where what has not been closed was opened."""
+WATCHFUL = {"PYTHONDEVMODE": "1"}
 
 APP = """
 import time
@@ -63,20 +62,16 @@ def assert_silent(gateway: Gateway) -> None:
 
 
 SETTINGS: dict[str, tuple[str, ...]] = {
-    "plain": ("app:handler",),
-    "alone": ("app:handler", "--workers", "0"),
-    "in the main thread": ("app:handler", "--threads", "1"),
+    "alone": ("app:handler", "--workers", "0", "--body-buffer", "1KB"),
     "in the main thread, alone": ("app:handler", "--threads", "1", "--workers", "0"),
-    "many": ("app:handler", "--workers", "3"),
+    "many": ("app:handler", "--workers", "2", "--function-log", "text", "--access-log", "json"),
     "asgi": ("app:app",),
     "asgi, alone": ("app:app", "--workers", "0"),
+    "profile of fc": (
+        *("app:handler", "--profile", "function-compute", "--profile-invocations", "table"),
+        *("--initializer", "app.hook", "--pre-stop", "app.hook"),
+    ),
     "events": ("app:events",),
-    "logs": ("app:handler", "--function-log", "text", "--access-log", "json", "--workers", "2"),
-    "logs, alone": ("app:handler", "--function-log", "text", "--access-log", "text", "--workers=0"),
-    "hooks": ("app:handler", "--initializer", "app.hook", "--pre-stop", "app.hook"),
-    "profile": ("app:handler", "--profile-invocations", "table"),
-    "profile of fc": ("app:handler", "--profile", "function-compute"),
-    "large bodies": ("app:handler", "--body-buffer", "1KB"),
 }
 
 

@@ -529,7 +529,6 @@ def test_what_is_fixed_at_the_start_is_named(start_gateway: StartGateway, tmp_pa
     gateway.signal(signal.SIGHUP)
     wait_until(lambda: told(gateway)["name"] == "two", "it is replaced")
     assert "SIGHUP: changes of --host, --backlog, --workers need a restart" in gateway.errors
-    assert told(gateway)["name"] == "two"
     wait_until(lambda: len(gateway.worker_pids) == 1, "the old one has ended")
 
 
