@@ -13,7 +13,7 @@ BROWSER = (
     b"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
     b"Chrome/142.0.0.0 Safari/537.36\r\n"
     b"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8\r\n"
-    b"Sec-Fetch-SharedState: same-origin\r\n"
+    b"Sec-Fetch-Site: same-origin\r\n"
     b"Sec-Fetch-Mode: navigate\r\n"
     b"Sec-Fetch-Dest: document\r\n"
     b"Referer: https://www.example.com/catalogue\r\n"
