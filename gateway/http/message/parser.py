@@ -157,7 +157,7 @@ class HeadParser:
                 piece, self.rest = data, b""
             if piece == self.last_raw and not self._raw:  # With a body or a request behind it.
                 return self._last
-            if len(piece) > self._limits.small_head and self._has_many_lines(piece):
+            if len(piece) > _FEED_SIZE and self._has_many_lines(piece):
                 piece, self.rest = data[:_FEED_SIZE], data[_FEED_SIZE:]
             self._feed_parser(piece)
             if self._is_complete:
@@ -175,7 +175,7 @@ class HeadParser:
         The parser then gets it in steps and stops at the first step with too many fields: thousands
         of fields would block the loop for milliseconds.
         """
-        return piece.count(b"\n") > self._limits.max_header_fields and len(piece) > _FEED_SIZE
+        return piece.count(b"\n") > self._limits.max_header_fields
 
     def _hold(self, data: bytes) -> bytes:
         """The bytes to feed now: none, or `data` behind the bytes held back before."""
