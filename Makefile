@@ -29,7 +29,7 @@ run: environment ## Serve the built-in load target; PORT=8000 and TARGET=module:
 	@$(BIN)/gateway serve $(if $(PORT),--port '$(PORT)') $(TARGET) || { status=$$?; \
 		test $$status -ne 2 || echo 'make: to listen elsewhere: make run PORT=9001' >&2; exit $$status; }
 
-# Many tests wait for deadlines: three processes take 2 min 25 s on two cores, and one 5 min 53 s.
+# Many tests wait for deadlines: three processes take some eight minutes on two cores.
 SIDE_BY_SIDE := -n 3 --dist loadscope
 
 test: environment-dev ## Run every test
