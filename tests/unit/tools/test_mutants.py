@@ -1,6 +1,7 @@
 """Which modules mutation tests are for, and which tests they run."""
 
 import subprocess
+from importlib.util import find_spec
 
 import pytest
 
@@ -66,6 +67,7 @@ def test_the_tests_of_a_module(repository):
     assert mutants.mirrored_tests("gateway/wsgi/result.py", repository) == ["tests/unit/wsgi"]
 
 
+@pytest.mark.skipif(find_spec("mypy") is None, reason="needs mypy, of the group check")
 def test_mypy_s_findings_in_mutants_alone_are_reported(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "one.py").write_text(
