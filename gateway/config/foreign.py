@@ -8,7 +8,7 @@ given an unknown name.
 from typing import Final
 
 _TLS: Final = (
-    "there is no TLS here: let a proxy in front end it, and list that in --trusted-proxies"
+    "there is no TLS here: terminate it in a proxy in front, and list that in --trusted-proxies"
 )
 _HTTP2: Final = "there is no HTTP/2 here: let a proxy in front speak it"
 _WEB_SOCKETS: Final = "there are no WebSockets here; remove it"

@@ -34,7 +34,7 @@ class LineStore:
         self._size = 0
         self._file: NonBlockingFile | None = None
         with suppress(AttributeError, OSError, ValueError):  # There is no standard output.
-            self._file = NonBlockingFile(sys.__stdout__.fileno())  # type: ignore[union-attr]
+            self._file = NonBlockingFile(sys.__stdout__.fileno())  # type: ignore[union-attr]  # None is suppressed
 
     def lend(self) -> LineBuffer:
         """A buffer for a worker that will be forked."""

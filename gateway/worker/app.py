@@ -26,7 +26,7 @@ from gateway.sockets.descriptors import connections_allowed, occupy_standard, tu
 from gateway.threads.main_thread import MainThread
 from gateway.worker.access import new_connection, trigger
 from gateway.worker.announcement import KINDS, counted
-from gateway.worker.applications import asgi_application, wsgi_bridge
+from gateway.worker.applications import asgi_application, wsgi_runner
 from gateway.worker.connection_state import probe_state, shared_state, timeouts_of
 from gateway.worker.exit_watchdog import leave_within, leave_without_main_thread
 from gateway.worker.function import context_template_of, load_function, target_of
@@ -81,16 +81,11 @@ def work(config: Config, post: WorkerPost) -> int:
     prepare_standard_streams()
     # Before the handler's code runs, which may print.
     logs = Logs(config, context_template_of(config).function.name, post.log_lock, post.lines)
-    try:
+    with logs:
         handler, interface = load_function(config, port_of(post.sock))
         post.on_found(interface, handler)
         instance = _instance(config, logs.attend)
         return _run_worker(config, handler, interface, instance, post, logs, gate=gate)
-    except BaseException:
-        logs.withdraw()  # The report of the failure is the gateway's.
-        raise
-    finally:
-        logs.close()
 
 
 def check(config: Config) -> str:
@@ -146,15 +141,15 @@ def _run_worker(
         nonlocal left, status
         if interface != "asgi":
             function = bridged(config, handler, interface)
-            bridge = wsgi_bridge(config, function, instance, logs.function, profile, main_thread)
-            SwitchWatch(bridge.running, config.switch_interval).start(asyncio.get_running_loop())
+            runner = wsgi_runner(config, function, instance, logs.function, profile, main_thread)
+            SwitchWatch(runner.running, config.switch_interval).start(asyncio.get_running_loop())
             if main_thread is not None:
                 main_thread.attend_signals(asyncio.get_running_loop())
-                instance.run_hooks_by(bridge.begin_hook)
+                instance.run_hooks_by(runner.begin_hook)
             try:
-                left, status = await serve(bridge)
+                left, status = await serve(runner)
             finally:
-                bridge.stop()
+                runner.stop()
             leave_within(left, status)
             return
         lifespan = Lifespan(handler)
@@ -177,24 +172,17 @@ def _run_worker(
         run()
     else:
 
+        def run_beside() -> None:
+            with logs:  # Closed here as well: the main thread may be stuck.
+                run()
+
         def on_stuck(failure: BaseException | None) -> None:
             if failure is not None:
                 post.fail(failure)
             leave_without_main_thread(left, status, main_thread.has_left)
 
-        main_thread.run_beside(partial(_run_and_close, run, logs), on_stuck)
+        main_thread.run_beside(run_beside, on_stuck)
     return status
-
-
-def _run_and_close(run: Callable[[], None], logs: Logs) -> None:
-    """Run, and close the logs here: the main thread may be stuck."""
-    try:
-        run()
-    except BaseException:
-        logs.withdraw()
-        raise
-    finally:
-        logs.close()
 
 
 def _profile(config: Config, interface: str) -> "InvocationProfile | None":
@@ -300,7 +288,7 @@ async def _serve(
 
 
 def _replacement_after_overrun(
-    server: Server, site: SharedState, bridge: WsgiRunner, link: Link | None
+    server: Server, site: SharedState, runner: WsgiRunner, link: Link | None
 ) -> Callable[[float], None]:
     """A check that replaces a worker whose only thread is stuck in a handler.
 
@@ -309,10 +297,10 @@ def _replacement_after_overrun(
     """
 
     def check(now: float) -> None:
-        if link is not None and bridge.needs_replacement and not site.is_draining:
+        if link is not None and runner.needs_replacement and not site.is_draining:
             link.ask_for_replacement()
             server.drain("a handler is past its time", takes_queue=False)
         if site.is_draining:
-            bridge.refuse_behind_overrun(now)
+            runner.refuse_behind_overrun(now)
 
     return check

@@ -1,4 +1,4 @@
-"""What serves a handler, built from the settings: a WSGI bridge or an ASGI application."""
+"""What serves a handler, built from the settings: a WSGI runner or an ASGI application."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ def limits(config: Config) -> Limits:
     )
 
 
-def wsgi_bridge(
+def wsgi_runner(
     config: Config,
     function: Bridged,
     instance: Instance,
@@ -41,7 +41,7 @@ def wsgi_bridge(
     profile: "InvocationProfile | None",
     main_thread: MainThread | None,
 ) -> WsgiRunner:
-    """The bridge that runs a WSGI or event handler in a pool of threads."""
+    """The runner of a WSGI or event handler, in a pool of threads."""
     handler = function.handler
     return WsgiRunner(
         handler if profile is None else profile.wrap(handler),

@@ -16,8 +16,8 @@ log = logger("gateway.server")
 
 _FLUSH_SECONDS: Final = 1.0
 
-_LOOK: Final = 0.05
-"""Seconds between two looks whether the user's threads have ended."""
+_LOOK_SECONDS: Final = 0.05
+"""Interval at which it looks whether the user's threads have ended."""
 
 
 class _FinalFlush:
@@ -86,7 +86,7 @@ def leave_without_main_thread(
     """
     deadline = time.monotonic() + seconds
     while _users_threads() and time.monotonic() < deadline:
-        if has_left(_LOOK):
+        if has_left(_LOOK_SECONDS):
             return
     waited_for = ", ".join([*_users_threads(), "its main thread"])
     leave(status, f"the process ends without waiting longer for {waited_for}")

@@ -1,4 +1,4 @@
-"""Adapts handlers of each interface to the WSGI bridge."""
+"""Adapts handlers of each interface to the WSGI runner."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ class Bridged(NamedTuple):
 
 
 def bridged(config: Config, handler: Callable[..., Any], interface: Interface) -> Bridged:
-    """Adapt a WSGI or event handler to the bridge."""
+    """Adapt a WSGI or event handler to the runner."""
     is_in_container = is_container(config)
     if interface == "wsgi":
         return Bridged(

@@ -28,17 +28,17 @@ _MAX_PATIENCE_SECONDS: Final = 0.5
 class RequestLoad:
     """The load of one worker."""
 
-    def __init__(self, connections: Sized, bridge: WsgiRunner, counts: Counts | None) -> None:
+    def __init__(self, connections: Sized, runner: WsgiRunner, counts: Counts | None) -> None:
         """`counts` get the load when requests arrive; `None` if there are no other workers."""
         self._connections = connections
-        self._bridge = bridge
+        self._runner = runner
         if counts is not None:
-            bridge.on_work = lambda: counts.note(self.count())
+            runner.on_work = lambda: counts.note(self.count())
 
     def count(self) -> int:
         """The load, counted in idle connections."""
-        bridge = self._bridge
-        requests = bridge.load + int(bridge.running_for(monotonic()) / _USUAL_SECONDS)
+        runner = self._runner
+        requests = runner.load + int(runner.running_for(monotonic()) / _USUAL_SECONDS)
         return len(self._connections) + _CONNECTIONS_PER_REQUEST * requests
 
     def patience(self) -> float:
@@ -46,4 +46,4 @@ class RequestLoad:
 
         It is half of the time that the running request has taken, which may last as long again.
         """
-        return min(_MAX_PATIENCE_SECONDS, self._bridge.running_for(monotonic()) / 2)
+        return min(_MAX_PATIENCE_SECONDS, self._runner.running_for(monotonic()) / 2)

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from time import time
+from types import TracebackType
 
 from gateway.config import Config
 from gateway.error_log.loggers import flush as flush_own_log
@@ -85,6 +86,20 @@ class Logs:
         elif self._writer is not None:
             self._writer.flush()
         flush_own_log()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close; after an error restore the standard streams first: its report is the gateway's."""
+        if kind is not None:
+            self.withdraw()
+        self.close()
 
     def withdraw(self) -> None:
         """Restore `sys.stdout` and `sys.stderr`."""

@@ -146,19 +146,14 @@ class Server:
         self._take_signals(loop, numbers)
 
     def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> Listener:
-        if self._load is None:
-            count = self._site.connections.__len__
-            return Listener(
-                loop, sock, self._admission, count, self._counts, room=self._admission.room
-            )
         load = self._load
         return Listener(
             loop,
             sock,
             self._admission,
-            load.count,
+            self._site.connections.__len__ if load is None else load.count,
             self._counts,
-            patience=load.patience,
+            patience=(lambda: 0.0) if load is None else load.patience,
             room=self._admission.room,
         )
 

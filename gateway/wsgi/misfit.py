@@ -1,4 +1,4 @@
-"""What a handler may be that was called as WSGI is, and has not answered so."""
+"""What a handler may be that was called as a WSGI application and did not behave as one."""
 
 import inspect
 from collections.abc import Callable

@@ -1,6 +1,8 @@
 """Gateways for tests: one for a whole module where its state does not matter, else one each."""
 
+import os
 import re
+import subprocess
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from functional.living import Hooks
-from functional.serving import Gateway, wait_until
+from functional.serving import Gateway, clean_environ, wait_until
 from functional.wire import WireClient
 
 StartGateway = Callable[..., Gateway]
@@ -95,3 +97,32 @@ def hooks(tmp_path: Path) -> Hooks:
     folder = tmp_path / "hooks"
     folder.mkdir()
     return Hooks(folder)
+
+
+@pytest.fixture
+def hang_up(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
+    """Starts a command in a terminal of its own, which closes once the gateway listens."""
+    started = []
+
+    def start(*arguments: str) -> "subprocess.Popen[bytes]":
+        outside, inside = os.openpty()
+        log = tmp_path / "log.txt"
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                ["setsid", "--ctty", *arguments],
+                stdin=inside,
+                stdout=file,
+                stderr=file,
+                env=clean_environ(),
+                cwd=tmp_path,
+            )
+        started.append(process)
+        os.close(inside)
+        wait_until(lambda: " serves " in log.read_text(), "it listens")
+        os.close(outside)
+        return process
+
+    yield start
+    for process in started:
+        process.terminate()
+        assert process.wait(20) == 0

@@ -231,7 +231,7 @@ def test_a_mistake_on_a_terminal_is_in_colour(tmp_path: Path) -> None:
         ),
         (
             "--certfile=cert.pem",
-            "--certfile: there is no TLS here: let a proxy in front end it, and list that in "
+            "--certfile: there is no TLS here: terminate it in a proxy in front, and list that in "
             "--trusted-proxies",
         ),
     ],

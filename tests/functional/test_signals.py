@@ -386,26 +386,10 @@ def test_without_a_supervisor_a_reload_is_refused(start_gateway: StartGateway) -
     assert gateway.errors.count("SIGHUP") == 1
 
 
-def test_without_a_supervisor_the_end_of_the_terminal_is_the_end(tmp_path: Path) -> None:
-    outside, inside = os.openpty()
-    log = tmp_path / "log.txt"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            ["setsid", "--ctty", *command("serve", "--port", "0", "--workers", "0")],
-            stdin=inside,
-            stdout=file,
-            stderr=file,
-            env=clean_environ(),
-            cwd=tmp_path,
-        )
-    os.close(inside)
-    try:
-        wait_until(lambda: " serves " in log.read_text(), "it listens")
-        os.close(outside)
-        assert process.wait(20) == 0
-    finally:
-        process.kill()
-        process.wait()
+def test_without_a_supervisor_the_end_of_the_terminal_is_the_end(
+    hang_up: Callable[..., "subprocess.Popen[bytes]"],
+) -> None:
+    assert hang_up(*command("serve", "--port", "0", "--workers", "0")).wait(20) == 0
 
 
 SETTINGS = """

@@ -551,35 +551,6 @@ def can_listen(sock: socket.socket, port: int) -> bool:
     return False
 
 
-@pytest.fixture
-def hang_up(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
-    """Starts a command in a terminal of its own, which closes once the gateway listens."""
-    started = []
-
-    def start(*arguments: str) -> "subprocess.Popen[bytes]":
-        outside, inside = os.openpty()
-        log = tmp_path / "log.txt"
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                ["setsid", "--ctty", *arguments],
-                stdin=inside,
-                stdout=file,
-                stderr=file,
-                env=clean_environ(),
-                cwd=tmp_path,
-            )
-        started.append(process)
-        os.close(inside)
-        wait_until(lambda: " serves " in log.read_text(), "it listens")
-        os.close(outside)
-        return process
-
-    yield start
-    for process in started:
-        process.terminate()
-        assert process.wait(20) == 0
-
-
 def test_it_ends_with_its_terminal(
     hang_up: Callable[..., "subprocess.Popen[bytes]"], tally: Tally
 ) -> None:

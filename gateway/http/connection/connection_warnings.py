@@ -10,7 +10,7 @@ _FOREIGN_INTERVAL: Final = 60.0
 """Seconds between two lines about one foreign protocol: monitors and scanners keep coming."""
 
 _ADVICE: Final = {
-    "TLS": "let a proxy in front end TLS, or let the clients use http://",
+    "TLS": "terminate TLS in a proxy in front, or let the clients use http://",
     "the PROXY protocol": "if a proxy in front sends it, give --proxy-protocol",
 }
 
